@@ -1,0 +1,82 @@
+// A pointer that counts its references inside the object: one word, no control block.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+namespace tenon {
+
+// Base of counted objects. The object dies by `delete` when its count falls to zero.
+class RefCounted {
+ public:
+  RefCounted() = default;
+  RefCounted(const RefCounted&) = delete;
+  RefCounted& operator=(const RefCounted&) = delete;
+  void retain() const noexcept { count_.fetch_add(1, std::memory_order_relaxed); }
+  // True when the caller dropped the last reference and must destroy the object.
+  bool release() const noexcept {
+    // A sole owner needs no atomic read-modify-write: nobody else can reach the object.
+    if (count_.load(std::memory_order_acquire) == 1) return true;
+    return count_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  }
+  uint32_t use_count() const noexcept { return count_.load(std::memory_order_acquire); }
+
+ protected:
+  ~RefCounted() = default;
+
+ private:
+  mutable std::atomic<uint32_t> count_{0};
+};
+
+template <class T>
+class IntrusivePtr {
+ public:
+  constexpr IntrusivePtr() = default;
+  constexpr IntrusivePtr(std::nullptr_t) {}
+  explicit IntrusivePtr(T* object) : object_(object) {
+    if (object_) object_->retain();
+  }
+  IntrusivePtr(const IntrusivePtr& other) : IntrusivePtr(other.object_) {}
+  IntrusivePtr(IntrusivePtr&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  template <class U>
+    requires std::is_convertible_v<U*, T*>
+  IntrusivePtr(const IntrusivePtr<U>& other) : IntrusivePtr(other.get()) {}
+  template <class U>
+    requires std::is_convertible_v<U*, T*>
+  IntrusivePtr(IntrusivePtr<U>&& other) noexcept : object_(other.detach()) {}
+  ~IntrusivePtr() { drop(); }
+  IntrusivePtr& operator=(IntrusivePtr other) noexcept {
+    std::swap(object_, other.object_);
+    return *this;
+  }
+
+  T* get() const noexcept { return object_; }
+  T* operator->() const noexcept { return object_; }
+  T& operator*() const noexcept { return *object_; }
+  explicit operator bool() const noexcept { return object_ != nullptr; }
+  void reset() { IntrusivePtr().swap(*this); }
+  void swap(IntrusivePtr& other) noexcept { std::swap(object_, other.object_); }
+  // Gives the reference away without dropping it.
+  T* detach() noexcept { return std::exchange(object_, nullptr); }
+  // Takes over a reference that detach() gave away.
+  static IntrusivePtr adopt(T* object) noexcept {
+    IntrusivePtr result;
+    result.object_ = object;
+    return result;
+  }
+  friend bool operator==(const IntrusivePtr& a, const IntrusivePtr& b) { return a.object_ == b.object_; }
+
+ private:
+  void drop() {
+    if (object_ && object_->release()) delete object_;
+  }
+  T* object_ = nullptr;
+};
+
+template <class T, class... Args>
+IntrusivePtr<T> make_intrusive(Args&&... args) {
+  return IntrusivePtr<T>(new T(std::forward<Args>(args)...));
+}
+
+}  // namespace tenon
