@@ -11,16 +11,11 @@
 //   #endif
 //
 // which defines `const SoftmaxKernels& softmax_table()`: the table of the instruction set in force. Nothing in the
-// target namespaces may be a template or inline function of an outside namespace that holds vectors.
-#if defined(TENON_SIMD_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef TENON_SIMD_H_
-#undef TENON_SIMD_H_
-#else
-#define TENON_SIMD_H_
-#endif
-
+// target namespaces may be a template or inline function of an outside namespace that holds vectors. There is no include
+// guard: the kernel file is read once for each set.
+// The baseline is what the whole library is compiled for: x86-64-v2 on x86 (which to Highway is SSE4 without AES).
 #ifndef HWY_DISABLED_TARGETS
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
 #endif
 
 #include "hwy/foreach_target.h"  // must come before highway.h
@@ -28,11 +23,19 @@
 
 #ifndef TENON_ISA_TABLE
 #include "backend/cpu/isa.h"
-#define TENON_ISA_TABLE(Type, name)                                         \
-  const Type& name() {                                                      \
-    static const Type* const tables[kIsaCount] = {&N_SSE2::name, &N_AVX2::name, &N_AVX3::name}; \
-    return *tables[static_cast<int>(isa())];                                \
-  }
+#if HWY_TARGETS & HWY_AVX2
+#define TENON_AVX2(name) N_AVX2::name
+#else
+#define TENON_AVX2(name) HWY_STATIC_DISPATCH(name)
 #endif
-
+#if HWY_TARGETS & HWY_AVX3
+#define TENON_AVX512(name) N_AVX3::name
+#else
+#define TENON_AVX512(name) HWY_STATIC_DISPATCH(name)
+#endif
+#define TENON_ISA_TABLE(Type, name)                                                                         \
+  const Type& name() {                                                                                      \
+    static const Type* const tables[kIsaCount] = {&HWY_STATIC_DISPATCH(name), &TENON_AVX2(name), &TENON_AVX512(name)}; \
+    return *tables[static_cast<int>(isa())];                                                                \
+  }
 #endif
