@@ -3,21 +3,33 @@
 
 #include <atomic>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 namespace tenon {
 
-// Base of counted objects. The object dies by `delete` when its count falls to zero.
+// Base of counted objects. When its count falls to zero an object dies by its destroy() where it has one, else by delete.
 class RefCounted {
  public:
   RefCounted() = default;
   RefCounted(const RefCounted&) = delete;
   RefCounted& operator=(const RefCounted&) = delete;
+  // Takes a reference unless the object is already dying.
+  bool try_retain() const noexcept {
+    uint32_t count = count_.load(std::memory_order_relaxed);
+    while (count != 0) {
+      if (count_.compare_exchange_weak(count, count + 1, std::memory_order_acq_rel)) return true;
+    }
+    return false;
+  }
   void retain() const noexcept { count_.fetch_add(1, std::memory_order_relaxed); }
   // True when the caller dropped the last reference and must destroy the object.
   bool release() const noexcept {
     // A sole owner needs no atomic read-modify-write: nobody else can reach the object.
-    if (count_.load(std::memory_order_acquire) == 1) return true;
+    if (count_.load(std::memory_order_acquire) == 1) {
+      count_.store(0, std::memory_order_relaxed);
+      return true;
+    }
     return count_.fetch_sub(1, std::memory_order_acq_rel) == 1;
   }
   uint32_t use_count() const noexcept { return count_.load(std::memory_order_acquire); }
@@ -69,7 +81,12 @@ class IntrusivePtr {
 
  private:
   void drop() {
-    if (object_ && object_->release()) delete object_;
+    if (!object_ || !object_->release()) return;
+    if constexpr (requires { object_->destroy(); }) {
+      object_->destroy();
+    } else {
+      delete object_;
+    }
   }
   T* object_ = nullptr;
 };

@@ -1,0 +1,93 @@
+// Node: one recorded op of the autograd graph; it turns the gradients of the op's outputs into those of its inputs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tenon/base/small_vec.h"
+#include "tenon/tensor/tensor.h"
+
+namespace tenon {
+
+// Gradients, one per output or input; undefined stands for zero.
+using Grads = SmallVec<Tensor, 2>;
+
+// Where a gradient goes: input number `input_nr` of `node`. A null node means that nobody wants it.
+struct Edge {
+  IntrusivePtr<Node> node;
+  uint32_t input_nr = 0;
+};
+
+class TENON_API Node : public RefCounted {
+ public:
+  using PreHook = std::function<void(Grads& grads)>;
+  using PostHook = std::function<void(Grads& inputs, const Grads& outputs)>;
+
+  // What a gradient arriving at an input must look like.
+  struct InputMeta {
+    DimVector sizes;
+    ScalarType dtype;
+    Device device;
+  };
+
+  Node();
+  virtual ~Node();
+
+  // Deletes this node and, from a flat work list, whatever dies with it: a graph of any depth dies without recursion.
+  void destroy();
+
+  // The op's name as the table has it: "mul".
+  virtual const char* name() const = 0;
+  // The gradients of next_edges() from those of the outputs.
+  virtual Grads apply(Grads&& grads) = 0;
+  // Frees what was saved for backward; a second apply() then raises.
+  virtual void release_saved() {}
+
+  const SmallVec<Edge, 2>& next_edges() const { return next_edges_; }
+  void add_next_edge(Edge edge);
+  void set_next_edge(size_t i, Edge edge);
+  bool needs_input_grad(size_t i) const { return i < next_edges_.size() && next_edges_[i].node; }
+
+  // Registers an output of the forward op; returns its number.
+  uint32_t add_input_meta(const Tensor& output);
+  size_t num_inputs() const { return input_meta_.size(); }
+  const InputMeta& input_meta(size_t i) const { return input_meta_[i]; }
+
+  // Later ops have larger numbers; the engine runs them first.
+  uint64_t sequence_nr() const { return sequence_nr_; }
+
+  // Hooks on node level. A tensor's hooks are pre-hooks of its grad_fn, limited to one input.
+  uint64_t add_pre_hook(PreHook hook);
+  uint64_t add_post_hook(PostHook hook);
+  uint64_t add_tensor_hook(uint32_t input_nr, TensorHook hook);
+  void remove_hook(uint64_t id);
+  void retain_grad(uint32_t input_nr, const Tensor& tensor);
+  bool retains_grad(uint32_t input_nr) const;
+  void run_pre_hooks(Grads& grads);
+  void run_post_hooks(Grads& inputs, const Grads& outputs);
+
+  // Set while anomaly mode is on: where the forward op was called.
+  std::string& anomaly_note();
+
+  // The bindings' object for this node.
+  void* python_object = nullptr;
+
+ protected:
+  uint64_t sequence_nr_;
+
+ private:
+  struct Extras;
+  Extras& extras();
+
+  SmallVec<Edge, 2> next_edges_;
+  SmallVec<InputMeta, 1> input_meta_;
+  std::unique_ptr<Extras> extras_;
+};
+
+// The edge that carries gradients of `tensor`: to its grad_fn, or to the accumulator of a leaf.
+TENON_API Edge gradient_edge(const Tensor& tensor);
+
+}  // namespace tenon

@@ -1,0 +1,50 @@
+// SavedTensor: a tensor kept for backward. It notices later in-place edits and never keeps its own node alive.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "tenon/tensor/tensor.h"
+
+namespace tenon {
+
+// Hooks by which saved tensors are packed when saved and unpacked when used; see SavedTensorHooksGuard.
+struct SavedTensorHooks {
+  std::function<std::shared_ptr<void>(const Tensor&)> pack;
+  std::function<Tensor(const std::shared_ptr<void>&)> unpack;
+};
+
+// Installs hooks for tensors saved on this thread within the guard's life; the innermost guard counts.
+class TENON_API SavedTensorHooksGuard {
+ public:
+  explicit SavedTensorHooksGuard(SavedTensorHooks hooks);
+  ~SavedTensorHooksGuard();
+  SavedTensorHooksGuard(const SavedTensorHooksGuard&) = delete;
+};
+
+class TENON_API SavedTensor {
+ public:
+  SavedTensor() = default;
+  // `is_output`: `tensor` is an output of the node that saves it.
+  SavedTensor(const Tensor& tensor, bool is_output);
+  SavedTensor(SavedTensor&&) noexcept = default;
+  SavedTensor& operator=(SavedTensor&&) noexcept = default;
+
+  // The tensor as it was saved, with its history; `owner` is the node that saved it.
+  // Throws when it was edited in place since, naming both ops, or when it was released.
+  Tensor unpack(const IntrusivePtr<Node>& owner, const char* op) const;
+  void release();
+  bool was_defined() const { return was_defined_; }
+
+ private:
+  struct Packed;
+  Tensor tensor_;
+  std::unique_ptr<Packed> packed_;
+  uint32_t version_ = 0;
+  uint32_t output_nr_ = 0;
+  bool is_output_ = false;
+  bool was_defined_ = false;
+  bool released_ = false;
+};
+
+}  // namespace tenon

@@ -1,0 +1,58 @@
+// Storage: the bytes that tensors share, and the counter by which autograd sees that they were edited.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+
+#include "tenon/base/device.h"
+#include "tenon/base/export.h"
+#include "tenon/base/intrusive_ptr.h"
+
+namespace tenon {
+
+// Counts in-place edits, and remembers the op of the last one for error messages.
+class VersionCounter {
+ public:
+  uint32_t value() const { return value_.load(std::memory_order_relaxed); }
+  const char* last_op() const { return last_op_.load(std::memory_order_relaxed); }
+  void bump(const char* op) {
+    value_.fetch_add(1, std::memory_order_relaxed);
+    last_op_.store(op, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<uint32_t> value_{0};
+  std::atomic<const char*> last_op_{nullptr};
+};
+
+class Storage final : public RefCounted {
+ public:
+  // Fresh memory of the device's backend.
+  TENON_API Storage(size_t nbytes, Device device);
+  // Borrowed memory, given back by calling `release` (which may be empty).
+  TENON_API Storage(void* data, size_t nbytes, Device device, std::function<void()> release);
+  TENON_API ~Storage();
+
+  void* data() const { return data_; }
+  size_t nbytes() const { return nbytes_; }
+  Device device() const { return device_; }
+  VersionCounter& version() { return version_; }
+  // Memory that must not be written, such as a read-only NumPy array.
+  bool read_only() const { return read_only_; }
+  void set_read_only() { read_only_ = true; }
+  // Grows or shrinks, keeping the bytes that fit; throws for borrowed memory.
+  TENON_API void resize(size_t nbytes);
+
+ private:
+  void* data_ = nullptr;
+  size_t nbytes_ = 0;
+  Device device_;
+  bool borrowed_ = false;
+  bool read_only_ = false;
+  VersionCounter version_;
+  std::function<void()> release_;
+};
+using StoragePtr = IntrusivePtr<Storage>;
+
+}  // namespace tenon
