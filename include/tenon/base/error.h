@@ -5,48 +5,52 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
+
+#include "tenon/base/export.h"
 
 namespace tenon {
 
-// The root of all errors. In Python it is RuntimeError, and each subclass is the builtin of its name.
-class Error : public std::runtime_error {
+// The root of all errors, exported so that users of the shared library catch it by type. In Python it is RuntimeError,
+// and each subclass is the builtin of its name.
+class TENON_API Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
 // Wrong shapes, dtypes or states of tensors.
-class TensorError : public Error {
+class TENON_API TensorError : public Error {
  public:
   using Error::Error;
 };
 
 // A device that is missing, mixed or failing.
-class DeviceError : public Error {
+class TENON_API DeviceError : public Error {
  public:
   using Error::Error;
 };
 
-class IndexError : public Error {
+class TENON_API IndexError : public Error {
  public:
   using Error::Error;
 };
 
-class ValueError : public Error {
+class TENON_API ValueError : public Error {
  public:
   using Error::Error;
 };
 
-class TypeError : public Error {
+class TENON_API TypeError : public Error {
  public:
   using Error::Error;
 };
 
-class NotImplementedError : public Error {
+class TENON_API NotImplementedError : public Error {
  public:
   using Error::Error;
 };
 
-class OutOfMemoryError : public Error {
+class TENON_API OutOfMemoryError : public Error {
  public:
   using Error::Error;
 };
