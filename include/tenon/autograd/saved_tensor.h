@@ -24,11 +24,12 @@ class TENON_API SavedTensorHooksGuard {
 
 class TENON_API SavedTensor {
  public:
-  SavedTensor() = default;
+  SavedTensor();
   // `is_output`: `tensor` is an output of the node that saves it.
   SavedTensor(const Tensor& tensor, bool is_output);
-  SavedTensor(SavedTensor&&) noexcept = default;
-  SavedTensor& operator=(SavedTensor&&) noexcept = default;
+  SavedTensor(SavedTensor&&) noexcept;
+  SavedTensor& operator=(SavedTensor&&) noexcept;
+  ~SavedTensor();
 
   // The tensor as it was saved, with its history; `owner` is the node that saved it.
   // Throws when it was edited in place since, naming both ops, or when it was released.

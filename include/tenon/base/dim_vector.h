@@ -75,6 +75,7 @@ class DimVector {
     --size_;
   }
   friend bool operator==(const DimVector& a, const DimVector& b) { return IntArrayRef(a) == IntArrayRef(b); }
+  friend bool operator==(const DimVector& a, IntArrayRef b) { return IntArrayRef(a) == b; }
   friend std::ostream& operator<<(std::ostream& out, const DimVector& v) { return out << IntArrayRef(v); }
 
  private:

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "tenon/base/array_ref.h"
-#include "tenon/base/generator.h"
 #include "tenon/base/scalar.h"
 #include "tenon/tensor/indexing.h"
 #include "tenon/tensor/options.h"
@@ -18,6 +17,7 @@
 
 namespace tenon {
 
+class Generator;
 class Node;
 class Tensor;
 using TensorList = ArrayRef<Tensor>;
@@ -162,6 +162,7 @@ class Tensor {
 #include "tenon/table/elementwise.inc"
 
 #define TENON_METHOD(name, ret, params, args, doc) TENON_API ret name params const;
+#define TENON_METHOD_ONLY TENON_METHOD
 #define TENON_INPLACE(name, params, args, doc) TENON_API const Tensor& name params const;
 #include "tenon/table/structured.inc"
 

@@ -1,0 +1,7 @@
+// Everything of Tenon's C++ library.
+#pragma once
+
+#include "tenon/autograd/autograd.h"
+#include "tenon/autograd/function.h"
+#include "tenon/base/parallel.h"
+#include "tenon/ops/ops.h"

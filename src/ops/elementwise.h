@@ -1,0 +1,57 @@
+// Running the elementwise lines of the table: promotion, broadcasting, allocation, the loop, and the record.
+#pragma once
+
+#include "backend/elementwise_kernel.h"
+#include "ops/promotion.h"
+#include "tenon/base/parallel.h"
+#include "tenon/tensor/tensor.h"
+
+namespace tenon {
+
+enum class ResultRule : uint8_t { KEEP, FLOAT, BOOL, REAL };
+
+// Sets of dtypes, as the table names them.
+enum DtypeSet : uint8_t { BITS = 1, INTS = 2, FLOATS = 4, COMPLEX = 8 };
+constexpr bool contains(int set, ScalarType dtype) {
+  return set & (dtype == kBool ? BITS : is_complex(dtype) ? COMPLEX : is_floating_point(dtype) ? FLOATS : INTS);
+}
+
+inline constexpr int kMaxInputs = 3;
+inline constexpr int kMaxParams = 3;
+
+// One line of the table.
+struct ElementwiseOp {
+  using Formula = Tensor (*)(const Tensor& g, const Tensor* inputs, const Tensor& y, const double* params);
+
+  const char* name;
+  int arity;
+  int param_count;
+  ResultRule rule;
+  int dtypes;
+  ElementwiseKernel kernel;
+  // Per input: its gradient kernel, the same formula over tensors (null where no gradient flows), and which values the
+  // formula reads: bit i for input i, bit kMaxInputs for the result.
+  ElementwiseKernel gradient_kernel[kMaxInputs];
+  Formula gradient[kMaxInputs];
+  uint8_t uses[kMaxInputs];
+};
+
+const ElementwiseOp& elementwise_op(ElementwiseKernel line);
+
+// The op on these inputs, recorded.
+Tensor elementwise(ElementwiseKernel line, ArrayRef<Input> inputs, const double* params = nullptr);
+// The op on self and further inputs, written into self and recorded.
+const Tensor& elementwise_inplace(ElementwiseKernel line, const Tensor& self, ArrayRef<Input> inputs,
+                                  const double* params = nullptr);
+// The op written into `out`, which is resized to fit.
+Tensor& elementwise_out(ElementwiseKernel line, Tensor& out, ArrayRef<Input> inputs, const double* params = nullptr);
+
+// An in-place op as its out-of-place form, copied into self and given its history.
+const Tensor& replace_inplace(const char* op, const Tensor& self, FunctionRef<Tensor(const Tensor& old_self)> compute);
+
+// Throws unless no element of `tensor` shares its memory with another: what is written must be one element each.
+void check_no_internal_overlap(const Tensor& tensor, const char* op);
+// Throws unless a result of `dtype` and `sizes` may be stored into `self` in place.
+void check_inplace_result(const Tensor& self, ScalarType dtype, IntArrayRef sizes, const char* op);
+
+}  // namespace tenon

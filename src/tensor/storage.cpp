@@ -1,0 +1,87 @@
+// Storage and TensorImpl: allocation, release, and the free lists that make small ops cheap.
+#include "tenon/tensor/storage.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "backend/backend.h"
+#include "tenon/tensor/tensor_impl.h"
+
+namespace tenon {
+
+Storage::Storage(size_t nbytes, Device device) : nbytes_(nbytes), device_(device) {
+  if (nbytes > 0) data_ = backend_of(device).memory->allocate(nbytes, device.index());
+}
+
+Storage::Storage(void* data, size_t nbytes, Device device, std::function<void()> release)
+    : data_(data), nbytes_(nbytes), device_(device), borrowed_(true), release_(std::move(release)) {}
+
+Storage::~Storage() {
+  if (borrowed_) {
+    if (release_) release_();
+  } else if (data_) {
+    backend_of(device_).memory->deallocate(data_, nbytes_, device_.index());
+  }
+}
+
+void Storage::resize(size_t nbytes) {
+  if (nbytes == nbytes_) return;
+  TENON_CHECK(!borrowed_, "resize: this storage borrows its memory, so its size is fixed at ", nbytes_, " bytes");
+  TENON_CHECK_DEVICE(device_.is_cpu(), "resize: only CPU storages can be resized, this one is on ", device_);
+  const MemoryKernels& memory = *backend_of(device_).memory;
+  void* grown = nbytes ? memory.allocate(nbytes, device_.index()) : nullptr;
+  if (data_) {
+    if (grown) std::memcpy(grown, data_, std::min(nbytes, nbytes_));
+    memory.deallocate(data_, nbytes_, device_.index());
+  }
+  data_ = grown;
+  nbytes_ = nbytes;
+}
+
+namespace {
+
+// Blocks of one size, kept by the thread that freed them.
+template <size_t Size>
+class BlockCache {
+ public:
+  ~BlockCache() {
+    while (count_ > 0) ::operator delete(blocks_[--count_]);
+    closed_ = true;
+  }
+  void* take() { return count_ > 0 ? blocks_[--count_] : ::operator new(Size); }
+  void give(void* block) {
+    if (count_ < kCapacity && !closed_) {
+      blocks_[count_++] = block;
+    } else {
+      ::operator delete(block);
+    }
+  }
+
+ private:
+  static constexpr size_t kCapacity = 64;
+  void* blocks_[kCapacity];
+  size_t count_ = 0;
+  bool closed_ = false;
+};
+
+thread_local BlockCache<sizeof(TensorImpl)> impl_cache;
+
+}  // namespace
+
+TensorImpl::~TensorImpl() = default;
+
+void* TensorImpl::operator new(size_t) { return impl_cache.take(); }
+void TensorImpl::operator delete(void* object) { impl_cache.give(object); }
+
+void TensorImpl::refresh() {
+  numel = 1;
+  contiguous = true;
+  for (size_t d = sizes.size(); d-- > 0;) {
+    if (sizes[d] != 1 && strides[d] != numel) contiguous = false;
+    numel *= sizes[d];
+  }
+  if (numel == 0) contiguous = true;
+}
+
+}  // namespace tenon
