@@ -22,9 +22,9 @@ struct Plan {
 
 ScalarType result_dtype(const ElementwiseOp& op, ScalarType common) {
   switch (op.rule) {
-    case ResultRule::BOOL:
+    case expr::Rule::BOOL:
       return kBool;
-    case ResultRule::REAL:
+    case expr::Rule::REAL:
       return to_real(common);
     default:
       return common;
@@ -33,8 +33,8 @@ ScalarType result_dtype(const ElementwiseOp& op, ScalarType common) {
 
 void check_dtype(const ElementwiseOp& op, ScalarType common) {
   TENON_CHECK(contains(op.dtypes, common), op.name, ": not implemented for ", common, " tensors; it takes",
-              op.dtypes & BITS ? " bool" : "", op.dtypes & INTS ? " integer" : "",
-              op.dtypes & FLOATS ? " floating-point" : "", op.dtypes & COMPLEX ? " complex" : "", " ones");
+              op.dtypes & expr::BITS ? " bool" : "", op.dtypes & expr::INTS ? " integer" : "",
+              op.dtypes & expr::FLOATS ? " floating-point" : "", op.dtypes & expr::COMPLEX ? " complex" : "", " ones");
 }
 
 Plan make_plan(const ElementwiseOp& op, ArrayRef<Input> inputs) {
@@ -63,7 +63,7 @@ Plan make_plan(const ElementwiseOp& op, ArrayRef<Input> inputs) {
     }
   }
   plan.common = same_dtype ? first->dtype() : result_type(inputs);
-  if (op.rule == ResultRule::FLOAT) plan.common = to_floating(plan.common);
+  if (op.rule == expr::Rule::FLOAT) plan.common = to_floating(plan.common);
   check_dtype(op, plan.common);
   plan.result = result_dtype(op, plan.common);
   return plan;
@@ -151,7 +151,7 @@ class ElementwiseNode final : public Node {
       is_tensor_[i] = true;
       if (wanted >> i & 1) saved_[i] = SavedTensor(x, false);
     }
-    saves_output_ = wanted >> kMaxInputs & 1;
+    saves_output_ = wanted >> op_.arity & 1;
   }
   void save_output(const Tensor& out) {
     if (saves_output_) saved_[kMaxInputs] = SavedTensor(out, true);
@@ -186,7 +186,7 @@ class ElementwiseNode final : public Node {
       Operands operands;
       operands.add(g, g.sizes(), g.device());
       for (int k = 0; k < op_.arity; ++k) add_value(operands, op_.uses[i] >> k & 1, values[k], numbers_[k], g);
-      add_value(operands, op_.uses[i] >> kMaxInputs & 1, values[kMaxInputs], Scalar(), g);
+      add_value(operands, op_.uses[i] >> op_.arity & 1, values[kMaxInputs], Scalar(), g);
       const Backend& backend = backend_of(out);
       require(backend.elementwise, backend, op_.name)
           .run(op_.gradient_kernel[i], compute_dtype(common_), view_of(out), operands.data(), operands.size(), params_);

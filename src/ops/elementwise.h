@@ -1,19 +1,19 @@
 // Running the elementwise lines of the table: promotion, broadcasting, allocation, the loop, and the record.
 #pragma once
 
-#include "backend/elementwise_kernel.h"
+#include "backend/expr/line.h"
 #include "ops/promotion.h"
 #include "tenon/base/parallel.h"
 #include "tenon/tensor/tensor.h"
 
 namespace tenon {
 
-enum class ResultRule : uint8_t { KEEP, FLOAT, BOOL, REAL };
-
-// Sets of dtypes, as the table names them.
-enum DtypeSet : uint8_t { BITS = 1, INTS = 2, FLOATS = 4, COMPLEX = 8 };
-constexpr bool contains(int set, ScalarType dtype) {
-  return set & (dtype == kBool ? BITS : is_complex(dtype) ? COMPLEX : is_floating_point(dtype) ? FLOATS : INTS);
+// Whether the table's set of dtypes holds `dtype`.
+constexpr bool contains(unsigned set, ScalarType dtype) {
+  return set & (dtype == kBool             ? expr::BITS
+                : is_complex(dtype)        ? expr::COMPLEX
+                : is_floating_point(dtype) ? expr::FLOATS
+                                           : expr::INTS);
 }
 
 inline constexpr int kMaxInputs = 3;
@@ -26,11 +26,11 @@ struct ElementwiseOp {
   const char* name;
   int arity;
   int param_count;
-  ResultRule rule;
-  int dtypes;
+  expr::Rule rule;
+  unsigned dtypes;
   ElementwiseKernel kernel;
   // Per input: its gradient kernel, the same formula over tensors (null where no gradient flows), and which values the
-  // formula reads: bit i for input i, bit kMaxInputs for the result.
+  // formula reads: bit i for input i, bit `arity` for the result.
   ElementwiseKernel gradient_kernel[kMaxInputs];
   Formula gradient[kMaxInputs];
   uint8_t uses[kMaxInputs];

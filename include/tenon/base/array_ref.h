@@ -9,6 +9,7 @@
 #include <iterator>
 #include <optional>
 #include <ostream>
+#include <type_traits>
 #include <vector>
 
 namespace tenon {
@@ -65,9 +66,9 @@ class OptionalIntArrayRef {
  public:
   constexpr OptionalIntArrayRef() = default;
   constexpr OptionalIntArrayRef(std::nullopt_t) {}
-  constexpr OptionalIntArrayRef(IntArrayRef values) : values_(values) {}
-  constexpr OptionalIntArrayRef(const int64_t& one) : values_(one) {}
-  OptionalIntArrayRef(const std::vector<int64_t>& values) : values_(values) {}
+  template <class T>
+    requires std::is_convertible_v<const T&, IntArrayRef>
+  constexpr OptionalIntArrayRef(const T& values) : values_(static_cast<IntArrayRef>(values)) {}
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winit-list-lifetime"
   constexpr OptionalIntArrayRef(std::initializer_list<int64_t> list) : values_(IntArrayRef(list.begin(), list.size())) {}

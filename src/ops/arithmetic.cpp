@@ -1,0 +1,356 @@
+// Ops made of elementwise lines: scaled sums, rounding modes, bounds, where.
+#include <cmath>
+#include <limits>
+
+#include "ops/elementwise.h"
+#include "tenon/autograd/grad_mode.h"
+#include "tenon/base/shape.h"
+#include "tenon/ops/ops.h"
+
+namespace tenon {
+namespace {
+
+using Line = ElementwiseKernel;
+
+// alpha * other, or other itself for the common alpha of one.
+Tensor scaled(const Tensor& other, const Scalar& alpha) { return alpha.equal(1) ? other : mul(other, alpha); }
+
+Scalar scaled(const Scalar& other, const Scalar& alpha) {
+  if (alpha.equal(1)) return other;
+  if (other.is_integral() && alpha.is_integral()) {
+    return static_cast<int64_t>(static_cast<uint64_t>(other.to_int64()) * static_cast<uint64_t>(alpha.to_int64()));
+  }
+  if (other.is_complex() || alpha.is_complex()) return other.to<std::complex<double>>() * alpha.to<std::complex<double>>();
+  return other.to_double() * alpha.to_double();
+}
+
+void check_alpha(const char* op, const Scalar& alpha, ScalarType common) {
+  TENON_CHECK(!alpha.is_floating_point() || is_differentiable(common), op,
+              ": alpha must be an integer when both operands are, got ", alpha);
+  TENON_CHECK(!alpha.is_bool() || common == kBool, op, ": alpha may be a bool only for bool operands");
+}
+
+// Subtraction of bools is refused, as in PyTorch: logical_xor or logical_not is meant.
+template <class Other>
+void check_sub(const Tensor& self, const Other& other, const Scalar& alpha) {
+  const ScalarType common = result_type({self, other});
+  if constexpr (std::is_same_v<Other, Tensor>) {
+    TENON_CHECK(self.dtype() != kBool && other.dtype() != kBool,
+                "sub: bool tensors cannot be subtracted; use logical_xor, bitwise_xor or logical_not");
+  } else {
+    TENON_CHECK(self.dtype() != kBool, "sub: bool tensors cannot be subtracted; use logical_xor or logical_not");
+  }
+  check_alpha("sub", alpha, common);
+}
+
+void check_divisor(const char* op, const Tensor& self, const Tensor& other) {
+  const bool integral = is_integral(result_type({self, other}), true);
+  TENON_CHECK(!integral || !eq(other, 0).any().item<bool>(), op, ": ZeroDivisionError: an integer was divided by zero");
+}
+void check_divisor(const char* op, const Tensor& self, const Scalar& other) {
+  const bool integral = is_integral(result_type({self, other}), true);
+  TENON_CHECK(!integral || !other.equal(0), op, ": ZeroDivisionError: an integer was divided by zero");
+}
+
+template <class Other>
+Line division_line(const Tensor& self, const Other& other, optional<std::string_view> rounding_mode) {
+  if (!rounding_mode) return Line::true_div;
+  TENON_CHECK(*rounding_mode == "trunc" || *rounding_mode == "floor",
+              "div: rounding_mode must be None, 'trunc' or 'floor', got '", *rounding_mode, "'");
+  check_divisor("div", self, other);
+  return *rounding_mode == "trunc" ? Line::trunc_div : Line::floor_div;
+}
+
+// Integer powers by negative integers would be fractions.
+void check_exponent(const Tensor& self, const Scalar& exponent) {
+  TENON_CHECK(!(is_integral(self.dtype(), true) && exponent.is_integral() && exponent.to_int64() < 0),
+              "pow: an integer tensor cannot be raised to the negative integer power ", exponent);
+}
+
+// `value` as a number of `dtype`'s kind, so that it does not promote.
+Scalar as_kind_of(const Scalar& value, ScalarType dtype) {
+  if (dtype == kBool) return value.to<bool>();
+  if (is_integral(dtype, false)) return value.to_int64();
+  if (is_complex(dtype)) return value.to<std::complex<double>>();
+  TENON_CHECK(!value.is_complex(), "masked_fill: a complex value cannot be stored into a tensor of dtype ", dtype);
+  return value.to_double();
+}
+
+void check_mask(const Tensor& mask) {
+  TENON_CHECK(mask.dtype() == kBool, "masked_fill: mask must be a bool tensor, got ", mask.dtype());
+}
+
+Tensor fill_value(const Tensor& self, const Tensor& value) {
+  TENON_CHECK(value.dim() == 0, "masked_fill: value must be a number or a 0-d tensor, got shape ", value.sizes());
+  return to_dtype(value, self.dtype());
+}
+
+void check_condition(const Tensor& condition) {
+  TENON_CHECK(condition.dtype() == kBool || condition.dtype() == kByte,
+              "where: condition must be a bool tensor, got ", condition.dtype());
+}
+
+}  // namespace
+
+Tensor add(const Tensor& self, const Tensor& other, const Scalar& alpha) {
+  if (alpha.equal(1)) [[likely]] return elementwise(Line::add2, {self, other});
+  check_alpha("add", alpha, result_type({self, other}));
+  return elementwise(Line::add2, {self, scaled(other, alpha)});
+}
+Tensor add(const Tensor& self, const Scalar& other, const Scalar& alpha) {
+  check_alpha("add", alpha, result_type({self, other}));
+  return elementwise(Line::add2, {self, scaled(other, alpha)});
+}
+const Tensor& add_(const Tensor& self, const Tensor& other, const Scalar& alpha) {
+  if (!alpha.equal(1)) check_alpha("add", alpha, result_type({self, other}));
+  return elementwise_inplace(Line::add2, self, {self, scaled(other, alpha)});
+}
+const Tensor& add_(const Tensor& self, const Scalar& other, const Scalar& alpha) {
+  check_alpha("add", alpha, result_type({self, other}));
+  return elementwise_inplace(Line::add2, self, {self, scaled(other, alpha)});
+}
+
+Tensor sub(const Tensor& self, const Tensor& other, const Scalar& alpha) {
+  check_sub(self, other, alpha);
+  return elementwise(Line::sub2, {self, scaled(other, alpha)});
+}
+Tensor sub(const Tensor& self, const Scalar& other, const Scalar& alpha) {
+  check_sub(self, other, alpha);
+  return elementwise(Line::sub2, {self, scaled(other, alpha)});
+}
+const Tensor& sub_(const Tensor& self, const Tensor& other, const Scalar& alpha) {
+  check_sub(self, other, alpha);
+  return elementwise_inplace(Line::sub2, self, {self, scaled(other, alpha)});
+}
+const Tensor& sub_(const Tensor& self, const Scalar& other, const Scalar& alpha) {
+  check_sub(self, other, alpha);
+  return elementwise_inplace(Line::sub2, self, {self, scaled(other, alpha)});
+}
+Tensor rsub(const Tensor& self, const Tensor& other, const Scalar& alpha) { return sub(other, self, alpha); }
+Tensor rsub(const Tensor& self, const Scalar& other, const Scalar& alpha) {
+  check_sub(self, other, alpha);
+  return elementwise(Line::sub2, {other, scaled(self, alpha)});
+}
+
+Tensor div(const Tensor& self, const Tensor& other, optional<std::string_view> rounding_mode) {
+  return elementwise(division_line(self, other, rounding_mode), {self, other});
+}
+Tensor div(const Tensor& self, const Scalar& other, optional<std::string_view> rounding_mode) {
+  return elementwise(division_line(self, other, rounding_mode), {self, other});
+}
+const Tensor& div_(const Tensor& self, const Tensor& other, optional<std::string_view> rounding_mode) {
+  return elementwise_inplace(division_line(self, other, rounding_mode), self, {self, other});
+}
+const Tensor& div_(const Tensor& self, const Scalar& other, optional<std::string_view> rounding_mode) {
+  return elementwise_inplace(division_line(self, other, rounding_mode), self, {self, other});
+}
+Tensor floor_divide(const Tensor& self, const Tensor& other) { return div(self, other, "floor"); }
+Tensor floor_divide(const Tensor& self, const Scalar& other) { return div(self, other, "floor"); }
+const Tensor& floor_divide_(const Tensor& self, const Tensor& other) { return div_(self, other, "floor"); }
+const Tensor& floor_divide_(const Tensor& self, const Scalar& other) { return div_(self, other, "floor"); }
+
+Tensor pow(const Tensor& self, const Tensor& exponent) { return elementwise(Line::pow2, {self, exponent}); }
+Tensor pow(const Tensor& self, const Scalar& exponent) {
+  check_exponent(self, exponent);
+  if (exponent.equal(2) && result_type({self, exponent}) == self.dtype() && self.dtype() != kBool) return square(self);
+  return elementwise(Line::pow2, {self, exponent});
+}
+Tensor pow(const Scalar& self, const Tensor& exponent) { return elementwise(Line::pow2, {self, exponent}); }
+const Tensor& pow_(const Tensor& self, const Tensor& exponent) {
+  return elementwise_inplace(Line::pow2, self, {self, exponent});
+}
+const Tensor& pow_(const Tensor& self, const Scalar& exponent) {
+  check_exponent(self, exponent);
+  return elementwise_inplace(Line::pow2, self, {self, exponent});
+}
+Tensor float_power(const Tensor& self, const Tensor& exponent) {
+  const ScalarType wide = self.is_complex() || exponent.is_complex() ? kComplexDouble : kDouble;
+  return pow(to_dtype(self, wide), to_dtype(exponent, wide));
+}
+Tensor float_power(const Tensor& self, const Scalar& exponent) {
+  const ScalarType wide = self.is_complex() || exponent.is_complex() ? kComplexDouble : kDouble;
+  return pow(to_dtype(self, wide), exponent);
+}
+
+namespace {
+
+template <class Bound>
+Tensor clamp_between(const Tensor& self, const optional<Bound>& min, const optional<Bound>& max) {
+  TENON_CHECK(min || max, "clamp: at least one of min and max must be given");
+  TENON_CHECK(!self.is_complex(), "clamp: not implemented for complex tensors");
+  if (!max) return elementwise(Line::clamp_below, {self, *min});
+  if (!min) return elementwise(Line::clamp_above, {self, *max});
+  return elementwise(Line::clamp3, {self, *min, *max});
+}
+
+template <class Bound>
+const Tensor& clamp_between_inplace(const Tensor& self, const optional<Bound>& min, const optional<Bound>& max) {
+  TENON_CHECK(min || max, "clamp_: at least one of min and max must be given");
+  TENON_CHECK(!self.is_complex(), "clamp_: not implemented for complex tensors");
+  if (!max) return elementwise_inplace(Line::clamp_below, self, {self, *min});
+  if (!min) return elementwise_inplace(Line::clamp_above, self, {self, *max});
+  return elementwise_inplace(Line::clamp3, self, {self, *min, *max});
+}
+
+}  // namespace
+
+Tensor clamp(const Tensor& self, const optional<Scalar>& min, const optional<Scalar>& max) {
+  return clamp_between(self, min, max);
+}
+Tensor clamp(const Tensor& self, const optional<Tensor>& min, const optional<Tensor>& max) {
+  return clamp_between(self, min, max);
+}
+const Tensor& clamp_(const Tensor& self, const optional<Scalar>& min, const optional<Scalar>& max) {
+  return clamp_between_inplace(self, min, max);
+}
+const Tensor& clamp_(const Tensor& self, const optional<Tensor>& min, const optional<Tensor>& max) {
+  return clamp_between_inplace(self, min, max);
+}
+Tensor clamp_min(const Tensor& self, const Scalar& min) { return clamp(self, optional<Scalar>(min), nullopt); }
+Tensor clamp_min(const Tensor& self, const Tensor& min) { return clamp(self, optional<Tensor>(min), nullopt); }
+Tensor clamp_max(const Tensor& self, const Scalar& max) { return clamp(self, optional<Scalar>(), max); }
+Tensor clamp_max(const Tensor& self, const Tensor& max) { return clamp(self, optional<Tensor>(), max); }
+const Tensor& clamp_min_(const Tensor& self, const Scalar& min) { return clamp_(self, optional<Scalar>(min), nullopt); }
+const Tensor& clamp_max_(const Tensor& self, const Scalar& max) { return clamp_(self, optional<Scalar>(), max); }
+
+Tensor round(const Tensor& self, int64_t decimals) {
+  if (decimals == 0) return elementwise(Line::round_half_even, Input(self));
+  TENON_CHECK(self.is_floating_point(), "round: decimals needs a floating-point tensor, got ", self.dtype());
+  const double scale = std::pow(10.0, std::abs(static_cast<double>(decimals)));
+  return decimals > 0 ? div(round(mul(self, scale), 0), scale) : mul(round(div(self, scale), 0), scale);
+}
+const Tensor& round_(const Tensor& self, int64_t decimals) {
+  if (decimals == 0) return elementwise_inplace(Line::round_half_even, self, Input(self));
+  return replace_inplace("round", self, [&](const Tensor& x) { return round(x, decimals); });
+}
+
+Tensor addcmul(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
+  const double factor = value.to_double();
+  return elementwise(Line::addcmul_by, {self, tensor1, tensor2}, &factor);
+}
+Tensor addcdiv(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
+  const double factor = value.to_double();
+  TENON_CHECK(is_differentiable(result_type({tensor1, tensor2})), "addcdiv: tensor1 and tensor2 are integers; convert one of them");
+  return elementwise(Line::addcdiv_by, {self, tensor1, tensor2}, &factor);
+}
+const Tensor& addcmul_(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
+  const double factor = value.to_double();
+  return elementwise_inplace(Line::addcmul_by, self, {self, tensor1, tensor2}, &factor);
+}
+const Tensor& addcdiv_(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
+  const double factor = value.to_double();
+  return elementwise_inplace(Line::addcdiv_by, self, {self, tensor1, tensor2}, &factor);
+}
+
+namespace {
+void check_lerp(const Tensor& self, const Tensor& end) {
+  TENON_CHECK(self.dtype() == end.dtype(), "lerp: self has dtype ", self.dtype(), " but end has ", end.dtype());
+}
+}  // namespace
+
+Tensor lerp(const Tensor& self, const Tensor& end, const Tensor& weight) {
+  check_lerp(self, end);
+  TENON_CHECK(self.dtype() == weight.dtype(), "lerp: self has dtype ", self.dtype(), " but weight has ", weight.dtype());
+  return elementwise(Line::lerp3, {self, end, weight});
+}
+Tensor lerp(const Tensor& self, const Tensor& end, const Scalar& weight) {
+  check_lerp(self, end);
+  return elementwise(Line::lerp3, {self, end, weight});
+}
+const Tensor& lerp_(const Tensor& self, const Tensor& end, const Tensor& weight) {
+  check_lerp(self, end);
+  return elementwise_inplace(Line::lerp3, self, {self, end, weight});
+}
+const Tensor& lerp_(const Tensor& self, const Tensor& end, const Scalar& weight) {
+  check_lerp(self, end);
+  return elementwise_inplace(Line::lerp3, self, {self, end, weight});
+}
+
+Tensor where(const Tensor& condition, const Tensor& self, const Tensor& other) {
+  check_condition(condition);
+  return elementwise(Line::where3, {condition, self, other});
+}
+Tensor where(const Tensor& condition, const Scalar& self, const Tensor& other) {
+  check_condition(condition);
+  return elementwise(Line::where3, {condition, self, other});
+}
+Tensor where(const Tensor& condition, const Tensor& self, const Scalar& other) {
+  check_condition(condition);
+  return elementwise(Line::where3, {condition, self, other});
+}
+Tensor where(const Tensor& condition, const Scalar& self, const Scalar& other) {
+  check_condition(condition);
+  return elementwise(Line::where3, {condition, self, other});
+}
+
+Tensor masked_fill(const Tensor& self, const Tensor& mask, const Tensor& value) {
+  check_mask(mask);
+  return elementwise(Line::masked_set, {self, mask, fill_value(self, value)});
+}
+Tensor masked_fill(const Tensor& self, const Tensor& mask, const Scalar& value) {
+  check_mask(mask);
+  return elementwise(Line::masked_set, {self, mask, as_kind_of(value, self.dtype())});
+}
+const Tensor& masked_fill_(const Tensor& self, const Tensor& mask, const Tensor& value) {
+  check_mask(mask);
+  return elementwise_inplace(Line::masked_set, self, {self, mask, fill_value(self, value)});
+}
+const Tensor& masked_fill_(const Tensor& self, const Tensor& mask, const Scalar& value) {
+  check_mask(mask);
+  return elementwise_inplace(Line::masked_set, self, {self, mask, as_kind_of(value, self.dtype())});
+}
+
+Tensor logit(const Tensor& self, optional<double> eps) {
+  return elementwise(Line::logit_of, Input(eps ? clamp(self, optional<Scalar>(*eps), 1 - *eps) : self));
+}
+
+Tensor nan_to_num(const Tensor& self, optional<double> nan, optional<double> posinf, optional<double> neginf) {
+  if (is_integral(self.dtype(), true)) return self.clone();
+  double largest = std::numeric_limits<float>::max();
+  if (self.dtype() == kDouble) largest = std::numeric_limits<double>::max();
+  if (self.dtype() == kHalf) largest = 65504;
+  if (self.dtype() == kBFloat16) largest = static_cast<float>(BFloat16(std::bit_cast<float>(0x7f7f0000u)));
+  const double params[] = {nan.value_or(0), posinf.value_or(largest), neginf.value_or(-largest)};
+  return elementwise(Line::nan_to_num_with, Input(self), params);
+}
+
+Tensor gelu(const Tensor& self, std::string_view approximate) {
+  TENON_CHECK(approximate == "none" || approximate == "tanh", "gelu: approximate must be 'none' or 'tanh', got '",
+              approximate, "'");
+  TENON_CHECK(self.is_floating_point(), "gelu: the tensor must be floating-point, got ", self.dtype());
+  return elementwise(approximate == "none" ? Line::gelu_erf : Line::gelu_tanh, Input(self));
+}
+
+Tensor sum_to_size(const Tensor& self, IntArrayRef size) {
+  if (self.sizes() == size) return self;
+  TENON_CHECK(is_expandable_to(size, self.sizes()), "sum_to_size: size ", size, " does not broadcast to shape ", self.sizes());
+  const size_t lead = self.sizes().size() - size.size();
+  DimVector dims;
+  for (size_t d = 0; d < self.sizes().size(); ++d) {
+    if (d < lead || (size[d - lead] == 1 && self.sizes()[d] != 1)) dims.push_back(static_cast<int64_t>(d));
+  }
+  Tensor result = dims.empty() ? self : sum(self, dims, true);
+  return lead > 0 ? result.view(size) : result;
+}
+
+Tensor isclose(const Tensor& self, const Tensor& other, double rtol, double atol, bool equal_nan) {
+  TENON_CHECK(self.dtype() == other.dtype(), "isclose: self has dtype ", self.dtype(), " but other has ", other.dtype());
+  TENON_CHECK(rtol >= 0 && atol >= 0, "isclose: rtol and atol must not be negative, got ", rtol, " and ", atol);
+  NoGradGuard no_grad;
+  Tensor close = eq(self, other);
+  if (equal_nan && is_differentiable(self.dtype())) close = logical_or(close, logical_and(isnan(self), isnan(other)));
+  if (rtol == 0 && atol == 0) return close;
+  Tensor a = is_differentiable(self.dtype()) ? self : to_dtype(self, kDouble);
+  Tensor b = is_differentiable(self.dtype()) ? other : to_dtype(other, kDouble);
+  Tensor error = abs(sub(a, b));
+  return logical_or(close, logical_and(isfinite(error), le(error, add(mul(abs(b), rtol), atol))));
+}
+
+Tensor real(const Tensor& self) { return self.is_complex() ? view_as_real(self).select(-1, 0) : self; }
+Tensor imag(const Tensor& self) {
+  TENON_CHECK(self.is_complex(), "imag: the tensor must be complex, got ", self.dtype());
+  return view_as_real(self).select(-1, 1);
+}
+Tensor conj(const Tensor& self) { return self.is_complex() ? elementwise(Line::conj_values, Input(self)) : self; }
+
+}  // namespace tenon

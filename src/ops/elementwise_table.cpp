@@ -1,0 +1,89 @@
+// The elementwise lines as run-time facts: names, rules, kernels, and gradient formulas over tensors.
+#include <array>
+#include <utility>
+
+#include "ops/elementwise.h"
+#include "tenon/ops/ops.h"
+
+namespace tenon {
+
+// The formulas over tensors. Words that are functions of the table are found by their argument; these are the others.
+namespace tensor_formulas {
+
+#define TENON_FORMULA inline
+inline Tensor trigamma(const Tensor& x) { return elementwise(ElementwiseKernel::trigamma, Input(x)); }
+inline Tensor floor_div(const Tensor& a, const Tensor& b) { return elementwise(ElementwiseKernel::floor_div, {a, b}); }
+inline Tensor trunc_div(const Tensor& a, const Tensor& b) { return elementwise(ElementwiseKernel::trunc_div, {a, b}); }
+
+#include "backend/expr/formulas-inl.h"
+
+}  // namespace tensor_formulas
+
+namespace {
+
+// Calls f with the first N of params as arguments.
+template <int N, class F>
+auto with_params(const double* params, F f) {
+  return [&]<size_t... I>(std::index_sequence<I...>) { return f(params[I]...); }(std::make_index_sequence<N>());
+}
+
+// Fills in the gradient of input I, whose formula is `formula`, unless the line says NONE.
+template <int I, class F>
+void add_gradient(ElementwiseOp& op, ElementwiseKernel kernel, F) {
+  using Result = std::invoke_result_t<F, const Tensor&, const Tensor*, const Tensor&, const double*>;
+  if constexpr (!std::is_same_v<Result, expr::NoGradient>) {
+    op.gradient_kernel[I] = kernel;
+    op.gradient[I] = [](const Tensor& g, const Tensor* in, const Tensor& y, const double* params) -> Tensor {
+      return F{}(g, in, y, params);
+    };
+    op.uses[I] = expr::info(kernel).reads >> 1;  // bit 0 is g, which is always there
+  }
+}
+
+template <class Line>
+ElementwiseOp make_op(const char* name, expr::Rule rule) {
+  return {name, Line::arity, Line::param_count, rule, Line::dtypes, Line::kernel, {}, {}, {}};
+}
+
+#define TENON_UNPACK(...) __VA_ARGS__
+#define TENON_GRADIENT(I, name, formula, inputs)                                                              \
+  add_gradient<I>(op, ElementwiseKernel::name##_##formula,                                                    \
+                  [](const Tensor& g, const Tensor* in, const Tensor& y, const double* params) {              \
+                    return with_params<tensor_formulas::name##_op::param_count>(params, [&](auto... p) {      \
+                      return tensor_formulas::name##_op::formula(g, TENON_UNPACK inputs, y, p...);            \
+                    });                                                                                       \
+                  });
+#define TENON_OP(name, rule, gradients)                                                            \
+  {                                                                                                \
+    ElementwiseOp& op = table[static_cast<size_t>(ElementwiseKernel::name)];                       \
+    op = make_op<tensor_formulas::name##_op>(#name, expr::Rule::rule);                             \
+    gradients                                                                                      \
+  }
+
+using Table = std::array<ElementwiseOp, static_cast<size_t>(ElementwiseKernel::count)>;
+
+Table make_table() {
+  Table table{};
+#define TENON_EW1(name, rule, ...) TENON_OP(name, rule, TENON_GRADIENT(0, name, dx, (in[0])))
+#define TENON_EW2(name, rule, ...)                                \
+  TENON_OP(name, rule, TENON_GRADIENT(0, name, da, (in[0], in[1])) \
+                           TENON_GRADIENT(1, name, db, (in[0], in[1])))
+#define TENON_EW3(name, rule, ...)                                        \
+  TENON_OP(name, rule, TENON_GRADIENT(0, name, da, (in[0], in[1], in[2]))  \
+                           TENON_GRADIENT(1, name, db, (in[0], in[1], in[2])) \
+                               TENON_GRADIENT(2, name, dc, (in[0], in[1], in[2])))
+#define TENON_EW1_ TENON_EW1
+#define TENON_EW2_ TENON_EW2
+#define TENON_EW3_ TENON_EW3
+#include "tenon/table/elementwise.inc"
+  return table;
+}
+
+}  // namespace
+
+const ElementwiseOp& elementwise_op(ElementwiseKernel line) {
+  static const Table table = make_table();
+  return table[static_cast<size_t>(line)];
+}
+
+}  // namespace tenon
