@@ -1,7 +1,9 @@
-// AutogradMeta: what the autograd layer keeps on a tensor that takes part in a graph.
+// AutogradMeta: what the autograd layer keeps on a tensor that takes part in a graph, and how tensors get their history.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -9,30 +11,63 @@
 
 namespace tenon {
 
+using PostAccumulateHook = std::function<void(const Tensor&)>;
+
 struct AutogradMeta {
+  // What few tensors have.
+  struct Rare {
+    // Of a leaf: hooks wait here, for the accumulator comes and goes with the graphs that reach it.
+    std::vector<std::pair<uint64_t, TensorHook>> hooks;
+    std::vector<std::pair<uint64_t, PostAccumulateHook>> post_accumulate_hooks;
+    // Of another: which node has the hook; an in-place edit gives the tensor a new grad_fn.
+    std::vector<std::pair<uint64_t, IntrusivePtr<Node>>> node_hooks;
+    // The gradient of a non-leaf that retains it, shared with grad_fn, which fills it.
+    std::shared_ptr<Tensor> retained_grad;
+  };
+
+  static void* operator new(size_t bytes);
+  static void operator delete(void* object, size_t bytes);
+  AutogradMeta() = default;
+  ~AutogradMeta();
+  Rare& rare_parts();
+  Tensor& gradient() { return rare && rare->retained_grad ? *rare->retained_grad : grad; }
+
   Tensor grad;
   IntrusivePtr<Node> grad_fn;
   uint32_t output_nr = 0;
+  // Guards `accumulator`.
+  std::atomic<bool> locked{false};
   // The node that accumulates into `grad`; it owns the tensor, so the tensor only borrows it.
   Node* accumulator = nullptr;
-  // Of a leaf: hooks wait here, for the accumulator comes and goes with the graphs that reach it.
-  std::vector<std::pair<uint64_t, TensorHook>> hooks;
-  std::vector<std::pair<uint64_t, std::function<void(const Tensor&)>>> post_accumulate_hooks;
-  bool retains_grad = false;
+  std::unique_ptr<Rare> rare;
 };
 
 // The tensor's meta, made on first use.
 AutogradMeta& autograd_meta(const Tensor& tensor);
 
-// Makes `tensor` (fresh, or edited in place) output number `output_nr` of `node`.
+// Makes `tensor` (fresh, or edited in place) the next output of `node`.
 void set_history(const Tensor& tensor, const IntrusivePtr<Node>& node);
+// The same for output `output_nr`, which the node has already. A retained gradient moves along.
+void set_history(const Tensor& tensor, const IntrusivePtr<Node>& node, uint32_t output_nr);
 
-// For an in-place op with node `node`, whose input 0 is the old `self`: makes self the node's output. When self is a
-// view its base is given the edit too (by copy-slices) and self's history follows from the base.
-void rebase_history(const Tensor& self, IntrusivePtr<Node> node);
+// For an in-place op with node `node`, whose input `self_input` is the old `self`: makes self the node's output. When
+// self is a view its base is given the edit too (by copy-slices) and self's history follows from the base.
+void rebase_history(const Tensor& self, IntrusivePtr<Node> node, size_t self_input = 0);
 
-// Throws unless `self` may be edited in place by `op` now: leaves that require grad, views made under no_grad and
-// inference tensors refuse; read-only memory refuses always. `records`: the op will be recorded.
+// Throws unless `self` may be edited in place by `op` now: leaves that require grad, views of such and views made under
+// no_grad refuse when the op will be recorded (`records`); inference tensors outside inference mode and read-only
+// memory refuse always.
 void check_inplace(const Tensor& self, const char* op, bool records);
+
+// A strided layout, apart from the tensor that has it.
+struct Geometry {
+  explicit Geometry(const Tensor& x) : sizes(x.impl()->sizes), strides(x.impl()->strides), offset(x.storage_offset()) {}
+  DimVector sizes;
+  DimVector strides;
+  int64_t offset;
+};
+
+// The gradient of `base` from that of a view of its memory, whose elements may overlap; made of differentiable ops.
+Tensor as_strided_backward(const Tensor& grad, const Geometry& base, const Geometry& view);
 
 }  // namespace tenon

@@ -75,6 +75,8 @@ bool needs_record(TensorPointers inputs);
 namespace detail {
 // Wires a node: edges to the inputs, saved tensors (an entry of `saved` that is one of `outputs` is kept as output).
 void wire(RecordedNode& node, TensorPointers outputs, TensorPointers inputs, TensorPointers saved);
+// The same for an in-place op, whose input 0 and only output is self.
+void wire_inplace(RecordedNode& node, const Tensor& self, TensorPointers inputs, TensorPointers saved);
 }  // namespace detail
 
 // Records an op with one or more outputs; outputs of integer or bool dtype stay outside the graph.
@@ -97,8 +99,7 @@ template <class F>
 void record_inplace(const char* name, const Tensor& self, TensorPointers inputs, TensorPointers saved, F&& backward) {
   if (!needs_record(inputs)) return;
   IntrusivePtr<RecordedNode> node(new LambdaNode<std::decay_t<F>>(name, std::forward<F>(backward)));
-  detail::wire(*node, {}, inputs, saved);
-  rebase_history(self, std::move(node));
+  detail::wire_inplace(*node, self, inputs, saved);
 }
 
 }  // namespace tenon

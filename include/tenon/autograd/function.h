@@ -13,6 +13,7 @@
 #include <string>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -51,6 +52,7 @@ class TENON_API AutogradContext {
 namespace detail {
 using BackwardFn = std::function<variable_list(AutogradContext*, variable_list)>;
 // Runs forward unrecorded and wires a node that calls `backward`; returns the outputs as part of the graph.
+// `name` is a typeid name; the node has the class's own name, without namespaces.
 TENON_API variable_list apply_function(const char* name, const variable_list& tensor_inputs,
                                        const std::function<variable_list(AutogradContext*)>& forward, BackwardFn backward);
 
@@ -59,9 +61,19 @@ void collect(variable_list& list, const T& value) {
   if constexpr (std::is_convertible_v<const T&, Tensor>) list.push_back(value);
   if constexpr (std::is_same_v<T, variable_list>) list.insert(list.end(), value.begin(), value.end());
 }
+// Which of the gradients that backward returns belong to tensors: one per argument, one per element of a list.
+template <class T>
+void collect_kinds(std::vector<bool>& is_tensor, const T& value) {
+  if constexpr (std::is_same_v<T, variable_list>) {
+    is_tensor.insert(is_tensor.end(), value.size(), true);
+  } else {
+    is_tensor.push_back(std::is_convertible_v<const T&, Tensor>);
+  }
+}
 }  // namespace detail
 
-// backward returns one gradient per argument of forward after ctx, undefined for those that are not tensors.
+// backward returns one gradient per argument of forward after ctx (per element of a list of tensors), undefined for those
+// that are not tensors.
 template <class Derived>
 struct Function {
   template <class... Args>
@@ -69,8 +81,8 @@ struct Function {
     using Result = decltype(Derived::forward(static_cast<AutogradContext*>(nullptr), args...));
     variable_list inputs;
     (detail::collect<std::decay_t<Args>>(inputs, args), ...);
-    const bool is_tensor[] = {std::is_convertible_v<Args&&, Tensor>..., false};
-    std::vector<bool> tensors(is_tensor, is_tensor + sizeof...(Args));
+    std::vector<bool> tensors;
+    (detail::collect_kinds<std::decay_t<Args>>(tensors, args), ...);
     auto forward = [&](AutogradContext* ctx) -> variable_list {
       if constexpr (std::is_same_v<Result, Tensor>) {
         return {Derived::forward(ctx, args...)};

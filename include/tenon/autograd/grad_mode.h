@@ -1,6 +1,9 @@
 // Thread-local switches: whether ops are recorded, and whether tensors may ever be part of a graph.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "tenon/base/export.h"
 
 namespace tenon {
@@ -41,6 +44,8 @@ struct TENON_API AnomalyMode {
   static bool is_enabled();
   static bool should_check_nan();
   static void set_enabled(bool enabled, bool check_nan = true);
+  // Tells where the program is now, for the note that every recorded node then gets; bindings give a stack trace.
+  static void set_tracer(std::function<std::string()> tracer);
 };
 
 }  // namespace tenon

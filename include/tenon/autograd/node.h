@@ -36,6 +36,13 @@ class TENON_API Node : public RefCounted {
   Node();
   virtual ~Node();
 
+  // Objects come from a per-thread free list: recording an op makes one.
+  static void* operator new(size_t bytes);
+  static void operator delete(void* object, size_t bytes);
+
+  // What IntrusivePtr calls; an accumulator is also reached without being owned.
+  bool release() const noexcept { return weakly_reachable_ ? release_shared() : RefCounted::release(); }
+
   // Deletes this node and, from a flat work list, whatever dies with it: a graph of any depth dies without recursion.
   void destroy();
 
@@ -53,30 +60,41 @@ class TENON_API Node : public RefCounted {
 
   // Registers an output of the forward op; returns its number.
   uint32_t add_input_meta(const Tensor& output);
+  // The same for an output that takes no gradient.
+  uint32_t add_unused_input();
   size_t num_inputs() const { return input_meta_.size(); }
   const InputMeta& input_meta(size_t i) const { return input_meta_[i]; }
 
   // Later ops have larger numbers; the engine runs them first.
   uint64_t sequence_nr() const { return sequence_nr_; }
 
-  // Hooks on node level. A tensor's hooks are pre-hooks of its grad_fn, limited to one input.
+  // Hooks on node level. A tensor's hooks are pre-hooks of its grad_fn, limited to one input; they run first.
   uint64_t add_pre_hook(PreHook hook);
   uint64_t add_post_hook(PostHook hook);
   uint64_t add_tensor_hook(uint32_t input_nr, TensorHook hook);
   void remove_hook(uint64_t id);
-  void retain_grad(uint32_t input_nr, const Tensor& tensor);
-  bool retains_grad(uint32_t input_nr) const;
+  // After the tensor hooks of an input its gradient is put into `*grad`. At most one per input; null ends it.
+  void retain_grad(uint32_t input_nr, std::shared_ptr<Tensor> grad);
+  virtual void run_tensor_hooks(Grads& grads);
   void run_pre_hooks(Grads& grads);
   void run_post_hooks(Grads& inputs, const Grads& outputs);
+  bool has_post_hooks() const;
 
-  // Set while anomaly mode is on: where the forward op was called.
+  // The node whose backward runs on this thread, if any.
+  static Node* current();
+
+  // Where the forward op was called; filled while anomaly mode is on.
   std::string& anomaly_note();
+  // The note, or "" where there is none.
+  const char* anomaly_note_or_empty() const;
 
   // The bindings' object for this node.
   void* python_object = nullptr;
 
  protected:
   uint64_t sequence_nr_;
+  // Whether a borrowed pointer to this node may be turned into an owning one.
+  bool weakly_reachable_ = false;
 
  private:
   struct Extras;
@@ -85,7 +103,12 @@ class TENON_API Node : public RefCounted {
   SmallVec<Edge, 2> next_edges_;
   SmallVec<InputMeta, 1> input_meta_;
   std::unique_ptr<Extras> extras_;
+  // While dying: the next node of the work list.
+  Node* next_dying_ = nullptr;
 };
+
+// The number of a new hook, unique in the process.
+TENON_API uint64_t next_hook_id();
 
 // The edge that carries gradients of `tensor`: to its grad_fn, or to the accumulator of a leaf.
 TENON_API Edge gradient_edge(const Tensor& tensor);

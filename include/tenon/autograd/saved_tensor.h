@@ -1,9 +1,11 @@
 // SavedTensor: a tensor kept for backward. It notices later in-place edits and never keeps its own node alive.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 
+#include "tenon/autograd/grad_mode.h"
 #include "tenon/tensor/tensor.h"
 
 namespace tenon {
@@ -31,21 +33,23 @@ class TENON_API SavedTensor {
   SavedTensor& operator=(SavedTensor&&) noexcept;
   ~SavedTensor();
 
-  // The tensor as it was saved, with its history; `owner` is the node that saved it.
+  // The tensor as it was saved, with its history; `owner` is the node that saved it. Without `history`, which only a
+  // backward that is itself recorded needs, an output may come back outside the graph.
   // Throws when it was edited in place since, naming both ops, or when it was released.
-  Tensor unpack(const IntrusivePtr<Node>& owner, const char* op) const;
+  Tensor unpack(const IntrusivePtr<Node>& owner, const char* op, bool history = GradMode::is_enabled()) const;
   void release();
   bool was_defined() const { return was_defined_; }
 
  private:
   struct Packed;
   Tensor tensor_;
-  std::unique_ptr<Packed> packed_;
+  std::shared_ptr<Packed> packed_;
   uint32_t version_ = 0;
   uint32_t output_nr_ = 0;
   bool is_output_ = false;
   bool was_defined_ = false;
-  bool released_ = false;
+  // Guards what release() empties: two threads may run backward through one node.
+  mutable std::atomic<bool> locked_{false};
 };
 
 }  // namespace tenon

@@ -32,6 +32,8 @@ class RefCounted {
     }
     return count_.fetch_sub(1, std::memory_order_acq_rel) == 1;
   }
+  // The same for an object that try_retain() may reach at any time, where a sole owner cannot know that it is alone.
+  bool release_shared() const noexcept { return count_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
   uint32_t use_count() const noexcept { return count_.load(std::memory_order_acquire); }
 
  protected:

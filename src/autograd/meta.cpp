@@ -1,0 +1,174 @@
+// Tensor's autograd members: flags, gradients, aliases outside the graph, and hooks.
+#include "autograd/meta.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "autograd/accumulate_grad.h"
+#include "autograd/free_list.h"
+#include "autograd/history.h"
+#include "autograd/spin_lock.h"
+#include "tenon/autograd/autograd.h"
+#include "tensor/make.h"
+
+namespace tenon {
+
+void* AutogradMeta::operator new(size_t bytes) { return take_block(bytes); }
+void AutogradMeta::operator delete(void* object, size_t bytes) { give_block(object, bytes); }
+
+AutogradMeta::~AutogradMeta() {
+  // grad_fn outlives the tensor in graphs that passed through it; nobody can ask for the gradient any more.
+  if (rare && rare->retained_grad && grad_fn) grad_fn->retain_grad(output_nr, nullptr);
+}
+
+AutogradMeta::Rare& AutogradMeta::rare_parts() {
+  if (!rare) rare = std::make_unique<Rare>();
+  return *rare;
+}
+
+void AutogradMetaDeleter::operator()(AutogradMeta* meta) const { delete meta; }
+
+AutogradMeta& autograd_meta(const Tensor& tensor) {
+  auto& meta = tensor.impl()->autograd;
+  if (!meta) meta.reset(new AutogradMeta);
+  return *meta;
+}
+
+bool Tensor::requires_grad() const {
+  const TensorImpl& impl = *impl_;
+  if (impl.requires_grad || (impl.autograd && impl.autograd->grad_fn)) return true;
+  return impl.view_base && is_differentiable(impl.dtype) && Tensor(impl.view_base).requires_grad();
+}
+
+const Tensor& Tensor::requires_grad_(bool requires_grad) const {
+  TENON_CHECK(defined(), "requires_grad_: the tensor is undefined");
+  if (requires_grad) {
+    TENON_CHECK(is_differentiable(dtype()),
+                "requires_grad_: only Tensors of floating point and complex dtype can require gradients, not ", dtype());
+    TENON_CHECK(!is_inference() || InferenceMode::is_enabled(),
+                "requires_grad_: Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
+    // Made now, so that threads that use a shared leaf find it there.
+    autograd_meta(*this);
+  } else {
+    TENON_CHECK(!grad_fn(), "requires_grad_: you can only change requires_grad flags of leaf variables. If you want to use "
+                "a computed variable in a subgraph that doesn't require differentiation use detach().");
+  }
+  impl_->requires_grad = requires_grad;
+  return *this;
+}
+
+bool Tensor::is_leaf() const { return !grad_fn(); }
+
+Tensor& Tensor::mutable_grad() const { return autograd_meta(*this).gradient(); }
+
+const Tensor& Tensor::grad() const {
+  static const Tensor none;
+  return impl_->autograd ? impl_->autograd->gradient() : none;
+}
+
+IntrusivePtr<Node> Tensor::grad_fn() const {
+  if (impl_->view_base && !impl_->no_grad_view) refresh_view_history(*this);
+  return impl_->autograd ? impl_->autograd->grad_fn : nullptr;
+}
+
+uint32_t Tensor::output_nr() const { return impl_->autograd ? impl_->autograd->output_nr : 0; }
+
+Edge gradient_edge(const Tensor& tensor) {
+  if (!tensor.requires_grad()) return {};
+  if (IntrusivePtr<Node> node = tensor.grad_fn()) return {std::move(node), tensor.output_nr()};
+  return {accumulator_of(tensor), 0};
+}
+
+void Tensor::backward(const Tensor& gradient, optional<bool> retain_graph, bool create_graph, TensorList inputs) const {
+  autograd::backward(*this, gradient, retain_graph, create_graph, inputs);
+}
+
+Tensor Tensor::detach() const { return make_alias(*this, sizes(), strides(), storage_offset()); }
+
+const Tensor& Tensor::detach_() const {
+  TENON_CHECK(!is_view(), "detach_: Can't detach views in-place. Use detach() instead.");
+  impl_->requires_grad = false;
+  if (AutogradMeta* meta = impl_->autograd.get()) {
+    if (meta->rare && meta->rare->retained_grad) {
+      meta->grad = *meta->rare->retained_grad;
+      if (meta->grad_fn) meta->grad_fn->retain_grad(meta->output_nr, nullptr);
+    }
+    meta->rare.reset();
+    meta->grad_fn.reset();
+    meta->output_nr = 0;
+  }
+  return *this;
+}
+
+Tensor Tensor::data() const {
+  Tensor alias = detach();
+  alias.impl()->own_version = std::make_shared<VersionCounter>();
+  return alias;
+}
+
+void Tensor::set_data(const Tensor& other) const {
+  TENON_CHECK(other.defined(), "set_data: the new tensor is undefined");
+  TENON_CHECK(!requires_grad() || is_differentiable(other.dtype()), "set_data: a tensor that requires grad cannot hold ",
+              other.dtype(), " data");
+  const bool same_form = dtype() == other.dtype() && device() == other.device() && sizes() == other.sizes();
+  if (AutogradMeta* meta = impl_->autograd.get(); meta && !same_form) {
+    // The accumulator expects gradients of the old form; graphs that hold it keep it.
+    SpinGuard guard(meta->locked);
+    meta->accumulator = nullptr;
+  }
+  const TensorImpl& from = *other.impl();
+  impl_->storage = from.storage;
+  impl_->sizes = from.sizes;
+  impl_->strides = from.strides;
+  impl_->offset = from.offset;
+  impl_->dtype = from.dtype;
+  impl_->own_version = from.own_version;
+  impl_->view_base.reset();
+  impl_->no_grad_view = false;
+  impl_->refresh();
+}
+
+const Tensor& Tensor::retain_grad() const {
+  TENON_CHECK(requires_grad(), "retain_grad: can't retain_grad on Tensor that has requires_grad=False");
+  IntrusivePtr<Node> node = grad_fn();
+  if (!node || retains_grad()) return *this;
+  AutogradMeta& meta = autograd_meta(*this);
+  auto gradient = std::make_shared<Tensor>(std::move(meta.grad));
+  node->retain_grad(meta.output_nr, gradient);
+  meta.rare_parts().retained_grad = std::move(gradient);
+  return *this;
+}
+
+bool Tensor::retains_grad() const {
+  const AutogradMeta* meta = impl_->autograd.get();
+  return meta && meta->rare && meta->rare->retained_grad;
+}
+
+uint64_t Tensor::register_hook(TensorHook hook) const {
+  TENON_CHECK(requires_grad(), "register_hook: cannot register a hook on a tensor that doesn't require gradient");
+  IntrusivePtr<Node> node = grad_fn();
+  AutogradMeta::Rare& rare = autograd_meta(*this).rare_parts();
+  if (!node) {
+    const uint64_t id = next_hook_id();
+    rare.hooks.emplace_back(id, std::move(hook));
+    return id;
+  }
+  const uint64_t id = node->add_tensor_hook(output_nr(), std::move(hook));
+  rare.node_hooks.emplace_back(id, std::move(node));
+  return id;
+}
+
+void Tensor::remove_hook(uint64_t id) const {
+  AutogradMeta* meta = impl_->autograd.get();
+  if (!meta || !meta->rare) return;
+  AutogradMeta::Rare& rare = *meta->rare;
+  const auto has_id = [id](const auto& entry) { return entry.first == id; };
+  std::erase_if(rare.hooks, has_id);
+  std::erase_if(rare.post_accumulate_hooks, has_id);
+  for (const auto& [hook_id, node] : rare.node_hooks) {
+    if (hook_id == id) node->remove_hook(id);
+  }
+  std::erase_if(rare.node_hooks, has_id);
+}
+
+}  // namespace tenon
