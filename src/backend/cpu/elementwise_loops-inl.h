@@ -1,0 +1,142 @@
+// Loops over the formulas of the elementwise table: SIMD ones over Vec<T> and scalar ones over Lane<T>, which the
+// compiler vectorises. Included after simd.h in each kernel file of the elementwise family.
+#if defined(TENON_ELEMENTWISE_LOOPS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef TENON_ELEMENTWISE_LOOPS_INL_H_
+#undef TENON_ELEMENTWISE_LOOPS_INL_H_
+#else
+#define TENON_ELEMENTWISE_LOOPS_INL_H_
+#endif
+
+#include <array>
+#include <utility>
+
+#include "backend/cpu/elementwise_kernels.h"
+#include "backend/cpu/simd_math-inl.h"
+#include "backend/expr/lane.h"
+#include "backend/expr/line.h"
+
+#if defined(__clang__)
+#define TENON_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define TENON_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace tenon::cpu::HWY_NAMESPACE {
+
+using expr::Lane;
+
+#ifdef TENON_FORMULA
+#undef TENON_FORMULA
+#endif
+#define TENON_FORMULA HWY_INLINE
+#include "backend/expr/formulas-inl.h"
+
+// One formula of a line, as the loops call it.
+template <class Op>
+struct Forward : Op {
+  static constexpr ElementwiseKernel id = Op::kernel;
+  static constexpr int inputs = Op::arity;
+  template <class... A>
+  static HWY_INLINE auto call(const A&... a) {
+    return Op::forward(a...);
+  }
+};
+#define TENON_GRADIENT(Name, member, offset)                                                                       \
+  template <class Op>                                                                                              \
+  struct Name : Op {                                                                                               \
+    static constexpr ElementwiseKernel id = static_cast<ElementwiseKernel>(static_cast<int>(Op::kernel) + offset); \
+    static constexpr int inputs = Op::arity + 2;                                                                   \
+    template <class... A>                                                                                          \
+    static HWY_INLINE auto call(const A&... a) {                                                                   \
+      return Op::member(a...);                                                                                     \
+    }                                                                                                              \
+  };
+TENON_GRADIENT(GradientX, dx, 1)
+TENON_GRADIENT(GradientA, da, 1)
+TENON_GRADIENT(GradientB, db, 2)
+TENON_GRADIENT(GradientC, dc, 3)
+#undef TENON_GRADIENT
+
+template <class F>
+HWY_INLINE constexpr bool reads(int input) {
+  return expr::info(F::id).reads >> input & 1;
+}
+
+template <class F, class V, size_t... I, size_t... P>
+HWY_INLINE auto apply(const V* in, const double* params, std::index_sequence<I...>, std::index_sequence<P...>) {
+  return F::call(in[I]..., params[P]...);
+}
+template <class F, class V>
+HWY_INLINE auto apply(const V* in, const double* params) {
+  return apply<F>(in, params, std::make_index_sequence<F::inputs>(), std::make_index_sequence<F::param_count>());
+}
+
+template <class F, class V>
+using ResultOf = decltype(apply<F>(static_cast<const V*>(nullptr), nullptr));
+
+// The element type that a result is stored as.
+template <class T>
+T stored_type(Vec<T>);
+template <class T>
+bool stored_type(Mask<T>);
+
+template <class F, class T>
+void simd_loop(const void* const* in, void* out, int64_t n, const double* params) {
+  constexpr int kLanes = Vec<T>::lanes;
+  using Out = decltype(stored_type(ResultOf<F, Vec<T>>()));
+  Out* to = static_cast<Out*>(out);
+  const T* from[F::inputs];
+  for (int k = 0; k < F::inputs; ++k) from[k] = static_cast<const T*>(in[k]);
+  Vec<T> v[F::inputs];
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int k = 0; k < F::inputs; ++k) {
+      if (reads<F>(k)) v[k] = load(from[k] + i);
+    }
+    store(apply<F>(v, params), to + i);
+  }
+  if (i < n) {
+    for (int k = 0; k < F::inputs; ++k) {
+      if (reads<F>(k)) v[k] = load_part(from[k] + i, static_cast<int>(n - i));
+    }
+    store_part(apply<F>(v, params), to + i, static_cast<int>(n - i));
+  }
+}
+
+template <class F, class T, size_t... I>
+HWY_INLINE auto lane_at(const std::array<const T*, F::inputs>& from, int64_t i, const double* params,
+                        std::index_sequence<I...>) {
+  const Lane<T> v[] = {Lane<T>(from[I][i])...};
+  return apply<F>(v, params).value;
+}
+
+template <class F, class T>
+void lane_loop(const void* const* in, void* out, int64_t n, const double* params) {
+  using Out = typename ResultOf<F, Lane<T>>::value_type;
+  Out* to = static_cast<Out*>(out);
+  std::array<const T*, F::inputs> from;
+  for (int k = 0; k < F::inputs; ++k) from[k] = static_cast<const T*>(in[k]);
+  TENON_INDEPENDENT
+  for (int64_t i = 0; i < n; ++i) to[i] = lane_at<F, T>(from, i, params, std::make_index_sequence<F::inputs>());
+}
+
+template <class F, class T>
+constexpr LoopEntry simd_entry() {
+  if constexpr ((F::dtypes & expr::FLOATS) != 0) {
+    if constexpr (!std::is_same_v<ResultOf<F, Vec<T>>, expr::NoGradient>) return {F::id, dtype_v<T>, simd_loop<F, T>};
+  }
+  return {F::id, dtype_v<T>, nullptr};
+}
+
+template <class F, class T>
+constexpr LoopEntry lane_entry() {
+  constexpr unsigned kind = expr::is_complex_v<T> ? expr::COMPLEX : std::is_same_v<T, bool> ? expr::BITS : expr::INTS;
+  if constexpr ((F::dtypes & kind) != 0) return {F::id, dtype_v<T>, lane_loop<F, T>};
+  return {F::id, dtype_v<T>, nullptr};
+}
+
+}  // namespace tenon::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // TENON_ELEMENTWISE_LOOPS_INL_H_

@@ -1,0 +1,25 @@
+// Elementwise loops of one floating input.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/elementwise_unary.cpp"
+#include "backend/cpu/simd.h"
+#include "backend/cpu/elementwise_loops-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tenon::cpu::HWY_NAMESPACE {
+
+constexpr LoopEntry entries[] = {
+#define TENON_EW1(name, ...) \
+  simd_entry<Forward<name##_op>, float>(), simd_entry<Forward<name##_op>, double>(),
+#define TENON_EW1_ TENON_EW1
+#include "tenon/table/elementwise.inc"
+};
+const LoopList unary_loops = {entries, std::size(entries)};
+
+}  // namespace tenon::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tenon::cpu {
+TENON_ISA_TABLE(LoopList, unary_loops)
+}  // namespace tenon::cpu
+#endif

@@ -1,0 +1,93 @@
+// digamma, trigamma, the inverse error function and exact division: recurrences, asymptotic series, Newton steps.
+#include "backend/cpu/special_math.h"
+
+#include <cmath>
+#include <limits>
+
+namespace tenon::cpu {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+// From here on the asymptotic series of digamma and trigamma are exact to double precision.
+constexpr double kAsymptotic = 10;
+
+}  // namespace
+
+double digamma(double x) {
+  if (x == 0) return std::copysign(kInf, -x);
+  if (std::isinf(x)) return x > 0 ? kInf : kNan;
+  double result = 0;
+  if (x < 0) {
+    if (x == std::floor(x)) return kNan;
+    // Reflection, on the fraction because pi * x has lost it for large x.
+    double fraction = x - std::trunc(x);
+    result = -kPi / std::tan(kPi * fraction);
+    x = 1 - x;
+  }
+  for (; x < kAsymptotic; x += 1) result -= 1 / x;
+  double z = 1 / (x * x);
+  // Bernoulli numbers B_2k / 2k.
+  double series = z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z *
+                  (691.0 / 32760 - z * (1.0 / 12 - z * 3617.0 / 8160)))))));
+  return result + (std::log(x) - 0.5 / x - series);
+}
+
+double trigamma(double x) {
+  if (std::isinf(x)) return x > 0 ? 0 : kNan;
+  double sign = 1, result = 0;
+  if (x <= 0) {
+    if (x == std::floor(x)) return kInf;
+    double sine = std::sin(kPi * (x - std::trunc(x)));
+    result = -(kPi * kPi) / (sine * sine);
+    sign = -1;
+    x = 1 - x;
+  }
+  for (; x < kAsymptotic; x += 1) result += 1 / (x * x);
+  double z = 1 / (x * x);
+  double series = 1.0 / 6 - z * (1.0 / 30 - z * (1.0 / 42 - z * (1.0 / 30 - z * (5.0 / 66 - z * (691.0 / 2730 - z *
+                  (7.0 / 6 - z * 3617.0 / 510))))));
+  return sign * (result + (1 + (0.5 + series / x) / x) / x);
+}
+
+double erfinv(double x) {
+  if (!(std::abs(x) <= 1)) return kNan;
+  if (std::abs(x) == 1) return std::copysign(kInf, x);
+  if (std::abs(x) < 1e-8) return x * 0.886226925452758;
+  // A rough start (Winitzki), then Halley's steps on erf, or on erfc in the tail where erf has no digits left.
+  constexpr double kShape = 0.147;
+  double tail = 1 - std::abs(x);
+  double log_term = std::log(tail * (1 + std::abs(x)));
+  double half = 2 / (kPi * kShape) + log_term / 2;
+  double y = std::sqrt(std::sqrt(half * half - log_term / kShape) - half);
+  for (int step = 0; step < 3; ++step) {
+    double error = std::abs(x) > 0.5 ? tail - std::erfc(y) : std::erf(y) - std::abs(x);
+    double newton = error / (1.1283791670955126 * std::exp(-y * y));
+    y -= newton / (1 + y * newton);
+  }
+  return std::copysign(y, x);
+}
+
+double log_gamma(double x) {
+  int sign;
+  return ::lgamma_r(x, &sign);
+}
+
+double floor_divide(double a, double b) {
+  if (b == 0) return a / b;
+  double rest = std::fmod(a, b);
+  double quotient = (a - rest) / b;
+  if (rest != 0 && (b < 0) != (rest < 0)) quotient -= 1;
+  if (quotient == 0) return std::copysign(0.0, a / b);
+  double floored = std::floor(quotient);
+  return quotient - floored > 0.5 ? floored + 1 : floored;
+}
+
+double python_remainder(double a, double b) {
+  double rest = std::fmod(a, b);
+  return rest != 0 && (b < 0) != (rest < 0) ? rest + b : rest;
+}
+
+}  // namespace tenon::cpu

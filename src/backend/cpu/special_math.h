@@ -1,0 +1,15 @@
+// Scalar functions that the C++ library lacks, in double precision. No dependencies.
+#pragma once
+
+namespace tenon::cpu {
+
+double digamma(double x);
+double trigamma(double x);
+double erfinv(double x);
+// log|gamma(x)| without the global sign of std::lgamma, which threads would race for.
+double log_gamma(double x);
+// Floor division and remainder with the sign of the divisor, as Python has them.
+double floor_divide(double a, double b);
+double python_remainder(double a, double b);
+
+}  // namespace tenon::cpu
