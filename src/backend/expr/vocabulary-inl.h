@@ -52,3 +52,9 @@ template <class V>
 TENON_FORMULA auto pow_grad_exponent(const V& g, const V& a, const V& b, const V& y) {
   return where((a == 0) & (real(b) >= 0), zeros_like(g), g * conj(y * log(a)));
 }
+
+// Zero for real values, whose sign is piecewise constant; a complex sign turns with x. y is sgn(x).
+template <class V>
+TENON_FORMULA auto sgn_grad(const V& g, const V& x, const V& y) {
+  return where(x == 0, zeros_like(g), (g - real(g * conj(y)) * y) / abs(x));
+}
