@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backend/conv_kernels.h"
 #include "backend/elementwise_kernel.h"
 #include "backend/tensor_view.h"
 #include "tenon/base/device.h"
@@ -82,6 +83,7 @@ struct Backend {
   const ScanKernels* scan;
   const MatmulKernels* matmul;
   const SoftmaxKernels* softmax;
+  const ConvKernels* conv;
 };
 
 // The backend of a device; throws DeviceError saying why it is unavailable.
