@@ -29,7 +29,7 @@ struct LoopList {
 using ConvertLoop = void(const void* in, void* out, int64_t n);
 
 struct ConvertTable {
-  ConvertLoop* convert[kDtypeCount][kDtypeCount];  // [from][to]; null on the diagonal
+  ConvertLoop* const* convert[kDtypeCount];  // [from][to]; null on the diagonal
 };
 
 // Integer loops that every instruction set has its own copy of, because wider vectors pay.

@@ -1,0 +1,103 @@
+// Contiguous conversions between every pair of dtypes.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/elementwise_convert.cpp"
+#include "backend/cpu/simd.h"
+#include "backend/cpu/elementwise_kernels.h"
+#include "backend/expr/lane.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tenon::cpu::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using expr::is_complex_v;
+
+// A float as an integer, rounded towards zero. What does not fit gives the lowest integer of 32 bits (of 64 for int64),
+// cut to the width: what the CPU's conversion gives, and PyTorch's.
+template <class To, class From>
+HWY_INLINE To truncated(From x) {
+  using Wide = std::conditional_t<sizeof(To) == 8, int64_t, int32_t>;
+  constexpr From kLimit = sizeof(To) == 8 ? From(9223372036854775808.0) : From(2147483648.0);
+  const bool fits = x < kLimit && x >= -kLimit;
+  const Wide wide = static_cast<Wide>(fits ? x : From(0));
+  return static_cast<To>(fits ? wide : std::numeric_limits<Wide>::min());
+}
+
+template <class To, class From>
+HWY_INLINE To converted(From x) {
+  if constexpr (std::is_same_v<From, Half> || std::is_same_v<From, BFloat16>) {
+    return converted<To>(static_cast<float>(x));
+  } else if constexpr (std::is_same_v<To, Half> || std::is_same_v<To, BFloat16>) {
+    return To(converted<float>(x));
+  } else if constexpr (std::is_same_v<To, bool>) {
+    return x != From(0);
+  } else if constexpr (is_complex_v<To>) {
+    using R = typename To::value_type;
+    if constexpr (is_complex_v<From>) return To(static_cast<R>(x.real()), static_cast<R>(x.imag()));
+    else return To(converted<R>(x), 0);
+  } else if constexpr (is_complex_v<From>) {
+    return converted<To>(x.real());
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    return truncated<To>(x);
+  } else {
+    return static_cast<To>(x);
+  }
+}
+
+template <class From, class To>
+void convert(const void* in, void* out, int64_t n) {
+  const From* from = static_cast<const From*>(in);
+  To* to = static_cast<To*>(out);
+  for (int64_t i = 0; i < n; ++i) to[i] = converted<To>(from[i]);
+}
+
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+// The CPU has instructions for half precision.
+template <>
+void convert<Half, float>(const void* in, void* out, int64_t n) {
+  const hn::ScalableTag<float> df;
+  const hn::Rebind<hwy::float16_t, decltype(df)> dh;
+  const auto* from = static_cast<const hwy::float16_t*>(in);
+  float* to = static_cast<float*>(out);
+  constexpr int kLanes = HWY_LANES(float);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) hn::StoreU(hn::PromoteTo(df, hn::LoadU(dh, from + i)), df, to + i);
+  for (; i < n; ++i) to[i] = static_cast<const Half*>(in)[i];
+}
+template <>
+void convert<float, Half>(const void* in, void* out, int64_t n) {
+  const hn::ScalableTag<float> df;
+  const hn::Rebind<hwy::float16_t, decltype(df)> dh;
+  const float* from = static_cast<const float*>(in);
+  auto* to = static_cast<hwy::float16_t*>(out);
+  constexpr int kLanes = HWY_LANES(float);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) hn::StoreU(hn::DemoteTo(dh, hn::LoadU(df, from + i)), dh, to + i);
+  for (; i < n; ++i) static_cast<Half*>(out)[i] = from[i];
+}
+#endif
+
+template <class From, class To>
+constexpr ConvertLoop* convert_entry() {
+  if constexpr (std::is_same_v<From, To>) return nullptr;
+  else return convert<From, To>;
+}
+
+#define TENON_CONVERT_TO(type, name, python) convert_entry<From, type>(),
+template <class From>
+struct ConvertRow {
+  static constexpr ConvertLoop* loops[kDtypeCount] = {TENON_FORALL_DTYPES(TENON_CONVERT_TO)};
+};
+#undef TENON_CONVERT_TO
+
+#define TENON_CONVERT_FROM(type, name, python) ConvertRow<type>::loops,
+const ConvertTable convert_table = {{TENON_FORALL_DTYPES(TENON_CONVERT_FROM)}};
+#undef TENON_CONVERT_FROM
+
+}  // namespace tenon::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tenon::cpu {
+TENON_ISA_TABLE(ConvertTable, convert_table)
+}  // namespace tenon::cpu
+#endif
