@@ -9,6 +9,9 @@
 #include <cstdint>
 
 #include "backend/elementwise_kernel.h"
+#include "backend/index_kernels.h"
+#include "backend/norm_kernels.h"
+#include "backend/sort_kernels.h"
 #include "backend/tensor_view.h"
 #include "tenon/base/device.h"
 #include "tenon/base/export.h"
@@ -82,6 +85,9 @@ struct Backend {
   const ScanKernels* scan;
   const MatmulKernels* matmul;
   const SoftmaxKernels* softmax;
+  const SortKernels* sort;
+  const IndexKernels* index;
+  const NormKernels* norm;
 };
 
 // The backend of a device; throws DeviceError saying why it is unavailable.

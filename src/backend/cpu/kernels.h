@@ -1,0 +1,15 @@
+// The kernel families of the CPU backend, each defined in its own file of this folder.
+#pragma once
+
+#include "backend/backend.h"
+
+namespace tenon::cpu {
+
+TENON_API const ReductionKernels& reduction_table();
+TENON_API const ScanKernels& scan_table();
+TENON_API const SoftmaxKernels& softmax_table();
+TENON_API const SortKernels& sort_table();
+TENON_API const IndexKernels& index_table();
+TENON_API const NormKernels& norm_table();
+
+}  // namespace tenon::cpu
