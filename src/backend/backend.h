@@ -10,6 +10,9 @@
 
 #include "backend/conv_kernels.h"
 #include "backend/elementwise_kernel.h"
+#include "backend/index_kernels.h"
+#include "backend/norm_kernels.h"
+#include "backend/sort_kernels.h"
 #include "backend/tensor_view.h"
 #include "tenon/base/device.h"
 #include "tenon/base/export.h"
@@ -84,6 +87,9 @@ struct Backend {
   const MatmulKernels* matmul;
   const SoftmaxKernels* softmax;
   const ConvKernels* conv;
+  const SortKernels* sort;
+  const IndexKernels* index;
+  const NormKernels* norm;
 };
 
 // The backend of a device; throws DeviceError saying why it is unavailable.

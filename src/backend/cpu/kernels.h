@@ -6,5 +6,11 @@
 namespace tenon::cpu {
 
 TENON_API const ElementwiseKernels& elementwise_table();
+TENON_API const ReductionKernels& reduction_table();
+TENON_API const ScanKernels& scan_table();
+TENON_API const SoftmaxKernels& softmax_table();
+TENON_API const SortKernels& sort_table();
+TENON_API const IndexKernels& index_table();
+TENON_API const NormKernels& norm_table();
 
 }  // namespace tenon::cpu
