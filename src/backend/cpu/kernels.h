@@ -5,6 +5,6 @@
 
 namespace tenon::cpu {
 
-const MatmulKernels& matmul_table();
+TENON_API const MatmulKernels& matmul_table();
 
 }  // namespace tenon::cpu
