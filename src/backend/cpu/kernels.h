@@ -12,5 +12,7 @@ TENON_API const SoftmaxKernels& softmax_table();
 TENON_API const SortKernels& sort_table();
 TENON_API const IndexKernels& index_table();
 TENON_API const NormKernels& norm_table();
+TENON_API const MatmulKernels& matmul_table();
+TENON_API const ConvKernels& conv_table();
 
 }  // namespace tenon::cpu
