@@ -12,6 +12,16 @@
 namespace tenon {
 namespace {
 
+// A strided layout, apart from the tensor that has it.
+struct Geometry {
+  explicit Geometry(const Tensor& x)
+      : sizes(x.impl()->sizes), strides(x.impl()->strides), offset(x.storage_offset()), dtype(x.dtype()) {}
+  DimVector sizes;
+  DimVector strides;
+  int64_t offset;
+  ScalarType dtype;
+};
+
 // The elements [low, high) of memory that a layout reaches, counted from the start of the storage.
 struct Span {
   int64_t low, high;
@@ -27,48 +37,30 @@ Span span_of(const Geometry& geometry) {
   return span;
 }
 
-Span span_of(const Geometry& a, const Geometry& b) {
-  const Span x = span_of(a);
-  const Span y = span_of(b);
-  return {std::min(x.low, y.low), std::max(x.high, y.high)};
+// The elements of base's dtype that base and view reach; whole complex numbers where one of them is complex.
+Span span_of(const Geometry& base, const Geometry& view) {
+  const Span x = span_of(base);
+  Span y = span_of(view);
+  if (is_complex(base.dtype) && !is_complex(view.dtype)) y = {y.low / 2, (y.high + 1) / 2};
+  if (is_complex(view.dtype) && !is_complex(base.dtype)) y = {2 * y.low, 2 * y.high};
+  Span span{std::min(x.low, y.low), std::max(x.high, y.high)};
+  if (is_complex(view.dtype) && !is_complex(base.dtype)) span = {span.low / 2 * 2, (span.high + 1) / 2 * 2};
+  return span;
 }
 
-// Whether every element has memory of its own: each dim steps over all that smaller strides reach.
-bool elements_are_distinct(const DimVector& sizes, const DimVector& strides) {
-  SmallVec<size_t, 6> order;
-  for (size_t d = 0; d < sizes.size(); ++d) {
-    if (sizes[d] > 1) order.push_back(d);
-  }
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return strides[a] < strides[b]; });
-  int64_t reached = 0;
-  for (size_t d : order) {
-    if (strides[d] <= reached) return false;
-    reached += (sizes[d] - 1) * strides[d];
-  }
-  return true;
+// Throws unless gradients can pass between base and view: equal dtypes, or real and complex of one precision.
+void require_expressible(const Tensor& view, const Tensor& base, const char* op) {
+  const bool expressible = view.dtype() == base.dtype() || to_real(view.dtype()) == base.dtype() ||
+                           to_real(base.dtype()) == view.dtype();
+  TENON_CHECK(expressible, op, ": gradients cannot follow an in-place edit of the memory of a ", base.dtype(),
+              " tensor and its ", view.dtype(), " view; edit a clone(), or make the view after the edit");
 }
 
-// Adds `grad` to the elements of the flat `buffer` that the layout reaches.
-void add_at(const Tensor& buffer, Tensor grad, DimVector sizes, const DimVector& strides, int64_t offset) {
-  if (grad.numel() == 0) return;
-  for (size_t d = 0; d < sizes.size(); ++d) {
-    if (strides[d] == 0) sizes[d] = 1;
-  }
-  if (grad.sizes() != IntArrayRef(sizes)) grad = grad.sum_to_size(sizes);
-  if (elements_are_distinct(sizes, strides)) {
-    buffer.as_strided(sizes, strides, offset).add_(grad);
-    return;
-  }
-  // Elements overlap, as in a sliding window: go along the shortest dim, until what is left has no overlap.
-  size_t dim = sizes.size();
-  for (size_t d = 0; d < sizes.size(); ++d) {
-    if (sizes[d] > 1 && (dim == sizes.size() || sizes[d] < sizes[dim])) dim = d;
-  }
-  const int64_t count = sizes[dim];
-  sizes[dim] = 1;
-  for (int64_t i = 0; i < count; ++i) {
-    add_at(buffer, grad.narrow(static_cast<int64_t>(dim), i, 1), sizes, strides, offset + i * strides[dim]);
-  }
+// `count` elements of base's memory from `start` seen as `dtype`, as view_as_real and view_as_complex see them.
+Tensor see_as(const Tensor& base, int64_t start, int64_t count, ScalarType dtype) {
+  Tensor flat = base.as_strided({count}, {1}, start);
+  if (dtype == base.dtype()) return flat;
+  return is_complex(dtype) ? flat.as_strided({count / 2, 2}, {2, 1}, start).view_as_complex() : flat.view_as_real();
 }
 
 // The backward of an in-place op on a view, as an op on the base: the gradient of what the view covers goes through the
@@ -92,7 +84,11 @@ class CopySlices final : public Node {
     Tensor buffer = grad.new_zeros({span.high - span.low});
     Tensor whole = buffer.as_strided(base_.sizes, base_.strides, base_.offset - span.low);
     whole.copy_(grad);
-    Tensor slice = buffer.as_strided(view_.sizes, view_.strides, view_.offset - span.low);
+    const int64_t start = is_complex(base_.dtype) == is_complex(view_.dtype) ? span.low
+                          : is_complex(base_.dtype)                          ? 2 * span.low
+                                                                             : span.low / 2;
+    Tensor slice = see_as(buffer, 0, span.high - span.low, view_.dtype)
+                       .as_strided(view_.sizes, view_.strides, view_.offset - start);
     Grads op_grads;
     op_grads.push_back(slice.clone());
     Grads through = op_->apply(std::move(op_grads));
@@ -122,57 +118,27 @@ class CopySlices final : public Node {
   size_t self_input_;
 };
 
-// The history of a view whose base was edited: it reads the base's elements by strides.
-class AsStridedNode final : public Node {
- public:
-  AsStridedNode(const Tensor& base, const Tensor& view) : base_(base), view_(view) {
-    add_next_edge(gradient_edge(base));
-    add_input_meta(view);
-    if (AnomalyMode::is_enabled()) note_origin(*this);
-  }
-  const char* name() const override { return "as_strided"; }
-  Grads apply(Grads&& grads) override {
-    Grads result;
-    result.push_back(grads[0].defined() ? as_strided_backward(grads[0], base_, view_) : Tensor());
-    return result;
-  }
-
- private:
-  Geometry base_;
-  Geometry view_;
-};
-
 std::atomic_ref<uint32_t> made_at(const Tensor& view) { return std::atomic_ref<uint32_t>(view.impl()->view_version); }
 
 }  // namespace
 
-Tensor as_strided_backward(const Tensor& grad, const Geometry& base, const Geometry& view) {
-  const Span span = span_of(base, view);
-  Tensor buffer = grad.new_zeros({span.high - span.low});
-  add_at(buffer, grad, view.sizes, view.strides, view.offset - span.low);
-  return buffer.as_strided(base.sizes, base.strides, base.offset - span.low);
-}
-
 void refresh_view_history(const Tensor& view) {
   if (made_at(view).load(std::memory_order_acquire) == view._version()) return;
   Tensor base(view.impl()->view_base);
-  if (!base.requires_grad() || view.impl()->requires_grad) return;
+  if (!base.requires_grad() || view.impl()->requires_grad || InferenceMode::is_enabled()) return;
   // Views are refreshed rarely; one lock keeps two threads from doing it at once.
   static std::mutex mutex;
   std::lock_guard lock(mutex);
   if (made_at(view).load(std::memory_order_relaxed) == view._version()) return;
-  if (view.dtype() == base.dtype()) {
-    set_history(view, IntrusivePtr<Node>(new AsStridedNode(base, view)), 0);
-    return;
-  }
-  // The old history still holds when it comes straight from the base's present one.
-  const AutogradMeta* meta = view.impl()->autograd.get();
-  const bool holds = meta && meta->grad_fn && !meta->grad_fn->next_edges().empty() &&
-                     meta->grad_fn->next_edges()[0].node == gradient_edge(base).node;
-  TENON_CHECK(holds, "a ", view.dtype(), " view of a ", base.dtype(),
-              " tensor was used after an in-place edit of their memory, and gradients cannot follow the edit from one dtype "
-              "to the other; make the view again after the edit");
-  made_at(view).store(view._version(), std::memory_order_release);
+  require_expressible(view, base, "grad_fn");
+  // The same elements taken from the base as it is now have the history that the view needs.
+  AutoGradMode grad_mode(true);
+  const Geometry geometry(view);
+  const Span span = span_of(Geometry(base), geometry);
+  const Tensor source = view.dtype() == base.dtype() ? base : see_as(base, span.low, span.high - span.low, view.dtype());
+  const Tensor twin = source.as_strided(geometry.sizes, geometry.strides, geometry.offset);
+  const AutogradMeta& meta = *twin.impl()->autograd;
+  set_history(view, meta.grad_fn, meta.output_nr);
 }
 
 void set_history(const Tensor& tensor, const IntrusivePtr<Node>& node) {
@@ -197,8 +163,7 @@ void rebase_history(const Tensor& self, IntrusivePtr<Node> node, size_t self_inp
     return;
   }
   Tensor base(self.impl()->view_base);
-  TENON_CHECK(self.dtype() == base.dtype(), node->name(), "_: gradients cannot follow an in-place edit of a ", self.dtype(),
-              " view of a ", base.dtype(), " tensor; edit the base, or a clone() of the view");
+  require_expressible(self, base, node->name());
   node->add_input_meta(self);
   if (AnomalyMode::is_enabled()) note_origin(*node);
   set_history(base, IntrusivePtr<Node>(new CopySlices(base, self, std::move(node), self_input)));

@@ -59,15 +59,4 @@ void rebase_history(const Tensor& self, IntrusivePtr<Node> node, size_t self_inp
 // memory refuse always.
 void check_inplace(const Tensor& self, const char* op, bool records);
 
-// A strided layout, apart from the tensor that has it.
-struct Geometry {
-  explicit Geometry(const Tensor& x) : sizes(x.impl()->sizes), strides(x.impl()->strides), offset(x.storage_offset()) {}
-  DimVector sizes;
-  DimVector strides;
-  int64_t offset;
-};
-
-// The gradient of `base` from that of a view of its memory, whose elements may overlap; made of differentiable ops.
-Tensor as_strided_backward(const Tensor& grad, const Geometry& base, const Geometry& view);
-
 }  // namespace tenon
