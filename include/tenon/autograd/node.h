@@ -113,4 +113,7 @@ TENON_API uint64_t next_hook_id();
 // The edge that carries gradients of `tensor`: to its grad_fn, or to the accumulator of a leaf.
 TENON_API Edge gradient_edge(const Tensor& tensor);
 
+// The node's name as PyTorch shows it: "AddBackward0" for add, "AccumulateGrad" for a leaf's.
+TENON_API std::string node_display_name(const Node& node);
+
 }  // namespace tenon
