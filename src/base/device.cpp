@@ -37,7 +37,7 @@ Device::Device(std::string_view text) : type_(kCPU), index_(-1) {
 
 std::string Device::str() const {
   std::string result = device_type_name(type_);
-  if (has_index()) result += ":" + std::to_string(index());
+  if (has_index()) result.append(":").append(std::to_string(index()));
   return result;
 }
 
