@@ -42,6 +42,7 @@ std::ostream& operator<<(std::ostream& out, const Scalar& scalar) {
   }
   const auto value = scalar.to<std::complex<double>>();
   const std::string imag = shortest(value.imag());
+  if (value.real() == 0 && !std::signbit(value.real())) return out << imag << 'j';
   return out << '(' << shortest(value.real()) << (imag.front() == '-' ? "" : "+") << imag << "j)";
 }
 
