@@ -122,12 +122,14 @@ void run_case(const NamedCase& named, int threads, const std::vector<const GemmR
   double peak_time = 1e30;
   const double flops = 2.0 * static_cast<double>(p.batch * p.m) * static_cast<double>(p.k * p.n);
   for (Contender& contender : contenders) contender.run();
-  const int64_t times = std::clamp<int64_t>(static_cast<int64_t>(1e8 / flops), 1, 20000);
-  const int turns = flops > 4e9 ? 7 : 25;
+  const int64_t times = std::clamp<int64_t>(static_cast<int64_t>(2e8 / flops), 1, 20000);
+  const int turns = threads > 1 || flops > 4e9 ? 8 : 25;
   for (int turn = 0; turn < turns; ++turn) {
     peak_time = std::min(peak_time, seconds([&] { peak_flops = run_peak(); }, 1));
     for (Contender& contender : contenders) {
-      contender.run();  // wakes its threads and warms its caches
+      // Warms the caches, and outlasts the time that threads of the contender before spin on the cores.
+      const double settle = threads > 1 ? 0.04 : 0.001;
+      for (double spent = 0; spent < settle;) spent += seconds(contender.run, 1);
       contender.best = std::min(contender.best, seconds(contender.run, times) / static_cast<double>(times));
     }
   }

@@ -60,6 +60,7 @@ struct Job {
   FunctionRef<void(int64_t, int64_t)> body;
   // Guarded by the pool's mutex: how many more workers may join, and the next job of the pool's list.
   int places = 0;
+  int caller_core = -1;
   Job* next_job = nullptr;
   std::atomic<int64_t> next{0};
   std::atomic<int> helpers{0};
@@ -116,6 +117,7 @@ class Pool {
     start_workers(helpers);
     job.places = std::min(helpers, workers_);
     if (job.places == 0) return 0;
+    job.caller_core = sched_getcpu();
     job.next_job = jobs_;
     jobs_ = &job;
     posted_.fetch_add(1, std::memory_order_release);
@@ -175,10 +177,24 @@ class Pool {
     }
   }
 
+  // A woken worker may have been put on the caller's core. Both are then never idle for long enough to be moved apart,
+  // and loops stay serial for seconds; so the worker moves.
+  static void leave_core(int core) {
+    if (sched_getcpu() != core) return;
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    cpu_set_t others = allowed;
+    CPU_CLR(core, &others);
+    if (CPU_COUNT(&others) == 0) return;
+    sched_setaffinity(0, sizeof others, &others);
+    sched_setaffinity(0, sizeof allowed, &allowed);
+  }
+
   [[noreturn]] void serve() {
     pthread_setname_np(pthread_self(), "tenon");
     for (;;) {
       Job* job = next_job();
+      leave_core(job->caller_core);
       job->work();
       // The caller may leave as soon as `helpers` is zero: the job is gone after this line.
       if (job->helpers.fetch_sub(1) == 1 && waiting_.load() > 0) {

@@ -13,8 +13,15 @@ struct Panels {
   int64_t units;
   int64_t count;
 
-  Panels(int64_t units, int64_t max) : units(units), count((units + max - 1) / max) {}
-  int64_t start(int64_t panel) const { return units * panel / count; }
+  Panels(int64_t units, int64_t max) : units(units), count(units <= max ? units > 0 : (units + max - 1) / max) {
+    smaller_ = count <= 1 ? units : units / count;
+    larger_count_ = units - smaller_ * count;
+  }
+  int64_t start(int64_t panel) const { return panel * smaller_ + (panel < larger_count_ ? panel : larger_count_); }
+
+ private:
+  int64_t smaller_;
+  int64_t larger_count_;
 };
 
 // A register tile has at most tile_rows x tile_vectors vectors: they leave room for one row of b and a broadcast of a.

@@ -14,13 +14,16 @@ namespace {
 constexpr int64_t kFewRows = 8;
 // Up to this many rows, the dot kernel beats packing both operands.
 constexpr int64_t kDotRows = 64;
+constexpr int64_t kDotDepth = 16;
 // An rhs of up to this size is read in place.
 constexpr int64_t kDirectBytes = int64_t{256} << 10;
 constexpr int64_t kDirectDepth = 512;
 // A stretch of k whose panels stay in the nearer caches, and a part of the operands that stays in the farther ones.
 constexpr int64_t kDepthBytes = 1536;
 constexpr int64_t kChunk = 4096;
-// Sides of the tiles that threads take.
+// Sides of the tiles that threads take: of operands in place, and of packed ones.
+constexpr int64_t kDirectRows = 32;
+constexpr int64_t kDirectCols = 64;
 constexpr int64_t kTileRows = 96;
 constexpr int64_t kTileBytes = 768;
 
@@ -105,20 +108,21 @@ void multiply_dot(const Product<T>& p) {
 template <class T>
 void multiply_direct(const Product<T>& p) {
   const GemmKernels<T>& kernel = kernels(T{});
-  const bool serial = runs_serially(p);
-  const int64_t tile_rows = serial ? p.m : std::min(p.m, kTileRows / 2);
-  const int64_t tile_cols =
-      serial ? p.n : std::max<int64_t>(kTileBytes / sizeof(T) / 2, kSerialProduct / 4 / (tile_rows * p.k));
-  const Cuts rows(p.m, tile_rows, kernel.max_rows);
-  const Cuts cols(p.n, tile_cols, p.m <= kWideRows ? kWideVectors * kernel.lanes : kernel.max_cols);
-  for_each(rows.count() * cols.count(), serial, [&](int64_t tile) {
-    const int64_t r = tile / cols.count(), q = tile % cols.count();
-    const int64_t row = rows.begin(r), col = cols.begin(q);
-    kernel.multiply({rows.size(r), cols.size(q), p.k,
+  const auto run = [&](int64_t row, int64_t rows, int64_t col, int64_t cols) {
+    kernel.multiply({rows, cols, p.k,
                      {offset<T>(p.a, row * p.a_row_stride), p.a_row_stride, p.a_k_stride},
                      {offset<T>(p.b, col), 1, p.b_k_stride},
                      false, false, p.c + row * p.c_row_stride + col, p.c_row_stride, p.alpha, p.beta,
                      p.bias ? p.bias + col : nullptr});
+  };
+  if (runs_serially(p)) return run(0, p.m, 0, p.n);
+  const int64_t tile_rows = std::min(p.m, kDirectRows);
+  const int64_t tile_cols = std::max(kDirectCols, kSerialProduct / (tile_rows * p.k));
+  const Cuts rows(p.m, tile_rows, kernel.max_rows);
+  const Cuts cols(p.n, tile_cols, p.m <= kWideRows ? kWideVectors * kernel.lanes : kernel.lanes);
+  for_each(rows.count() * cols.count(), false, [&](int64_t tile) {
+    const int64_t r = tile / cols.count(), q = tile % cols.count();
+    run(rows.begin(r), rows.size(r), cols.begin(q), cols.size(q));
   });
 }
 
@@ -209,9 +213,11 @@ void multiply_any(Product<T> p) {
   if (p.n == 1) p.b_col_stride = p.c_col_stride = p.bias_col_stride = 1;
   const bool in_place = p.source == dtype_v<T>;
   if (in_place) {
-    const Product<T> few = p.m <= p.n ? p : p.transposed();
-    if (few.m <= kDotRows && few.a_k_stride == 1 && few.b_k_stride == 1 && few.k > 16) return multiply_dot(few);
-    if (few.m <= kFewRows && multiply_few_rows(few)) return;
+    const int64_t few = std::min(p.m, p.n);
+    if (few <= kDotRows && p.a_k_stride == 1 && p.b_k_stride == 1 && p.k > kDotDepth) {
+      return multiply_dot(p.m == few ? p : p.transposed());
+    }
+    if (few <= kFewRows && multiply_few_rows(p.m == few ? p : p.transposed())) return;
   }
   if (p.c_col_stride != 1) p = p.transposed();
   if (p.bias && (p.bias_col_stride != 1 || p.bias_row_stride != 0)) prepare(p);
