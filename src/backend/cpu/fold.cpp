@@ -12,7 +12,7 @@ namespace tenon::cpu {
 namespace {
 
 // Elements that one call of FoldKernel::row takes; the unit of pairwise merging.
-constexpr int64_t kRun = 4096;
+constexpr int64_t kRun = 2048;
 // Elements that are worth a task of their own.
 constexpr int64_t kTaskElements = 65536;
 // The widest block of neighbouring outputs that is folded together.
@@ -278,7 +278,7 @@ struct Fold {
     const size_t state = kernel.state_size;
     const int64_t out_stride[2] = {kept.back().out[0], kept.back().out[1]};
     // Rows that fold one after the other; a power of two so that split and whole ranges make the same tree.
-    const int64_t block = std::clamp<int64_t>(static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(4 * kTaskElements / cols))), 32, 512);
+    const int64_t block = std::clamp<int64_t>(static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(4 * kTaskElements / cols))), 32, 128);
     const bool split = groups * pieces < 16 && count >= 2 * block && outputs * count >= 2 * kTaskElements;
     auto locate = [&](int64_t t, int64_t* n, int64_t* base, int64_t out[2]) {
       const int64_t first = t % pieces * cols;
