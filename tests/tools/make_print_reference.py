@@ -145,7 +145,8 @@ def options_text(options):
 def main():
     lines = [
         "// What PyTorch prints; written by tests/tools/make_print_reference.py.",
-        "// PRINT_CASE(name, dtype, sizes, values, print options, requires_grad, text); PRINT_GRAD_CASE(expression, text).",
+        "// PRINT_CASE(name, dtype, sizes, values, print options, requires_grad, text)",
+        "// PRINT_GRAD_CASE(expression, text)",
         "// clang-format off",
     ]
     for name, dtype, sizes, values, options, requires_grad in CASES:
