@@ -275,7 +275,8 @@ void set_printoptions(optional<int64_t> precision, optional<double> threshold, o
   TENON_CHECK_VALUE(!std::isnan(options.threshold), "set_printoptions: threshold must be a number, got nan");
   TENON_CHECK_VALUE(options.edgeitems >= 0 && options.edgeitems <= INT32_MAX,
                     "set_printoptions: edgeitems must be from 0 to ", INT32_MAX, ", got ", options.edgeitems);
-  TENON_CHECK_VALUE(options.linewidth >= 0, "set_printoptions: linewidth must not be negative, got ", options.linewidth);
+  TENON_CHECK_VALUE(options.linewidth >= 0, "set_printoptions: linewidth must not be negative, got ",
+                    options.linewidth);
   std::lock_guard lock(options_mutex);
   current_options = options;
 }
