@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tenon/base/array_ref.h"
+#include "tenon/base/generator.h"
 #include "tenon/base/scalar.h"
 #include "tenon/tensor/indexing.h"
 #include "tenon/tensor/options.h"
@@ -17,7 +18,6 @@
 
 namespace tenon {
 
-class Generator;
 class Node;
 class Tensor;
 using TensorList = ArrayRef<Tensor>;

@@ -1,0 +1,289 @@
+// Random factories and fills, and dropout.
+#include <cmath>
+
+#include "autograd/record.h"
+#include "backend/backend.h"
+#include "backend/random_kernels.h"
+#include "ops/elementwise.h"
+#include "tenon/base/shape.h"
+#include "tenon/ops/ops.h"
+#include "tensor/make.h"
+
+namespace tenon {
+namespace {
+
+using MaybeGenerator = optional<Generator>;
+
+Generator& source(const MaybeGenerator& generator) {
+  return generator ? const_cast<Generator&>(*generator) : default_generator();
+}
+
+// Edits self by `fill(kernels, view)`, which cuts it off from its history.
+template <class Fill>
+const Tensor& fill_randomly(const char* op, const Tensor& self, Fill fill) {
+  check_no_internal_overlap(self, op);
+  const bool records = self.requires_grad() && GradMode::is_enabled();
+  check_inplace(self, op, records);
+  if (self.numel() > 0) {
+    const Backend& backend = backend_of(self);
+    fill(require(backend.random, backend, op), view_of(self));
+  }
+  self.impl()->version().bump(op);
+  if (records) {
+    record_inplace(op, self, &self, {}, [](const BackwardContext& ctx) -> Grads { return {zeros_like(ctx.grad())}; });
+  }
+  return self;
+}
+
+void check_floating(const char* op, const Tensor& self) {
+  TENON_CHECK(self.is_floating_point(), op, ": the tensor must be floating-point, got ", self.dtype());
+}
+
+void check_real(const char* op, const Tensor& self) {
+  TENON_CHECK(!self.is_complex(), op, ": not implemented for complex tensors");
+}
+
+// Fills a fresh tensor, then marks it as wanted.
+template <class Fill>
+Tensor fresh_random(Tensor out, const TensorOptions& options, Fill fill) {
+  {
+    NoGradGuard no_grad;
+    fill(out);
+  }
+  if (options.requires_grad()) out.requires_grad_();
+  return out;
+}
+
+// Complex numbers are pairs of independent reals.
+template <class Fill>
+void fill_parts(const Tensor& out, Fill fill) {
+  fill(out.is_complex() ? view_as_real(out) : out);
+}
+
+TensorOptions unmarked(const TensorOptions& options) { return TensorOptions(options).requires_grad(false); }
+
+}  // namespace
+
+const Tensor& uniform_(const Tensor& self, double from, double to, const MaybeGenerator& generator) {
+  check_floating("uniform_", self);
+  TENON_CHECK(from <= to, "uniform_: from is ", from, ", which is above to, ", to);
+  return fill_randomly("uniform_", self, [&](const RandomKernels& k, TensorView out) { k.uniform(out, from, to, source(generator)); });
+}
+
+const Tensor& normal_(const Tensor& self, double mean, double std, const MaybeGenerator& generator) {
+  TENON_CHECK(std >= 0, "normal_: std must not be negative, got ", std);
+  if (self.is_complex()) {
+    TENON_CHECK(!self.requires_grad(), "normal_: a complex tensor that requires grad cannot be filled in place");
+    normal_(view_as_real(self), mean, std / std::sqrt(2.0), generator);
+    return self;
+  }
+  check_floating("normal_", self);
+  return fill_randomly("normal_", self, [&](const RandomKernels& k, TensorView out) { k.normal(out, mean, std, source(generator)); });
+}
+
+const Tensor& log_normal_(const Tensor& self, double mean, double std, const MaybeGenerator& generator) {
+  check_floating("log_normal_", self);
+  TENON_CHECK(std > 0, "log_normal_: std must be positive, got ", std);
+  return fill_randomly("log_normal_", self, [&](const RandomKernels& k, TensorView out) { k.log_normal(out, mean, std, source(generator)); });
+}
+
+const Tensor& cauchy_(const Tensor& self, double median, double sigma, const MaybeGenerator& generator) {
+  check_floating("cauchy_", self);
+  TENON_CHECK(sigma > 0, "cauchy_: sigma must be positive, got ", sigma);
+  return fill_randomly("cauchy_", self, [&](const RandomKernels& k, TensorView out) { k.cauchy(out, median, sigma, source(generator)); });
+}
+
+const Tensor& exponential_(const Tensor& self, double lambd, const MaybeGenerator& generator) {
+  check_floating("exponential_", self);
+  TENON_CHECK(lambd > 0, "exponential_: lambd must be positive, got ", lambd);
+  return fill_randomly("exponential_", self, [&](const RandomKernels& k, TensorView out) { k.exponential(out, lambd, source(generator)); });
+}
+
+const Tensor& geometric_(const Tensor& self, double p, const MaybeGenerator& generator) {
+  check_real("geometric_", self);
+  TENON_CHECK(self.dtype() != kBool, "geometric_: not implemented for bool tensors");
+  TENON_CHECK(p > 0 && p < 1, "geometric_: p must be between 0 and 1, got ", p);
+  return fill_randomly("geometric_", self, [&](const RandomKernels& k, TensorView out) { k.geometric(out, p, source(generator)); });
+}
+
+const Tensor& bernoulli_(const Tensor& self, double p, const MaybeGenerator& generator) {
+  check_real("bernoulli_", self);
+  TENON_CHECK(p >= 0 && p <= 1, "bernoulli_: p must be between 0 and 1, got ", p);
+  return fill_randomly("bernoulli_", self, [&](const RandomKernels& k, TensorView out) { k.bernoulli(out, p, source(generator)); });
+}
+
+const Tensor& bernoulli_(const Tensor& self, const Tensor& p, const MaybeGenerator& generator) {
+  check_real("bernoulli_", self);
+  check_floating("bernoulli_", p);
+  Tensor probabilities = p.detach().expand(self.sizes());
+  return fill_randomly("bernoulli_", self, [&](const RandomKernels& k, TensorView out) {
+    k.bernoulli_each(out, view_of(probabilities), source(generator));
+  });
+}
+
+const Tensor& random_(const Tensor& self, const MaybeGenerator& generator) {
+  check_real("random_", self);
+  return fill_randomly("random_", self, [&](const RandomKernels& k, TensorView out) { k.any_integers(out, source(generator)); });
+}
+
+const Tensor& random_(const Tensor& self, int64_t to, const MaybeGenerator& generator) { return random_(self, 0, to, generator); }
+
+const Tensor& random_(const Tensor& self, int64_t from, optional<int64_t> to, const MaybeGenerator& generator) {
+  check_real("random_", self);
+  const int64_t end = to.value_or(INT64_MAX);
+  TENON_CHECK(from < end, "random_: from is ", from, ", which is not below to, ", end);
+  // Without an end the range reaches the greatest integer of the dtype, inclusive.
+  const uint64_t range = static_cast<uint64_t>(end) - static_cast<uint64_t>(from) + (to ? 0 : 1);
+  return fill_randomly("random_", self, [&](const RandomKernels& k, TensorView out) { k.integers(out, range, from, source(generator)); });
+}
+
+Tensor rand(IntArrayRef size, const TensorOptions& options, const MaybeGenerator& generator) {
+  TENON_CHECK(is_differentiable(options.dtype()), "rand: dtype must be floating-point, got ", options.dtype());
+  return fresh_random(empty(size, unmarked(options)), options, [&](const Tensor& out) {
+    fill_parts(out, [&](const Tensor& reals) { uniform_(reals, 0, 1, generator); });
+  });
+}
+
+Tensor rand_like(const Tensor& self, const TensorOptions& options, const MaybeGenerator& generator) {
+  return fresh_random(empty_like(self, unmarked(options)), options, [&](const Tensor& out) {
+    fill_parts(out, [&](const Tensor& reals) { uniform_(reals, 0, 1, generator); });
+  });
+}
+
+Tensor randn(IntArrayRef size, const TensorOptions& options, const MaybeGenerator& generator) {
+  TENON_CHECK(is_differentiable(options.dtype()), "randn: dtype must be floating-point, got ", options.dtype());
+  return fresh_random(empty(size, unmarked(options)), options, [&](const Tensor& out) { normal_(out, 0, 1, generator); });
+}
+
+Tensor randn_like(const Tensor& self, const TensorOptions& options, const MaybeGenerator& generator) {
+  return fresh_random(empty_like(self, unmarked(options)), options, [&](const Tensor& out) { normal_(out, 0, 1, generator); });
+}
+
+namespace {
+void check_range(const char* op, int64_t low, int64_t high) {
+  TENON_CHECK(low < high, op, ": low is ", low, ", which is not below high, ", high);
+}
+TensorOptions as_long(const TensorOptions& options) { return unmarked(options).dtype(options.dtype_opt().value_or(kLong)); }
+}  // namespace
+
+Tensor randint(int64_t high, IntArrayRef size, const TensorOptions& options, const MaybeGenerator& generator) {
+  return randint(0, high, size, options, generator);
+}
+Tensor randint(int64_t low, int64_t high, IntArrayRef size, const TensorOptions& options, const MaybeGenerator& generator) {
+  check_range("randint", low, high);
+  return fresh_random(empty(size, as_long(options)), options, [&](const Tensor& out) { random_(out, low, high, generator); });
+}
+Tensor randint_like(const Tensor& self, int64_t high, const TensorOptions& options) { return randint_like(self, 0, high, options); }
+Tensor randint_like(const Tensor& self, int64_t low, int64_t high, const TensorOptions& options) {
+  check_range("randint_like", low, high);
+  return fresh_random(empty_like(self, unmarked(options)), options, [&](const Tensor& out) { random_(out, low, high, nullopt); });
+}
+
+Tensor randperm(int64_t n, const TensorOptions& options, const MaybeGenerator& generator) {
+  TENON_CHECK(n >= 0, "randperm: n must not be negative, got ", n);
+  Tensor out = empty({n}, as_long(options));
+  check_real("randperm", out);
+  return fresh_random(out, options, [&](const Tensor& tensor) {
+    fill_randomly("randperm", tensor, [&](const RandomKernels& k, TensorView view) { k.permutation(view, source(generator)); });
+  });
+}
+
+Tensor normal(double mean, double std, IntArrayRef size, const TensorOptions& options, const MaybeGenerator& generator) {
+  return fresh_random(empty(size, unmarked(options)), options, [&](const Tensor& out) { normal_(out, mean, std, generator); });
+}
+Tensor normal(const Tensor& mean, double std, const MaybeGenerator& generator) {
+  NoGradGuard no_grad;
+  Tensor noise = normal_(empty_like(mean), 0, std, generator);
+  return add(noise, mean);
+}
+Tensor normal(double mean, const Tensor& std, const MaybeGenerator& generator) {
+  NoGradGuard no_grad;
+  return add(mul(normal_(empty_like(std), 0, 1, generator), std), mean);
+}
+Tensor normal(const Tensor& mean, const Tensor& std, const MaybeGenerator& generator) {
+  NoGradGuard no_grad;
+  Tensor noise = empty(broadcast_shapes(mean.sizes(), std.sizes(), "normal"), mean.options());
+  normal_(noise, 0, 1, generator);
+  return add(mul(noise, std), mean);
+}
+
+Tensor bernoulli(const Tensor& self, const MaybeGenerator& generator) {
+  NoGradGuard no_grad;
+  return bernoulli_(empty_like(self), self, generator);
+}
+Tensor bernoulli(const Tensor& self, double p, const MaybeGenerator& generator) {
+  NoGradGuard no_grad;
+  return bernoulli_(empty_like(self), p, generator);
+}
+
+Tensor multinomial(const Tensor& self, int64_t num_samples, bool replacement, const MaybeGenerator& generator) {
+  check_floating("multinomial", self);
+  TENON_CHECK(self.dim() == 1 || self.dim() == 2, "multinomial: the weights must have 1 or 2 dims, got shape ", self.sizes());
+  TENON_CHECK(num_samples > 0, "multinomial: num_samples must be positive, got ", num_samples);
+  TENON_CHECK(self.size(-1) > 0, "multinomial: there are no weights to draw from");
+  TENON_CHECK(replacement || num_samples <= self.size(-1), "multinomial: cannot draw ", num_samples, " of ", self.size(-1),
+              " without replacement");
+  DimVector sizes = self.impl()->sizes;
+  sizes.back() = num_samples;
+  NoGradGuard no_grad;
+  Tensor weights = self.contiguous();
+  return fill_randomly("multinomial", make_tensor(sizes, kLong, self.device()), [&](const RandomKernels& k, TensorView out) {
+    k.multinomial(out, view_of(weights), replacement, source(generator));
+  });
+}
+
+namespace {
+
+void check_probability(const char* op, double p) {
+  TENON_CHECK_VALUE(p >= 0 && p <= 1, op, ": p must be between 0 and 1, got ", p);
+}
+
+Tensor apply_mask(const Tensor& input, const Tensor& mask, bool inplace) { return inplace ? input.mul_(mask) : mul(input, mask); }
+
+// What dropout multiplies by, for a tensor of the given shape.
+Tensor dropout_mask(const char* op, const Tensor& input, IntArrayRef sizes, double p) {
+  NoGradGuard no_grad;
+  Tensor mask = make_tensor(sizes, input.dtype(), input.device(), op);
+  return fill_randomly(op, mask, [&](const RandomKernels& k, TensorView out) { k.dropout_mask(out, p, default_generator()); });
+}
+
+}  // namespace
+
+Tensor dropout(const Tensor& input, double p, bool training, bool inplace) {
+  check_probability("dropout", p);
+  if (!training || p == 0 || input.numel() == 0) return input;
+  TENON_CHECK(is_differentiable(input.dtype()), "dropout: input must be floating-point, got ", input.dtype());
+  if (p == 1) return apply_mask(input, zeros({}, input.options()), inplace);
+  return apply_mask(input, dropout_mask("dropout", input, input.sizes(), p), inplace);
+}
+
+Tensor feature_dropout(const Tensor& input, double p, bool training, bool inplace) {
+  check_probability("feature_dropout", p);
+  TENON_CHECK(input.dim() >= 2, "feature_dropout: input must have at least 2 dims, got shape ", input.sizes());
+  if (!training || p == 0 || input.numel() == 0) return input;
+  if (p == 1) return apply_mask(input, zeros({}, input.options()), inplace);
+  DimVector sizes(input.sizes().size(), 1);
+  sizes[0] = input.size(0);
+  sizes[1] = input.size(1);
+  return apply_mask(input, dropout_mask("feature_dropout", input, sizes, p), inplace);
+}
+
+Tensor alpha_dropout(const Tensor& input, double p, bool training, bool inplace) {
+  check_probability("alpha_dropout", p);
+  if (!training || p == 0 || input.numel() == 0) return input;
+  if (p == 1) return apply_mask(input, zeros({}, input.options()), inplace);
+  // Dropped elements become the negative saturation value; the affine step restores mean and variance.
+  constexpr double kAlpha = 1.7580993408473766;
+  const double a = 1 / std::sqrt((kAlpha * kAlpha * p + 1) * (1 - p));
+  Tensor kept, shift;
+  {
+    NoGradGuard no_grad;
+    kept = bernoulli_(make_tensor(input.sizes(), input.dtype(), input.device()), 1 - p, nullopt);
+    shift = add(mul(sub(kept, 1), kAlpha * a), kAlpha * a * p);
+    kept = mul(kept, a);
+  }
+  if (inplace) return input.mul_(kept).add_(shift);
+  return add(mul(input, kept), shift);
+}
+
+}  // namespace tenon
