@@ -12,6 +12,7 @@
 #include "backend/elementwise_kernel.h"
 #include "backend/index_kernels.h"
 #include "backend/norm_kernels.h"
+#include "backend/random_kernels.h"
 #include "backend/sort_kernels.h"
 #include "backend/tensor_view.h"
 #include "tenon/base/device.h"
@@ -90,6 +91,7 @@ struct Backend {
   const SortKernels* sort;
   const IndexKernels* index;
   const NormKernels* norm;
+  const RandomKernels* random;
 };
 
 // The backend of a device; throws DeviceError saying why it is unavailable.

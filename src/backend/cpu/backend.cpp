@@ -5,6 +5,7 @@
 #include "backend/cpu/isa.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/memory.h"
+#include "backend/cpu/random.h"
 
 namespace tenon {
 namespace {
@@ -20,7 +21,8 @@ Backend make_backend() {
           .conv = &cpu::conv_table(),
           .sort = &cpu::sort_table(),
           .index = &cpu::index_table(),
-          .norm = &cpu::norm_table()};
+          .norm = &cpu::norm_table(),
+          .random = &cpu_random};
 }
 
 }  // namespace
