@@ -218,11 +218,12 @@ void topk(const TensorView& values, const TensorView& indices, const TensorView&
   visit_real("topk", in, [&](auto tag) {
     using T = decltype(tag);
     parallel_for(0, rows, std::max<int64_t>(1, 32768 / n), [&](int64_t begin, int64_t end) {
-      Items<ItemOf<T>> items(room), spare(sorted && k > kSmall ? k : 0);
+      Items<ItemOf<T>> items(room);
       for (int64_t r = begin; r < end; ++r) {
         const T* x = in.as<const T>() + r * n;
         select_items(items.get(), room, n, k, [&](int64_t i) { return item_of(x[i], i, largest); });
-        if (sorted) sort_items(items.get(), spare.get(), k);
+        // Selection loses the order of places that a radix sort relies on.
+        if (sorted) std::sort(items.get(), items.get() + k);
         store_row(values, indices, r, x, items.get(), k);
       }
     });
