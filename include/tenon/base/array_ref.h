@@ -66,8 +66,10 @@ class OptionalIntArrayRef {
  public:
   constexpr OptionalIntArrayRef() = default;
   constexpr OptionalIntArrayRef(std::nullopt_t) {}
+  // Any integer converts where it is written, so that it outlives the call.
+  constexpr OptionalIntArrayRef(const int64_t& one) : values_(IntArrayRef(one)) {}
   template <class T>
-    requires std::is_convertible_v<const T&, IntArrayRef>
+    requires(std::is_convertible_v<const T&, IntArrayRef> && !std::is_integral_v<T>)
   constexpr OptionalIntArrayRef(const T& values) : values_(static_cast<IntArrayRef>(values)) {}
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winit-list-lifetime"
