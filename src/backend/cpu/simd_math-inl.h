@@ -141,7 +141,9 @@ HWY_INLINE Vec<T> expm1(Vec<T> x) {
 
 template <class T>
 HWY_INLINE Vec<T> sigmoid(Vec<T> x) {
-  return 1 / (1 + exp(-x));
+  // The exponential of a negative number, so that results near zero keep their digits.
+  const Vec<T> e = exp(-abs(x));
+  return where(x < 0, e, Vec<T>(1)) / (1 + e);
 }
 
 // e^x / 2 for x >= 0.
@@ -323,7 +325,8 @@ HWY_INLINE SinCos<T> sin_cos(Vec<T> x) {
   }
   const Vec<T> half = T(0.5) * z;
   const Vec<T> top = 1 - half;
-  return {fma(r * z, s, r), top + fma(z * z, c, (1 - top) - half), bits_of(shifted)};
+  // r itself where its square vanishes, which also keeps the sign of -0.
+  return {where(z == 0, r, fma(r * z, s, r)), top + fma(z * z, c, (1 - top) - half), bits_of(shifted)};
 }
 
 // The sign bit from bit `kBit` of the quadrant.
@@ -415,7 +418,7 @@ HWY_INLINE Vec<T> erfc_tail(Vec<T> x) {
                    0.16404934227466583f, -0.05421013757586479f, -0.008011153899133205f, 0.00865411851555109f,
                    0.0011650713859125972f, -0.0012585214572027326f, -0.000246739131398499f);
   } else {
-    p = polynomial((x - 3) / (x + 3), 1.2530080582697296, -0.13561110612458084, -0.04756229435343384,
+    p = polynomial((x - 3) / (x + 3), 1.2530080582697296, -0.13562110612458084, -0.04756229435343384,
                    0.12964515870271817, -0.11927366341637591, 0.06830802734557402, -0.023770514892453878,
                    0.002529391787416037, 0.0018886900308933137, -0.0007798319787670749, -0.00010515741491655,
                    0.00012509749095168397, 4.9387975342434404e-06, -2.00929833045886e-05, -7.012462973163499e-07,

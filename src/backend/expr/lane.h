@@ -280,7 +280,11 @@ TENON_LANE Lane<T> gcd(Lane<T> a, Lane<T> b) {
 template <std::integral T>
 TENON_LANE Lane<T> lcm(Lane<T> a, Lane<T> b) {
   Lane<T> divisor = gcd(a, b);
-  return divisor.value == 0 ? divisor : abs(trunc_div(a, divisor) * b);
+  if (divisor.value == 0) return divisor;
+  // Narrow types take the absolute value before they wrap around.
+  using Signed = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;
+  Lane<Signed> product = Lane<Signed>(trunc_div(a, divisor).value) * Lane<Signed>(b.value);
+  return Lane<T>(static_cast<T>(abs(product).value));
 }
 
 // --- of complex numbers
