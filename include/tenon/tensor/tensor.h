@@ -126,6 +126,13 @@ class Tensor {
   TENON_API Tensor index(ArrayRef<TensorIndex> indices) const;
   TENON_API const Tensor& index_put_(ArrayRef<TensorIndex> indices, const Tensor& value) const;
   TENON_API const Tensor& index_put_(ArrayRef<TensorIndex> indices, const Scalar& value) const;
+  Tensor index(std::initializer_list<TensorIndex> indices) const { return index(ArrayRef<TensorIndex>(indices)); }
+  const Tensor& index_put_(std::initializer_list<TensorIndex> indices, const Tensor& value) const {
+    return index_put_(ArrayRef<TensorIndex>(indices), value);
+  }
+  const Tensor& index_put_(std::initializer_list<TensorIndex> indices, const Scalar& value) const {
+    return index_put_(ArrayRef<TensorIndex>(indices), value);
+  }
   TENON_API Tensor operator[](int64_t i) const;
   TENON_API Tensor operator[](const Tensor& index) const;
 
