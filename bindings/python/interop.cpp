@@ -1,0 +1,203 @@
+// See interop.h; this file has the buffer protocol, dlpack.cpp the DLPack capsules.
+#include "interop.h"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <memory>
+#include <string_view>
+
+#include "arguments.h"
+#include "tenon/base/shape.h"
+#include "tenon/ops/ops.h"
+
+namespace tenon::python {
+namespace {
+
+// --- memory that others export
+
+struct ReleaseBuffer {
+  void operator()(Py_buffer* view) const {
+    if (Py_IsInitialized()) {
+      nb::gil_scoped_acquire gil;
+      PyBuffer_Release(view);
+    }
+    delete view;
+  }
+};
+using Buffer = std::shared_ptr<Py_buffer>;
+
+Buffer export_buffer(PyObject* object, int flags) {
+  auto view = std::make_unique<Py_buffer>();
+  if (PyObject_GetBuffer(object, view.get(), flags) < 0) {
+    // Only memory that may not be written comes without this flag.
+    PyErr_Clear();
+    check_status(PyObject_GetBuffer(object, view.get(), flags & ~PyBUF_WRITABLE));
+  }
+  return Buffer(view.release(), ReleaseBuffer());
+}
+
+// The dtype of a struct-style format with items of `size` bytes.
+optional<ScalarType> dtype_of_format(const char* text, Py_ssize_t size) {
+  std::string_view format = text ? text : "B";
+  if (!format.empty() && std::string_view("@=<").find(format[0]) != std::string_view::npos) format.remove_prefix(1);
+  if (format == "?") return kBool;
+  if (format == "e") return kHalf;
+  if (format == "f") return kFloat;
+  if (format == "d") return kDouble;
+  if (format == "Zf") return kComplexFloat;
+  if (format == "Zd") return kComplexDouble;
+  if (format == "B") return kByte;
+  if (format.size() != 1 || std::string_view("bhilq").find(format[0]) == std::string_view::npos) return nullopt;
+  switch (size) {
+    case 1: return kChar;
+    case 2: return kShort;
+    case 4: return kInt;
+    case 8: return kLong;
+    default: return nullopt;
+  }
+}
+
+Tensor tensor_over(void* data, IntArrayRef sizes, IntArrayRef strides, ScalarType dtype, Buffer buffer) {
+  const bool read_only = buffer->readonly;
+  Tensor result = from_blob(data, sizes, strides, [buffer](void*) mutable { buffer.reset(); }, dtype);
+  if (read_only) result.storage()->set_read_only();
+  return result;
+}
+
+// --- memory that tensors export
+
+struct Export {
+  StoragePtr storage;
+  std::vector<Py_ssize_t> shape, strides;
+};
+
+const char* format_of(ScalarType dtype) {
+  switch (dtype) {
+    case ScalarType::Byte: return "B";
+    case ScalarType::Char: return "b";
+    case ScalarType::Short: return "h";
+    case ScalarType::Int: return "i";
+    case ScalarType::Long: return "q";
+    case ScalarType::Half: return "e";
+    case ScalarType::Float: return "f";
+    case ScalarType::Double: return "d";
+    case ScalarType::ComplexFloat: return "Zf";
+    case ScalarType::ComplexDouble: return "Zd";
+    case ScalarType::Bool: return "?";
+    case ScalarType::BFloat16: return nullptr;
+  }
+  return nullptr;
+}
+
+// Why the memory of `x` cannot be exported as asked; null when it can.
+const char* refusal(const Tensor& x, int flags) {
+  if (x.requires_grad()) return "Tensor requires grad; use tensor.detach()";
+  if (!x.is_cpu()) return "Tensor is not on the CPU; use tensor.cpu()";
+  if (!format_of(x.dtype())) return "the buffer protocol has no bfloat16";
+  if ((flags & PyBUF_WRITABLE) && x.storage()->read_only()) return "the memory of this tensor is read-only";
+  const bool needs_contiguous = (flags & PyBUF_STRIDES) != PyBUF_STRIDES || (flags & PyBUF_C_CONTIGUOUS) == PyBUF_C_CONTIGUOUS;
+  if (needs_contiguous && !x.is_contiguous()) return "Tensor is not contiguous; use tensor.contiguous()";
+  return nullptr;
+}
+
+int get_buffer(PyObject* self, Py_buffer* view, int flags) {
+  view->obj = nullptr;
+  return guarded(
+      [&] {
+        const Tensor& x = unwrap(self);
+        if (const char* why = refusal(x, flags)) {
+          PyErr_SetString(PyExc_BufferError, why);
+          return -1;
+        }
+        const auto item = static_cast<Py_ssize_t>(x.element_size());
+        auto exported = std::make_unique<Export>(Export{x.storage(), {}, {}});
+        for (size_t d = 0; d < x.sizes().size(); ++d) {
+          exported->shape.push_back(static_cast<Py_ssize_t>(x.sizes()[d]));
+          exported->strides.push_back(static_cast<Py_ssize_t>(x.strides()[d]) * item);
+        }
+        view->buf = x.data_ptr();
+        view->len = static_cast<Py_ssize_t>(x.nbytes());
+        view->itemsize = item;
+        view->readonly = x.storage()->read_only();
+        view->ndim = static_cast<int>(x.dim());
+        view->format = (flags & PyBUF_FORMAT) ? const_cast<char*>(format_of(x.dtype())) : nullptr;
+        view->shape = (flags & PyBUF_ND) ? exported->shape.data() : nullptr;
+        view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? exported->strides.data() : nullptr;
+        view->suboffsets = nullptr;
+        view->internal = exported.release();
+        view->obj = Py_NewRef(self);
+        return 0;
+      },
+      -1);
+}
+
+void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<Export*>(view->internal); }
+
+}  // namespace
+
+Tensor tensor_over_buffer(PyObject* object, const char* op) {
+  const Buffer buffer = export_buffer(object, PyBUF_STRIDED | PyBUF_FORMAT | PyBUF_WRITABLE);
+  const optional<ScalarType> dtype = dtype_of_format(buffer->format, buffer->itemsize);
+  TENON_CHECK_TYPE(dtype, op, ": can't convert an array of format '", buffer->format, "'. The supported types are: float64, ",
+                   "float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool, in native byte order.");
+  std::vector<int64_t> sizes, strides;
+  const auto item = static_cast<int64_t>(buffer->itemsize);
+  for (int d = 0; d < buffer->ndim; ++d) {
+    const int64_t size = buffer->shape[d], stride = buffer->strides[d];
+    TENON_CHECK_VALUE(stride >= 0 || size < 2, op, ": at least one stride in the given array is negative, and tensors with ",
+                      "negative strides are not supported. Copy the array to get rid of them.");
+    TENON_CHECK_VALUE(stride % item == 0 || size < 2, op, ": strides not a multiple of the element byte size. Copy the array ",
+                      "to reallocate the memory.");
+    sizes.push_back(size);
+    strides.push_back(size < 2 ? 1 : stride / item);
+  }
+  const int64_t numel = checked_numel(sizes, op);
+  const auto alignment = is_complex(*dtype) ? item / 2 : item;
+  TENON_CHECK_VALUE(numel == 0 || reinterpret_cast<uintptr_t>(buffer->buf) % static_cast<uintptr_t>(alignment) == 0, op,
+                    ": the memory of the array is not aligned for its type. Copy the array to reallocate the memory.");
+  return tensor_over(buffer->buf, sizes, strides, *dtype, buffer);
+}
+
+Tensor tensor_from_bytes(PyObject* object, ScalarType dtype, int64_t count, int64_t offset) {
+  const Buffer buffer = export_buffer(object, PyBUF_WRITABLE);
+  const auto item = static_cast<int64_t>(element_size(dtype));
+  const int64_t length = buffer->len;
+  TENON_CHECK_VALUE(length > 0 && count != 0, "frombuffer: both buffer length (", length, ") and count (", count, ") must not be 0");
+  TENON_CHECK_VALUE(offset >= 0 && offset < length, "frombuffer: offset (", offset,
+                    " bytes) must be non-negative and no greater than buffer length (", length, " bytes) - 1");
+  TENON_CHECK_VALUE(count > 0 || (length - offset) % item == 0, "frombuffer: buffer length (", length - offset,
+                    " bytes) after offset (", offset, " bytes) must be a multiple of element size (", item, ")");
+  if (count < 0) count = (length - offset) / item;
+  TENON_CHECK_VALUE(count <= (length - offset) / item, "frombuffer: requested buffer length (", count, " * ", item,
+                    " bytes) after offset (", offset, " bytes) must not be greater than actual buffer length (", length, " bytes)");
+  char* data = static_cast<char*>(buffer->buf) + offset;
+  TENON_CHECK_VALUE(reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(is_complex(dtype) ? item / 2 : item) == 0,
+                    "frombuffer: the memory is not aligned for ", dtype);
+  return tensor_over(data, count, 1, dtype, buffer);
+}
+
+bool dtype_of_numpy(PyObject* object, ScalarType& out) {
+  nb::object name = steal(PyObject_GetAttrString(nb::object(nb::borrow(object).attr("dtype")).ptr(), "name"));
+  const char* text = PyUnicode_AsUTF8(name.ptr());
+  if (!text) throw_python_error();
+  for (int i = 0; i < kDtypeCount; ++i) {
+    if (std::string_view(dtype_name(static_cast<ScalarType>(i))) == text) {
+      out = static_cast<ScalarType>(i);
+      return true;
+    }
+  }
+  return false;
+}
+
+void add_buffer_slots(std::vector<PyType_Slot>& slots) {
+  slots.push_back({Py_bf_getbuffer, reinterpret_cast<void*>(get_buffer)});
+  slots.push_back({Py_bf_releasebuffer, reinterpret_cast<void*>(release_buffer)});
+}
+
+void init_interop(nb::module_& module) {
+  module.def("_to_dlpack", to_dlpack, nb::arg("tensor"), nb::arg("versioned"), nb::arg("copied"));
+  module.def("_from_dlpack", from_dlpack, nb::arg("capsule"));
+}
+
+}  // namespace tenon::python

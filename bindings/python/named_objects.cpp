@@ -1,0 +1,220 @@
+// See named_objects.h.
+#include "named_objects.h"
+
+#include <array>
+#include <cstring>
+#include <string>
+
+#include "tenon/base/shape.h"
+
+namespace tenon::python {
+
+PyTypeObject* dtype_type;
+PyTypeObject* layout_type;
+PyTypeObject* memory_format_type;
+PyTypeObject* size_type;
+
+namespace {
+
+std::array<PyObject*, kDtypeCount> dtype_objects;
+PyObject* strided;
+
+const NamedObject& named(PyObject* self) { return *reinterpret_cast<NamedObject*>(self); }
+
+PyObject* named_repr(PyObject* self) { return PyUnicode_FromFormat("tenon.%s", named(self).name); }
+
+// Pickled by name: loading finds the one object again.
+PyObject* named_reduce(PyObject* self, PyObject*) { return PyUnicode_FromString(named(self).name); }
+
+PyMethodDef named_methods[] = {{"__reduce__", named_reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+
+// --- dtype
+
+template <bool (*Question)(ScalarType)>
+PyObject* dtype_answer(PyObject* self, void*) {
+  return PyBool_FromLong(Question(dtype_of_object(self)));
+}
+
+bool floating(ScalarType t) { return is_floating_point(t); }
+bool complex_type(ScalarType t) { return is_complex(t); }
+bool signed_type(ScalarType t) { return is_signed(t); }
+
+PyObject* dtype_itemsize(PyObject* self, void*) { return PyLong_FromSize_t(element_size(dtype_of_object(self))); }
+
+template <ScalarType (*Convert)(ScalarType)>
+PyObject* dtype_convert(PyObject* self, PyObject*) {
+  return Py_NewRef(dtype_object(Convert(dtype_of_object(self))));
+}
+
+PyGetSetDef dtype_properties[] = {
+    {"is_floating_point", dtype_answer<floating>, nullptr, "Whether it is a floating type.", nullptr},
+    {"is_complex", dtype_answer<complex_type>, nullptr, "Whether it is a complex type.", nullptr},
+    {"is_signed", dtype_answer<signed_type>, nullptr, "Whether it holds negative numbers.", nullptr},
+    {"itemsize", dtype_itemsize, nullptr, "Bytes of one element.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+PyMethodDef dtype_methods[] = {
+    {"to_real", dtype_convert<to_real>, METH_NOARGS, "The type of the real part."},
+    {"to_complex", dtype_convert<to_complex>, METH_NOARGS, "The complex type of this precision."},
+    {"__reduce__", named_reduce, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+PyTypeObject* make_named_type(const char* name, PyMethodDef* methods, PyGetSetDef* properties) {
+  PyType_Slot slots[] = {
+      {Py_tp_repr, reinterpret_cast<void*>(named_repr)},
+      {Py_tp_methods, methods},
+      {properties ? Py_tp_getset : 0, properties},
+      {0, nullptr},
+  };
+  PyType_Spec spec = {name, sizeof(NamedObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
+}
+
+PyObject* make_named(nb::module_& module, PyTypeObject* type, int value, const char* name) {
+  auto* object = reinterpret_cast<NamedObject*>(checked(type->tp_alloc(type, 0)));
+  object->value = value;
+  object->name = name;
+  auto* result = reinterpret_cast<PyObject*>(object);
+  module.attr(name) = nb::borrow(result);
+  return result;
+}
+
+// --- Size
+
+PyObject* as_size(nb::object tuple) {
+  return PyObject_CallOneArg(reinterpret_cast<PyObject*>(size_type), tuple.ptr());
+}
+
+PyObject* size_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  nb::object self = nb::steal(PyTuple_Type.tp_new(type, args, kwargs));
+  if (!self) return nullptr;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self.ptr()); ++i) {
+    PyObject* item = PyTuple_GET_ITEM(self.ptr(), i);
+    if (PyLong_Check(item)) continue;
+    PyObject* number = PyNumber_Index(item);
+    if (!number) {
+      PyErr_Format(PyExc_TypeError, "Size() takes an iterable of 'int' (item %zd is '%.200s')", i, Py_TYPE(item)->tp_name);
+      return nullptr;
+    }
+    // The tuple is not shared yet, so its item may still be replaced.
+    PyTuple_SET_ITEM(self.ptr(), i, number);
+    Py_DECREF(item);
+  }
+  return self.release().ptr();
+}
+
+PyObject* size_repr(PyObject* self) {
+  nb::object items = nb::steal(PySequence_List(self));
+  return items ? PyUnicode_FromFormat("tenon.Size(%R)", items.ptr()) : nullptr;
+}
+
+PyObject* size_item(PyObject* self, PyObject* key) {
+  nb::object item = nb::steal(PyTuple_Type.tp_as_mapping->mp_subscript(self, key));
+  if (item && PyTuple_Check(item.ptr())) return as_size(std::move(item));
+  return item.release().ptr();
+}
+
+PyObject* size_concat(PyObject* self, PyObject* other) {
+  if (!PyTuple_Check(other)) Py_RETURN_NOTIMPLEMENTED;
+  nb::object both = nb::steal(PyTuple_Type.tp_as_sequence->sq_concat(self, other));
+  return both ? as_size(std::move(both)) : nullptr;
+}
+
+PyObject* size_repeat(PyObject* self, Py_ssize_t times) {
+  nb::object items = nb::steal(PyTuple_Type.tp_as_sequence->sq_repeat(self, times));
+  return items ? as_size(std::move(items)) : nullptr;
+}
+
+PyObject* size_numel(PyObject* self, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    int64_t numel = 1;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self); ++i) {
+      const int64_t size = PyLong_AsLongLong(PyTuple_GET_ITEM(self, i));
+      if (size == -1 && PyErr_Occurred()) throw_python_error();
+      numel = checked_mul(numel, size, "Size.numel");
+    }
+    return PyLong_FromLongLong(numel);
+  });
+}
+
+PyObject* size_reduce(PyObject* self, PyObject*) {
+  return Py_BuildValue("(O(N))", size_type, PyTuple_GetSlice(self, 0, PyTuple_GET_SIZE(self)));
+}
+
+PyMethodDef size_methods[] = {
+    {"numel", size_numel, METH_NOARGS, "The number of elements of a tensor of this size."},
+    {"__reduce__", size_reduce, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+}  // namespace
+
+PyObject* dtype_object(ScalarType dtype) { return dtype_objects[static_cast<size_t>(dtype)]; }
+PyObject* strided_layout() { return strided; }
+
+bool to_dtype(PyObject* object, ScalarType& out) {
+  if (Py_TYPE(object) == dtype_type) {
+    out = dtype_of_object(object);
+  } else if (object == reinterpret_cast<PyObject*>(&PyFloat_Type)) {
+    out = kDouble;
+  } else if (object == reinterpret_cast<PyObject*>(&PyLong_Type)) {
+    out = kLong;
+  } else if (object == reinterpret_cast<PyObject*>(&PyBool_Type)) {
+    out = kBool;
+  } else if (object == reinterpret_cast<PyObject*>(&PyComplex_Type)) {
+    out = kComplexDouble;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+PyObject* make_size(IntArrayRef sizes) {
+  PyObject* self = size_type->tp_alloc(size_type, static_cast<Py_ssize_t>(sizes.size()));
+  if (!self) return nullptr;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    PyObject* item = PyLong_FromLongLong(sizes[i]);
+    if (!item) {
+      Py_DECREF(self);
+      return nullptr;
+    }
+    PyTuple_SET_ITEM(self, static_cast<Py_ssize_t>(i), item);
+  }
+  return self;
+}
+
+void init_named_objects(nb::module_& module) {
+  dtype_type = make_named_type("tenon.dtype", dtype_methods, dtype_properties);
+  layout_type = make_named_type("tenon.layout", named_methods, nullptr);
+  memory_format_type = make_named_type("tenon.memory_format", named_methods, nullptr);
+  for (PyTypeObject* type : {dtype_type, layout_type, memory_format_type}) {
+    module.attr(strchr(type->tp_name, '.') + 1) = nb::borrow(reinterpret_cast<PyObject*>(type));
+  }
+  for (int i = 0; i < kDtypeCount; ++i) {
+    dtype_objects[static_cast<size_t>(i)] = make_named(module, dtype_type, i, dtype_name(static_cast<ScalarType>(i)));
+  }
+  strided = make_named(module, layout_type, 0, "strided");
+  make_named(module, memory_format_type, static_cast<int>(MemoryFormat::Contiguous), "contiguous_format");
+  make_named(module, memory_format_type, static_cast<int>(MemoryFormat::Preserve), "preserve_format");
+  make_named(module, memory_format_type, static_cast<int>(MemoryFormat::ChannelsLast), "channels_last");
+  make_named(module, memory_format_type, static_cast<int>(MemoryFormat::ChannelsLast3d), "channels_last_3d");
+
+  PyType_Slot slots[] = {
+      {Py_tp_new, reinterpret_cast<void*>(size_new)},
+      {Py_tp_repr, reinterpret_cast<void*>(size_repr)},
+      {Py_mp_subscript, reinterpret_cast<void*>(size_item)},
+      {Py_sq_concat, reinterpret_cast<void*>(size_concat)},
+      {Py_sq_repeat, reinterpret_cast<void*>(size_repeat)},
+      {Py_tp_methods, size_methods},
+      {Py_tp_doc, const_cast<char*>("The shape of a tensor: a tuple of ints.")},
+      {0, nullptr},
+  };
+  PyType_Spec spec = {"tenon.Size", 0, 0, Py_TPFLAGS_DEFAULT, slots};
+  nb::object bases = nb::make_tuple(nb::borrow(reinterpret_cast<PyObject*>(&PyTuple_Type)));
+  size_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpecWithBases(&spec, bases.ptr())));
+  module.attr("Size") = nb::borrow(reinterpret_cast<PyObject*>(size_type));
+}
+
+}  // namespace tenon::python

@@ -1,0 +1,243 @@
+// See number_slots.h. These skip the argument parser: a call on two tensors unwraps, computes and wraps.
+#include "number_slots.h"
+
+#include <cmath>
+
+#include "arguments.h"
+#include "tensor_type.h"
+#include "tenon/ops/ops.h"
+
+namespace tenon::python {
+namespace {
+
+// The forms of a binary op; one that is missing makes Python try the reflected method, or raise TypeError.
+struct BinaryOp {
+  Tensor (*tensors)(const Tensor&, const Tensor&);
+  Tensor (*right_number)(const Tensor&, const Scalar&);
+  Tensor (*left_number)(const Scalar&, const Tensor&);
+};
+
+using InplaceTensor = const Tensor& (*)(const Tensor&, const Tensor&);
+using InplaceNumber = const Tensor& (*)(const Tensor&, const Scalar&);
+
+bool is_long_work(const Tensor& a) { return a.numel() > kReleaseGilElements; }
+
+template <class F>
+Tensor compute(bool release, F&& body) {
+  ReleaseGil gil(release);
+  return body();
+}
+
+PyObject* not_implemented() { return Py_NewRef(Py_NotImplemented); }
+
+template <BinaryOp op>
+PyObject* binary(PyObject* left, PyObject* right) {
+  return guarded([&]() -> PyObject* {
+    const bool left_tensor = is_tensor(left), right_tensor = is_tensor(right);
+    if (left_tensor && right_tensor) {
+      const Tensor &a = unwrap(left), &b = unwrap(right);
+      return wrap(compute(is_long_work(a) || is_long_work(b), [&] { return op.tensors(a, b); }));
+    }
+    Scalar number;
+    if (!to_number(left_tensor ? right : left, number)) return not_implemented();
+    if (left_tensor) {
+      if constexpr (op.right_number != nullptr) {
+        const Tensor& a = unwrap(left);
+        return wrap(compute(is_long_work(a), [&] { return op.right_number(a, number); }));
+      }
+    } else if constexpr (op.left_number != nullptr) {
+      const Tensor& b = unwrap(right);
+      return wrap(compute(is_long_work(b), [&] { return op.left_number(number, b); }));
+    }
+    return not_implemented();
+  });
+}
+
+template <InplaceTensor tensor_form, InplaceNumber number_form>
+PyObject* inplace(PyObject* left, PyObject* right) {
+  return guarded([&]() -> PyObject* {
+    const Tensor& a = unwrap(left);
+    Scalar number;
+    if (is_tensor(right)) {
+      ReleaseGil gil(is_long_work(a));
+      tensor_form(a, unwrap(right));
+    } else if (to_number(right, number)) {
+      ReleaseGil gil(is_long_work(a));
+      number_form(a, number);
+    } else {
+      return not_implemented();
+    }
+    return Py_NewRef(left);
+  });
+}
+
+template <Tensor (*op)(const Tensor&)>
+PyObject* unary(PyObject* self) {
+  return guarded([&]() -> PyObject* {
+    const Tensor& x = unwrap(self);
+    return wrap(compute(is_long_work(x), [&] { return op(x); }));
+  });
+}
+
+// --- the ops whose functions have another shape than their slot
+
+Tensor add_tensors(const Tensor& a, const Tensor& b) { return add(a, b); }
+Tensor add_right(const Tensor& a, const Scalar& b) { return add(a, b); }
+Tensor add_left(const Scalar& a, const Tensor& b) { return add(b, a); }
+Tensor sub_tensors(const Tensor& a, const Tensor& b) { return sub(a, b); }
+Tensor sub_right(const Tensor& a, const Scalar& b) { return sub(a, b); }
+Tensor sub_left(const Scalar& a, const Tensor& b) { return rsub(b, a); }
+Tensor mul_left(const Scalar& a, const Tensor& b) { return mul(b, a); }
+Tensor div_tensors(const Tensor& a, const Tensor& b) { return div(a, b); }
+Tensor div_right(const Tensor& a, const Scalar& b) { return div(a, b); }
+Tensor div_left(const Scalar& a, const Tensor& b) { return mul(reciprocal(b), a); }
+// A number on the left of an op that takes tensors there: a 0-d tensor of the dtype that the other one gives it.
+Tensor as_operand(const Scalar& a, const Tensor& b) {
+  const ScalarType own = a.dtype(get_default_dtype());
+  const bool other_wins = (is_integral(own, true) && b.dtype() != kBool) || (!is_complex(own) && is_differentiable(b.dtype()));
+  return scalar_tensor(a, b.options().dtype(other_wins || own == b.dtype() ? b.dtype() : own));
+}
+Tensor floor_divide_left(const Scalar& a, const Tensor& b) { return floor_divide(as_operand(a, b), b); }
+const Tensor& add_inplace(const Tensor& a, const Tensor& b) { return add_(a, b); }
+const Tensor& add_inplace_number(const Tensor& a, const Scalar& b) { return add_(a, b); }
+const Tensor& sub_inplace(const Tensor& a, const Tensor& b) { return sub_(a, b); }
+const Tensor& sub_inplace_number(const Tensor& a, const Scalar& b) { return sub_(a, b); }
+const Tensor& div_inplace(const Tensor& a, const Tensor& b) { return div_(a, b); }
+const Tensor& div_inplace_number(const Tensor& a, const Scalar& b) { return div_(a, b); }
+
+#define TENON_INPLACE_FORMS(name)                                                                     \
+  const Tensor& name##_inplace(const Tensor& a, const Tensor& b) { return a.name##_(b); }             \
+  const Tensor& name##_inplace_number(const Tensor& a, const Scalar& b) { return a.name##_(b); }
+TENON_INPLACE_FORMS(mul)
+TENON_INPLACE_FORMS(floor_divide)
+TENON_INPLACE_FORMS(remainder)
+TENON_INPLACE_FORMS(pow)
+TENON_INPLACE_FORMS(bitwise_and)
+TENON_INPLACE_FORMS(bitwise_or)
+TENON_INPLACE_FORMS(bitwise_xor)
+TENON_INPLACE_FORMS(bitwise_left_shift)
+TENON_INPLACE_FORMS(bitwise_right_shift)
+#undef TENON_INPLACE_FORMS
+
+constexpr BinaryOp kAdd = {add_tensors, add_right, add_left};
+constexpr BinaryOp kSub = {sub_tensors, sub_right, sub_left};
+constexpr BinaryOp kMul = {mul, mul, mul_left};
+constexpr BinaryOp kDiv = {div_tensors, div_right, div_left};
+constexpr BinaryOp kFloorDivide = {floor_divide, floor_divide, floor_divide_left};
+constexpr BinaryOp kRemainder = {remainder, remainder, remainder};
+constexpr BinaryOp kAnd = {bitwise_and, bitwise_and, bitwise_and};
+constexpr BinaryOp kOr = {bitwise_or, bitwise_or, bitwise_or};
+constexpr BinaryOp kXor = {bitwise_xor, bitwise_xor, bitwise_xor};
+constexpr BinaryOp kLeftShift = {bitwise_left_shift, bitwise_left_shift, bitwise_left_shift};
+constexpr BinaryOp kRightShift = {bitwise_right_shift, bitwise_right_shift, bitwise_right_shift};
+constexpr BinaryOp kMatmul = {matmul, nullptr, nullptr};
+constexpr BinaryOp kPow = {pow, pow, pow};
+
+PyObject* power(PyObject* left, PyObject* right, PyObject* modulus) {
+  if (modulus != Py_None) return not_implemented();
+  return binary<kPow>(left, right);
+}
+
+PyObject* inplace_power(PyObject* left, PyObject* right, PyObject*) {
+  return inplace<pow_inplace, pow_inplace_number>(left, right);
+}
+
+PyObject* positive(PyObject* self) { return Py_NewRef(self); }
+
+PyObject* compare(PyObject* left, PyObject* right, int op) {
+  switch (op) {
+#define TENON_COMPARE(slot, name) \
+  case slot:                      \
+    return binary<BinaryOp{name, name, name}>(left, right);
+    TENON_COMPARE(Py_EQ, eq)
+    TENON_COMPARE(Py_NE, ne)
+    TENON_COMPARE(Py_LT, lt)
+    TENON_COMPARE(Py_LE, le)
+    TENON_COMPARE(Py_GT, gt)
+    TENON_COMPARE(Py_GE, ge)
+#undef TENON_COMPARE
+  }
+  return not_implemented();
+}
+
+// --- conversions to Python's numbers
+
+int truth(PyObject* self) {
+  return guarded(
+      [&] {
+        const Tensor& x = unwrap(self);
+        TENON_CHECK_AS(Error, x.numel() == 1, "Boolean value of Tensor with ", x.numel() == 0 ? "no values" : "more than one value",
+                       " is ambiguous");
+        return x.item().to<bool>() ? 1 : 0;
+      },
+      -1);
+}
+
+PyObject* to_float(PyObject* self) {
+  return guarded([&]() -> PyObject* {
+    const Scalar value = unwrap(self).item();
+    TENON_CHECK_AS(Error, !value.is_complex() || value.to<std::complex<double>>().imag() == 0,
+                   "value cannot be converted to type double without overflow");
+    return PyFloat_FromDouble(value.to_double());
+  });
+}
+
+PyObject* to_int(PyObject* self) {
+  return guarded([&]() -> PyObject* {
+    const Scalar value = unwrap(self).item();
+    if (value.is_integral()) return PyLong_FromLongLong(value.to_int64());
+    TENON_CHECK_TYPE(!value.is_complex(), "int() of a complex tensor; take its real part first");
+    return PyLong_FromDouble(value.to_double());
+  });
+}
+
+PyObject* to_index(PyObject* self) {
+  return guarded([&]() -> PyObject* {
+    const Tensor& x = unwrap(self);
+    TENON_CHECK_TYPE(x.numel() == 1 && is_integral(x.dtype(), true),
+                     "only integer tensors of a single element can be converted to an index");
+    return PyLong_FromLongLong(x.item().to_int64());
+  });
+}
+
+}  // namespace
+
+void add_number_slots(std::vector<PyType_Slot>& slots) {
+  auto add = [&](int slot, auto* function) { slots.push_back({slot, reinterpret_cast<void*>(function)}); };
+  add(Py_nb_add, binary<kAdd>);
+  add(Py_nb_subtract, binary<kSub>);
+  add(Py_nb_multiply, binary<kMul>);
+  add(Py_nb_true_divide, binary<kDiv>);
+  add(Py_nb_floor_divide, binary<kFloorDivide>);
+  add(Py_nb_remainder, binary<kRemainder>);
+  add(Py_nb_matrix_multiply, binary<kMatmul>);
+  add(Py_nb_power, power);
+  add(Py_nb_and, binary<kAnd>);
+  add(Py_nb_or, binary<kOr>);
+  add(Py_nb_xor, binary<kXor>);
+  add(Py_nb_lshift, binary<kLeftShift>);
+  add(Py_nb_rshift, binary<kRightShift>);
+  add(Py_nb_inplace_add, inplace<add_inplace, add_inplace_number>);
+  add(Py_nb_inplace_subtract, inplace<sub_inplace, sub_inplace_number>);
+  add(Py_nb_inplace_multiply, inplace<mul_inplace, mul_inplace_number>);
+  add(Py_nb_inplace_true_divide, inplace<div_inplace, div_inplace_number>);
+  add(Py_nb_inplace_floor_divide, inplace<floor_divide_inplace, floor_divide_inplace_number>);
+  add(Py_nb_inplace_remainder, inplace<remainder_inplace, remainder_inplace_number>);
+  add(Py_nb_inplace_power, inplace_power);
+  add(Py_nb_inplace_and, inplace<bitwise_and_inplace, bitwise_and_inplace_number>);
+  add(Py_nb_inplace_or, inplace<bitwise_or_inplace, bitwise_or_inplace_number>);
+  add(Py_nb_inplace_xor, inplace<bitwise_xor_inplace, bitwise_xor_inplace_number>);
+  add(Py_nb_inplace_lshift, inplace<bitwise_left_shift_inplace, bitwise_left_shift_inplace_number>);
+  add(Py_nb_inplace_rshift, inplace<bitwise_right_shift_inplace, bitwise_right_shift_inplace_number>);
+  add(Py_nb_negative, unary<neg>);
+  add(Py_nb_positive, positive);
+  add(Py_nb_absolute, unary<tenon::abs>);
+  add(Py_nb_invert, unary<bitwise_not>);
+  add(Py_nb_bool, truth);
+  add(Py_nb_float, to_float);
+  add(Py_nb_int, to_int);
+  add(Py_nb_index, to_index);
+  add(Py_tp_richcompare, compare);
+}
+
+}  // namespace tenon::python

@@ -1,0 +1,209 @@
+// The callables made from the table of ops: one per name, for functions and for methods, holding all forms of the name.
+#include <structmember.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "arguments.h"
+#include "overload.h"
+#include "results.h"
+
+namespace tenon::python {
+namespace {
+
+struct OpForms {
+  std::string name;
+  bool method = false;
+  std::vector<Overload> overloads;
+};
+
+struct PyOp {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  OpForms* forms;
+};
+
+PyTypeObject* op_type;
+
+OpForms& forms_of(PyObject* op) { return *reinterpret_cast<PyOp*>(op)->forms; }
+
+bool releases_gil(ValueBuffer& values) {
+  int64_t elements = 0;
+  bool has_tensor = false;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (const auto* tensor = std::get_if<Tensor>(&values[i])) {
+      has_tensor = true;
+      elements += tensor->numel();
+    } else if (const auto* list = std::get_if<std::vector<Tensor>>(&values[i])) {
+      has_tensor = true;
+      for (const Tensor& tensor : *list) elements += tensor.numel();
+    }
+  }
+  // An op without inputs fills what it returns, however large that is.
+  return !has_tensor || elements > kReleaseGilElements;
+}
+
+PyObject* invoke(const Overload& overload, ValueBuffer& values, PyObject* out) {
+  Value result;
+  {
+    ReleaseGil gil(releases_gil(values));
+    result = overload.info().call(values.data());
+  }
+  return out ? write_to_out(out, result, overload.info()) : to_python(std::move(result), overload.info());
+}
+
+std::string given_types(const CallArguments& call) {
+  std::string text;
+  auto add = [&](PyObject* value) {
+    if (!text.empty()) text += ", ";
+    if (PyTuple_Check(value) || PyList_Check(value)) {
+      text += concat(Py_TYPE(value)->tp_name, " of ", PySequence_Fast_GET_SIZE(value), " items");
+    } else {
+      text += is_tensor(value) ? "Tensor" : Py_TYPE(value)->tp_name;
+    }
+  };
+  for (size_t i = 0; i < call.positional; ++i) add(call.values[i]);
+  for (size_t k = 0; k < call.keyword_count(); ++k) {
+    add(call.keyword_value(k));
+    text += concat(" ", PyUnicode_AsUTF8(call.keyword_name(k)));
+  }
+  return text;
+}
+
+[[noreturn]] void fail_to_match(const OpForms& forms, CallArguments call) {
+  if (forms.overloads.size() == 1) {
+    ValueBuffer values(forms.overloads[0].info().params.size());
+    PyObject* out = nullptr;
+    std::string why;
+    forms.overloads[0].bind(call, true, values, out, &why);
+    throw TypeError(why);
+  }
+  if (forms.method && call.positional > 0) {
+    ++call.values;
+    --call.positional;
+  }
+  std::string text = concat(forms.name, "() received an invalid combination of arguments - got (", given_types(call),
+                            "), but expected one of:");
+  for (const Overload& overload : forms.overloads) text += "\n * " + overload.signature();
+  throw TypeError(text);
+}
+
+PyObject* call_op(PyObject* self, PyObject* const* args, size_t flags, PyObject* keywords) {
+  return guarded([&]() -> PyObject* {
+    const OpForms& forms = forms_of(self);
+    const CallArguments call = {args, static_cast<size_t>(PyVectorcall_NARGS(flags)), keywords};
+    for (const bool loose : {false, true}) {
+      for (const Overload& overload : forms.overloads) {
+        ValueBuffer values(overload.info().params.size());
+        PyObject* out = nullptr;
+        if (overload.bind(call, loose, values, out)) return invoke(overload, values, out);
+      }
+    }
+    fail_to_match(forms, call);
+  });
+}
+
+PyObject* bind_method(PyObject* self, PyObject* object, PyObject*) {
+  if (!object || object == Py_None || !forms_of(self).method) return Py_NewRef(self);
+  return PyMethod_New(self, object);
+}
+
+PyObject* op_repr(PyObject* self) {
+  const OpForms& forms = forms_of(self);
+  return PyUnicode_FromFormat(forms.method ? "<method '%s' of 'tenon.Tensor' objects>" : "<built-in function %s>",
+                              forms.name.c_str());
+}
+
+PyObject* op_name(PyObject* self, void*) { return PyUnicode_FromString(forms_of(self).name.c_str()); }
+
+PyObject* op_doc(PyObject* self, void*) {
+  std::string text;
+  for (const Overload& overload : forms_of(self).overloads) {
+    text += concat(text.empty() ? "" : "\n\n", overload.info().signature(), "\n\n", overload.info().doc);
+  }
+  return PyUnicode_FromString(text.c_str());
+}
+
+// A function is pickled by its name in its module, a method as Tensor's attribute.
+PyObject* op_reduce(PyObject* self, PyObject*) {
+  const OpForms& forms = forms_of(self);
+  if (!forms.method) return PyUnicode_FromString(forms.name.c_str());
+  nb::object getattr = nb::module_::import_("builtins").attr("getattr");
+  return Py_BuildValue("(O(Os))", getattr.ptr(), tensor_type, forms.name.c_str());
+}
+
+PyMemberDef members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(PyOp, vectorcall), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+PyGetSetDef properties[] = {
+    {"__name__", op_name, nullptr, nullptr, nullptr},
+    {"__qualname__", op_name, nullptr, nullptr, nullptr},
+    {"__doc__", op_doc, nullptr, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+PyMethodDef methods[] = {{"__reduce__", op_reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
+
+void make_op_type() {
+  PyType_Slot slots[] = {
+      {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
+      {Py_tp_descr_get, reinterpret_cast<void*>(bind_method)},
+      {Py_tp_repr, reinterpret_cast<void*>(op_repr)},
+      {Py_tp_members, members},
+      {Py_tp_getset, properties},
+      {Py_tp_methods, methods},
+      {0, nullptr},
+  };
+  PyType_Spec spec = {"tenon.Op", sizeof(PyOp), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR |
+                          Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                      slots};
+  op_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
+}
+
+PyObject* make_op(OpForms* forms) {
+  auto* op = reinterpret_cast<PyOp*>(checked(op_type->tp_alloc(op_type, 0)));
+  op->vectorcall = call_op;
+  op->forms = forms;
+  return reinterpret_cast<PyObject*>(op);
+}
+
+// Methods that Python has as properties.
+bool is_property(const std::string& name) { return name == "real" || name == "imag"; }
+
+}  // namespace
+
+void init_ops(nb::module_& module) {
+  make_op_type();
+  // Ops live as long as the process, so their forms are never freed.
+  std::map<std::string, OpForms*> functions, nn_functions, linalg_functions, tensor_methods;
+  auto add = [](std::map<std::string, OpForms*>& into, const OpInfo& op, bool method) {
+    TENON_CHECK(op.params.size() <= ValueBuffer::kCapacity, op.name, ": more parameters than a call can hold");
+    OpForms*& forms = into[op.name];
+    if (!forms) forms = new OpForms{op.name, method, {}};
+    forms->overloads.emplace_back(op, method);
+  };
+  for (const OpInfo& op : op_registry()) {
+    if (op.place == OpPlace::Hidden) continue;
+    const bool has_method = op.place == OpPlace::Method || op.place == OpPlace::MethodOnly || op.place == OpPlace::Inplace;
+    if (has_method && !is_property(op.name)) add(tensor_methods, op, true);
+    if (op.place == OpPlace::NN) add(nn_functions, op, false);
+    if (op.place == OpPlace::Linalg) add(linalg_functions, op, false);
+    if (op.place == OpPlace::Method || op.place == OpPlace::Function || op.place == OpPlace::Inplace) {
+      add(functions, op, false);
+    }
+  }
+  auto publish = [&](const char* name, const std::map<std::string, OpForms*>& from) {
+    nb::dict dict;
+    for (const auto& [key, forms] : from) dict[key.c_str()] = nb::steal(make_op(forms));
+    module.attr(name) = dict;
+  };
+  publish("functions", functions);
+  publish("nn_functions", nn_functions);
+  publish("linalg_functions", linalg_functions);
+  nb::handle type(reinterpret_cast<PyObject*>(tensor_type));
+  for (const auto& [name, forms] : tensor_methods) nb::setattr(type, name.c_str(), nb::steal(make_op(forms)));
+}
+
+}  // namespace tenon::python

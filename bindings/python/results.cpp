@@ -1,0 +1,127 @@
+// See results.h.
+#include "results.h"
+
+#include <structseq.h>
+
+#include <array>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "arguments.h"
+#include "devices.h"
+
+namespace tenon::python {
+namespace {
+
+// The fields of results with names; ops of type ValuesIndices have "values" and "indices" without being listed.
+struct Fields {
+  std::string_view op;
+  std::array<const char*, 4> names;
+};
+constexpr Fields kFields[] = {
+    {"aminmax", {"min", "max"}},
+    {"frexp", {"mantissa", "exponent"}},
+    {"geqrf", {"a", "tau"}},
+    {"histogram", {"hist", "bin_edges"}},
+    {"triangular_solve", {"solution", "cloned_coefficient"}},
+    {"lu_unpack", {"P", "L", "U"}},
+    {"qr", {"Q", "R"}},
+    {"svd", {"U", "S", "V"}},
+    {"slogdet", {"sign", "logabsdet"}},
+    {"linalg_qr", {"Q", "R"}},
+    {"linalg_svd", {"U", "S", "Vh"}},
+    {"linalg_slogdet", {"sign", "logabsdet"}},
+    {"linalg_eig", {"eigenvalues", "eigenvectors"}},
+    {"linalg_eigh", {"eigenvalues", "eigenvectors"}},
+    {"linalg_lu", {"P", "L", "U"}},
+    {"linalg_lu_factor", {"LU", "pivots"}},
+    {"linalg_lu_factor_ex", {"LU", "pivots", "info"}},
+    {"linalg_cholesky_ex", {"L", "info"}},
+    {"linalg_inv_ex", {"inverse", "info"}},
+    {"linalg_solve_ex", {"result", "info"}},
+    {"linalg_ldl_factor", {"LD", "pivots"}},
+    {"linalg_lstsq", {"solution", "residuals", "rank", "singular_values"}},
+};
+
+// The type of an op's named tuple, made when first needed; null when its result has no names.
+PyTypeObject* named_tuple(const OpInfo& op, size_t size) {
+  static std::map<const OpInfo*, PyTypeObject*> types;
+  if (const auto found = types.find(&op); found != types.end()) return found->second;
+  std::array<const char*, 4> names = {};
+  if (op.result == "ValuesIndices") names = {"values", "indices"};
+  const std::string name = op.place == OpPlace::Linalg ? "linalg_" + op.name : op.name;
+  for (const Fields& fields : kFields) {
+    if (fields.op == name) names = fields.names;
+  }
+  PyTypeObject* type = nullptr;
+  if (names[0]) {
+    PyStructSequence_Field fields[5] = {};
+    for (size_t i = 0; i < size; ++i) fields[i].name = names.at(i);
+    // Python keeps the pointer to the name.
+    const auto* qualified = new std::string("tenon.return_types." + name);
+    PyStructSequence_Desc description = {qualified->c_str(), nullptr, fields, static_cast<int>(size)};
+    type = PyStructSequence_NewType(&description);
+    if (!type) throw_python_error();
+  }
+  types.emplace(&op, type);
+  return type;
+}
+
+PyObject* tensors_to_python(std::vector<Tensor> tensors, const OpInfo& op) {
+  const auto size = static_cast<Py_ssize_t>(tensors.size());
+  PyTypeObject* type = op.result == "std::vector<Tensor>" ? nullptr : named_tuple(op, tensors.size());
+  nb::object result = steal(type ? PyStructSequence_New(type) : PyTuple_New(size));
+  for (Py_ssize_t i = 0; i < size; ++i) {
+    PyObject* item = checked(wrap(std::move(tensors[static_cast<size_t>(i)])));
+    if (type) {
+      PyStructSequence_SetItem(result.ptr(), i, item);
+    } else {
+      PyTuple_SET_ITEM(result.ptr(), i, item);
+    }
+  }
+  return result.release().ptr();
+}
+
+struct Visitor {
+  const OpInfo& op;
+  PyObject* operator()(std::monostate) const { return Py_NewRef(Py_None); }
+  PyObject* operator()(Tensor& tensor) const { return wrap(std::move(tensor)); }
+  PyObject* operator()(Scalar& scalar) const { return nb::cast(scalar).release().ptr(); }
+  PyObject* operator()(std::vector<int64_t>& list) const { return make_size(list); }
+  PyObject* operator()(std::vector<Tensor>& list) const { return tensors_to_python(std::move(list), op); }
+  PyObject* operator()(std::string& text) const { return PyUnicode_FromString(text.c_str()); }
+  PyObject* operator()(ScalarType dtype) const { return Py_NewRef(dtype_object(dtype)); }
+  PyObject* operator()(Device device) const { return make_device(device); }
+  PyObject* operator()(MemoryFormat) const { return Py_NewRef(Py_None); }
+  PyObject* operator()(TensorOptions&) const { return Py_NewRef(Py_None); }
+  PyObject* operator()(Generator& generator) const { return nb::cast(generator).release().ptr(); }
+};
+
+void write_one(PyObject* out, const Tensor& result, const OpInfo& op) {
+  TENON_CHECK_TYPE(is_tensor(out), op.name, "(): argument 'out' must be Tensor, not ", Py_TYPE(out)->tp_name);
+  Tensor target = unwrap(out);
+  // The result was computed outside any graph if nothing required it; write_out refuses the other case.
+  write_out(target, result, op.name.c_str());
+}
+
+}  // namespace
+
+PyObject* to_python(Value result, const OpInfo& op) { return std::visit(Visitor{op}, result); }
+
+PyObject* write_to_out(PyObject* out, const Value& result, const OpInfo& op) {
+  if (const auto* tensor = std::get_if<Tensor>(&result)) {
+    write_one(out, *tensor, op);
+  } else if (const auto* tensors = std::get_if<std::vector<Tensor>>(&result)) {
+    TENON_CHECK_TYPE(PyTuple_Check(out) && PyTuple_GET_SIZE(out) == static_cast<Py_ssize_t>(tensors->size()), op.name,
+                     "(): argument 'out' must be a tuple of ", tensors->size(), " Tensors");
+    for (size_t i = 0; i < tensors->size(); ++i) {
+      write_one(PyTuple_GET_ITEM(out, static_cast<Py_ssize_t>(i)), (*tensors)[i], op);
+    }
+  } else {
+    detail::fail<TypeError>(op.name, "(): returns no tensor, so it takes no 'out'");
+  }
+  return Py_NewRef(out);
+}
+
+}  // namespace tenon::python

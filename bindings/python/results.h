@@ -1,0 +1,15 @@
+// Boxed results of ops as Python objects, and out= arguments.
+#pragma once
+
+#include "python.h"
+#include "tenon/ops/registry.h"
+
+namespace tenon::python {
+
+// A new reference. Several tensors become a tuple, with named fields where the op has names for them.
+PyObject* to_python(Value result, const OpInfo& op);
+
+// Writes the result into the tensor or tuple of tensors `out`, and returns a new reference to it.
+PyObject* write_to_out(PyObject* out, const Value& result, const OpInfo& op);
+
+}  // namespace tenon::python

@@ -1,0 +1,162 @@
+// See tensor_type.h; the life of tensor objects and the slots that are neither numbers nor indexing.
+#include "tensor_type.h"
+
+#include <structmember.h>
+
+#include <new>
+#include <string>
+#include <vector>
+
+#include "arguments.h"
+#include "creation.h"
+#include "indexing.h"
+#include "interop.h"
+#include "number_slots.h"
+#include "tensor_properties.h"
+#include "tenon/ops/ops.h"
+#include "tenon/tensor/print.h"
+
+namespace tenon::python {
+
+PyTypeObject* tensor_type;
+
+namespace {
+
+// Dead objects of the exact type, for the next result.
+constexpr size_t kFreeCapacity = 32;
+PyTensor* free_objects[kFreeCapacity];
+size_t free_count = 0;
+
+PyTensor* allocate(PyTypeObject* type) {
+  if (type == tensor_type && free_count > 0) {
+    PyTensor* self = free_objects[--free_count];
+    PyObject_Init(reinterpret_cast<PyObject*>(self), type);
+    self->dict = nullptr;
+    self->weak_references = nullptr;
+    PyObject_GC_Track(self);
+    return self;
+  }
+  return reinterpret_cast<PyTensor*>(type->tp_alloc(type, 0));
+}
+
+void deallocate(PyObject* object) {
+  auto* self = reinterpret_cast<PyTensor*>(object);
+  PyTypeObject* type = Py_TYPE(object);
+  PyObject_GC_UnTrack(object);
+  if (self->weak_references) PyObject_ClearWeakRefs(object);
+  if (TensorImpl* impl = self->tensor.impl(); impl && impl->python_object == object) impl->python_object = nullptr;
+  self->tensor.~Tensor();
+  Py_CLEAR(self->dict);
+  if (type == tensor_type && free_count < kFreeCapacity) {
+    free_objects[free_count++] = self;
+  } else {
+    PyObject_GC_Del(object);
+  }
+  Py_DECREF(type);
+}
+
+int traverse(PyObject* object, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(object));
+  Py_VISIT(reinterpret_cast<PyTensor*>(object)->dict);
+  return 0;
+}
+
+int clear(PyObject* object) {
+  Py_CLEAR(reinterpret_cast<PyTensor*>(object)->dict);
+  return 0;
+}
+
+// Tensor(), Tensor(2, 3), Tensor([1, 2]) and Tensor(other): a tensor of the default dtype.
+PyObject* new_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  return guarded([&]() -> PyObject* {
+    TENON_CHECK_TYPE(!kwargs || PyDict_GET_SIZE(kwargs) == 0 || type != tensor_type,
+                     "Tensor() takes sizes or data and no keywords; tenon.tensor() takes a dtype and a device");
+    const Py_ssize_t count = PyTuple_GET_SIZE(args);
+    PyObject* first = count > 0 ? PyTuple_GET_ITEM(args, 0) : nullptr;
+    if (first && is_tensor(first)) return wrap_as(type, unwrap(first).detach());
+    if (first && !is_integer(first) && Py_TYPE(first) != size_type) {
+      return wrap_as(type, tensor_from_data(first, get_default_dtype(), nullopt, "Tensor"));
+    }
+    std::vector<int64_t> sizes = {0};
+    if (first) {
+      PyObject* list = is_integer(first) ? args : first;
+      TENON_CHECK_TYPE(to_int_list(list, sizes), "Tensor(): sizes must be integers");
+    }
+    return wrap_as(type, tenon::empty(sizes));
+  });
+}
+
+// A type's name without its module.
+std::string_view short_name(PyTypeObject* type) {
+  const std::string_view name = type->tp_name;
+  return name.substr(name.rfind('.') + 1);
+}
+
+PyObject* repr(PyObject* self) {
+  return guarded([&]() -> PyObject* {
+    // A subclass shows its own name in the place of "tensor".
+    const std::string text = Py_TYPE(self) == tensor_type ? tenon::repr(unwrap(self)) : tenon::repr(unwrap(self), short_name(Py_TYPE(self)));
+    return PyUnicode_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size()));
+  });
+}
+
+Py_hash_t hash(PyObject* self) { return _Py_HashPointer(self); }
+
+PyObject* iterate(PyObject* self) {
+  return guarded([&]() -> PyObject* {
+    const Tensor& x = unwrap(self);
+    TENON_CHECK_TYPE(x.dim() > 0, "iteration over a 0-d tensor");
+    const Py_ssize_t size = static_cast<Py_ssize_t>(x.sizes()[0]);
+    nb::object rows = steal(PyTuple_New(size));
+    for (Py_ssize_t i = 0; i < size; ++i) PyTuple_SET_ITEM(rows.ptr(), i, checked(wrap(x.select(0, i))));
+    return PyObject_GetIter(rows.ptr());
+  });
+}
+
+PyMemberDef members[] = {
+    {"__dictoffset__", T_PYSSIZET, offsetof(PyTensor, dict), READONLY, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(PyTensor, weak_references), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
+}  // namespace
+
+PyObject* wrap_as(PyTypeObject* type, Tensor tensor) {
+  PyTensor* self = allocate(type);
+  if (!self) return nullptr;
+  auto* object = reinterpret_cast<PyObject*>(self);
+  tensor.impl()->python_object = object;
+  new (&self->tensor) Tensor(std::move(tensor));
+  return object;
+}
+
+PyObject* wrap(Tensor tensor) {
+  if (!tensor.defined()) return Py_NewRef(Py_None);
+  if (auto* object = static_cast<PyObject*>(tensor.impl()->python_object)) return Py_NewRef(object);
+  return wrap_as(tensor_type, std::move(tensor));
+}
+
+void init_tensor_type(nb::module_& module) {
+  std::vector<PyType_Slot> slots = {
+      {Py_tp_new, reinterpret_cast<void*>(new_tensor)},
+      {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},
+      {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
+      {Py_tp_clear, reinterpret_cast<void*>(clear)},
+      {Py_tp_repr, reinterpret_cast<void*>(repr)},
+      {Py_tp_hash, reinterpret_cast<void*>(hash)},
+      {Py_tp_iter, reinterpret_cast<void*>(iterate)},
+      {Py_tp_members, members},
+      {Py_tp_getset, tensor_property_table()},
+      {Py_tp_doc, const_cast<char*>("A strided, typed, shared block of numbers.")},
+  };
+  add_number_slots(slots);
+  add_indexing_slots(slots);
+  add_buffer_slots(slots);
+  slots.push_back({0, nullptr});
+  PyType_Spec spec = {"tenon.Tensor", sizeof(PyTensor), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots.data()};
+  tensor_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
+  module.attr("Tensor") = nb::borrow(reinterpret_cast<PyObject*>(tensor_type));
+}
+
+}  // namespace tenon::python
