@@ -1,33 +1,21 @@
 // Products whose operands both have unit stride along k, as in x @ weight.T: vectors run along k, so that nothing is
-// packed. For few rows. Sees gemm.h alone.
+// packed. For few rows. Depends on gemm.h and Highway.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/gemm_dot.cpp"
 #include "backend/cpu/simd.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "backend/cpu/gemm.h"
+#include "backend/cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tenon::cpu::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-constexpr int kDotRows = HWY_TARGET <= HWY_AVX3 ? 6 : 3;
+constexpr bool kHas32Registers = !HWY_ARCH_X86 || HWY_TARGET <= HWY_AVX3;
+constexpr int kDotRows = kHas32Registers ? 6 : 3;
 constexpr int kDotCols = 4;
-
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> load_some(D d, const T* from, size_t count) {
-#if HWY_TARGET <= HWY_AVX2
-  return hn::MaskedLoad(hn::FirstN(d, count), d, from);
-#else
-  HWY_ALIGN T lanes[hn::MaxLanes(d)] = {};
-  std::memcpy(lanes, from, count * sizeof(T));
-  return hn::Load(d, lanes);
-#endif
-}
 
 // The sum of the 128-bit blocks of v.
 template <class D, class V>
@@ -92,10 +80,10 @@ void dot_tile(const DotBlock<T>& block, const T* a, const T* b, int64_t count, T
     const size_t rest = static_cast<size_t>(block.k - whole);
     V column[kDotCols];
 #pragma GCC unroll 8
-    for (int j = 0; j < kDotCols; ++j) column[j] = load_some(d, columns[j] + whole, rest);
+    for (int j = 0; j < kDotCols; ++j) column[j] = load_tail(columns[j] + whole, rest, hn::Zero(d));
 #pragma GCC unroll 8
     for (int i = 0; i < kM; ++i) {
-      const V row = load_some(d, a + i * block.a_row_stride + whole, rest);
+      const V row = load_tail(a + i * block.a_row_stride + whole, rest, hn::Zero(d));
 #pragma GCC unroll 8
       for (int j = 0; j < kDotCols; ++j) sum[i][j] = hn::MulAdd(row, column[j], sum[i][j]);
     }
@@ -118,7 +106,7 @@ template <class T>
 void dot(const DotBlock<T>& block) {
   using Tile = void (*)(const DotBlock<T>&, const T*, const T*, int64_t, T*, const T*);
   static constexpr Tile kTiles[] = {&dot_tile<T, 1>, &dot_tile<T, 2>, &dot_tile<T, 3>,
-#if HWY_TARGET <= HWY_AVX3
+#if !HWY_ARCH_X86 || HWY_TARGET <= HWY_AVX3
                                     &dot_tile<T, 4>, &dot_tile<T, 5>, &dot_tile<T, 6>
 #endif
   };

@@ -1,46 +1,43 @@
-// The register tiles of the matrix product, for every instruction set. Sees gemm.h alone.
+// The register tiles of the matrix product, for every instruction set. Depends on gemm.h and Highway.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/gemm_kernel.cpp"
 #include "backend/cpu/simd.h"
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "backend/cpu/gemm.h"
+#include "backend/cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tenon::cpu::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-constexpr int kRows = tile_rows(HWY_TARGET <= HWY_AVX3);
-constexpr int kVectors = tile_vectors(HWY_TARGET <= HWY_AVX3);
+constexpr bool kHas32Registers = !HWY_ARCH_X86 || HWY_TARGET <= HWY_AVX3;
+constexpr int kRows = tile_rows(kHas32Registers);
+constexpr int kVectors = tile_vectors(kHas32Registers);
+// Tiles of unpacked operands may have other shapes of about the same area: taller for narrow products, and one vector
+// wider for a width that would need two panels else.
+constexpr int kMaxVectors = kVectors + 1;
+constexpr int max_rows(int vectors) { return std::min(16, kRows * kVectors / vectors); }
 constexpr int wide_vectors(int rows) { return std::min(12, kRows * kVectors / rows); }
 
-// Partial vectors never touch memory past their `count` elements.
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> load_part(D d, const T* from, size_t count) {
-#if HWY_TARGET <= HWY_AVX2
-  return hn::MaskedLoad(hn::FirstN(d, count), d, from);
-#else
-  HWY_ALIGN T lanes[hn::MaxLanes(d)] = {};
-  std::memcpy(lanes, from, count * sizeof(T));
-  return hn::Load(d, lanes);
-#endif
+// A vector, of which the first `count` elements exist if it is `partial`.
+template <class T>
+HWY_INLINE VecOf<T> load(const T* from, bool partial, size_t count) {
+  const hn::ScalableTag<T> d;
+  return partial ? load_tail(from, count, hn::Zero(d)) : hn::LoadU(d, from);
 }
 
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE void store_part(hn::Vec<D> v, D d, T* to, size_t count) {
-#if HWY_TARGET <= HWY_AVX2
-  hn::BlendedStore(v, hn::FirstN(d, count), d, to);
-#else
-  HWY_ALIGN T lanes[hn::MaxLanes(d)];
-  hn::Store(v, d, lanes);
-  std::memcpy(to, lanes, count * sizeof(T));
-#endif
+template <class T>
+HWY_INLINE void store(VecOf<T> v, T* to, bool partial, size_t count) {
+  if (partial) {
+    store_tail(v, to, count);
+  } else {
+    hn::StoreU(v, hn::ScalableTag<T>(), to);
+  }
 }
 
 // One register tile; the last vector of a row has `tail` elements if kTail.
@@ -49,54 +46,63 @@ void tile(const GemmBlock<T>& block, GemmOperand<T> a, const T* b, int64_t b_str
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr int64_t kLanes = hn::MaxLanes(d);
-  const T* rows[kM];
+  constexpr int kGroup = 8;  // rows that are addressed from one pointer
+  const T* rows[(kM + kGroup - 1) / kGroup];
+  for (size_t g = 0; g < std::size(rows); ++g) rows[g] = a.data + static_cast<int64_t>(g) * kGroup * a.outer_stride;
+  // Opaque, as GCC would double the code with a version for a stride of one element.
+  int64_t k_bytes = a.k_stride * static_cast<int64_t>(sizeof(T));
+  asm("" : "+r"(k_bytes));
   V sum[kM][kN];
 #pragma GCC unroll 16
   for (int i = 0; i < kM; ++i) {
-    rows[i] = a.data + i * a.outer_stride;
 #pragma GCC unroll 16
-    for (int j = 0; j < kN; ++j) {
-      sum[i][j] = hn::Zero(d);
-      if constexpr (kM > kWideRows) __builtin_prefetch(c + i * block.c_row_stride + j * kLanes);
+    for (int j = 0; j < kN; ++j) sum[i][j] = hn::Zero(d);
+  }
+  if (block.a_packed) {  // a large product: c is far away
+    for (int i = 0; i < kM; ++i) {
+      for (int j = 0; j < kN; ++j) __builtin_prefetch(c + i * block.c_row_stride + j * kLanes);
     }
   }
-  int64_t offset = 0;
   for (int64_t k = block.k; k != 0; --k) {
     V column[kN];
 #pragma GCC unroll 16
     for (int j = 0; j < kN; ++j) {
-      column[j] = kTail && j == kN - 1 ? load_part(d, b + j * kLanes, tail) : hn::LoadU(d, b + j * kLanes);
+      column[j] = load(b + j * kLanes, kTail && j == kN - 1, tail);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kM; ++i) {
-      const V value = hn::Set(d, rows[i][offset]);
+      const V value = hn::Set(d, rows[i / kGroup][i % kGroup * a.outer_stride]);
 #pragma GCC unroll 16
       for (int j = 0; j < kN; ++j) sum[i][j] = hn::MulAdd(value, column[j], sum[i][j]);
     }
     b += b_stride;
-    offset += a.k_stride;
+    for (const T*& group : rows) group = reinterpret_cast<const T*>(reinterpret_cast<const char*>(group) + k_bytes);
   }
 
   const V alpha = hn::Set(d, block.alpha);
   const V beta = hn::Set(d, block.beta);
   const bool reads_c = block.beta != T{0};
+  const int64_t c_stride = block.c_row_stride;
+  if (!reads_c && !bias) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kM; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < kN; ++j) {
+        store(hn::Mul(alpha, sum[i][j]), c + i * c_stride + j * kLanes, kTail && j == kN - 1, tail);
+      }
+    }
+    return;
+  }
 #pragma GCC unroll 16
   for (int i = 0; i < kM; ++i) {
-    T* row = c + i * block.c_row_stride;
+    T* row = c + i * c_stride;
 #pragma GCC unroll 16
     for (int j = 0; j < kN; ++j, row += kLanes) {
       const bool partial = kTail && j == kN - 1;
       V result = hn::Mul(alpha, sum[i][j]);
-      if (reads_c) result = hn::MulAdd(beta, partial ? load_part(d, row, tail) : hn::LoadU(d, row), result);
-      if (bias) {
-        const T* at = bias + j * kLanes;
-        result = hn::Add(result, partial ? load_part(d, at, tail) : hn::LoadU(d, at));
-      }
-      if (partial) {
-        store_part(result, d, row, tail);
-      } else {
-        hn::StoreU(result, d, row);
-      }
+      if (reads_c) result = hn::MulAdd(beta, load(row, partial, tail), result);
+      if (bias) result = hn::Add(result, load(bias + j * kLanes, partial, tail));
+      store(result, row, partial, tail);
     }
   }
 }
@@ -104,13 +110,14 @@ void tile(const GemmBlock<T>& block, GemmOperand<T> a, const T* b, int64_t b_str
 template <class T>
 using Tile = void (*)(const GemmBlock<T>&, GemmOperand<T>, const T*, int64_t, T*, const T*, size_t);
 
-// [rows - 1][vectors - 1]
+// [vectors - 1][rows - 1]; null above max_rows(vectors).
 template <class T, bool kTail>
-constexpr auto tiles = []<size_t... kI>(std::index_sequence<kI...>) {
-  return std::array<std::array<Tile<T>, kVectors>, kRows>{[]<size_t kM, size_t... kJ>(std::index_sequence<kJ...>) {
-    return std::array<Tile<T>, kVectors>{&tile<T, kM + 1, kJ + 1, kTail>...};
-  }.template operator()<kI>(std::make_index_sequence<kVectors>())...};
-}(std::make_index_sequence<kRows>());
+constexpr auto tiles = []<size_t... kJ>(std::index_sequence<kJ...>) {
+  using Column = std::array<Tile<T>, 16>;
+  return std::array<Column, kMaxVectors>{[]<size_t kN, size_t... kI>(std::index_sequence<kI...>) {
+    return Column{&tile<T, kI + 1, kN, kTail>...};
+  }.template operator()<kJ + 1>(std::make_index_sequence<max_rows(kJ + 1)>())...};
+}(std::make_index_sequence<kMaxVectors>());
 
 template <class T>
 constexpr Tile<T> wide_tiles[kWideRows] = {&tile<T, 1, wide_vectors(1), false>, &tile<T, 2, wide_vectors(2), false>,
@@ -128,8 +135,10 @@ void multiply(const GemmBlock<T>& block) {
     }
   }
   const int64_t first = column;
-  const Panels rows(block.m, kRows);
-  const Panels columns((block.n - first + kLanes - 1) / kLanes, kVectors);
+  const int64_t vectors_left = (block.n - first + kLanes - 1) / kLanes;
+  const bool free_shape = vectors_left <= kMaxVectors && !block.a_packed && !block.b_packed;
+  const Panels rows(block.m, free_shape && vectors_left > 0 ? max_rows(static_cast<int>(vectors_left)) : kRows);
+  const Panels columns(vectors_left, free_shape ? kMaxVectors : kVectors);
   for (int64_t j = 0; j < columns.count; ++j) {
     column = first + columns.start(j) * kLanes;
     const int64_t vectors = columns.start(j + 1) - columns.start(j);
@@ -144,7 +153,7 @@ void multiply(const GemmBlock<T>& block) {
                                    ? GemmOperand<T>{block.a.data + row * block.k, 1, count}
                                    : GemmOperand<T>{block.a.data + row * block.a.outer_stride, block.a.outer_stride,
                                                     block.a.k_stride};
-      const Tile<T> run = missing ? tiles<T, true>[count - 1][vectors - 1] : tiles<T, false>[count - 1][vectors - 1];
+      const Tile<T> run = (missing ? tiles<T, true> : tiles<T, false>)[vectors - 1][count - 1];
       run(block, a, b, b_stride, block.c + row * block.c_row_stride + column, bias,
           static_cast<size_t>(kLanes - missing));
     }

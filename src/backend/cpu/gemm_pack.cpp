@@ -1,4 +1,4 @@
-// Copies operands of the matrix product into panels, converting half types to float. Sees gemm.h alone.
+// Copies operands of the matrix product into panels, converting half types to float. Depends on gemm.h and Highway.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/gemm_pack.cpp"
 #include "backend/cpu/simd.h"
@@ -13,6 +13,8 @@ namespace tenon::cpu::HWY_NAMESPACE {
 namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr bool kHas32Registers = !HWY_ARCH_X86 || HWY_TARGET <= HWY_AVX3;
 
 // A vector of T from elements of S.
 template <class D, class S, class T = hn::TFromD<D>>
@@ -47,7 +49,7 @@ void pack_contiguous_outer(T* to, const S* from, int64_t outer, int64_t k, int64
   }
 }
 
-// Writes kBlock x kBlock elements transposed, through vectors of 128 bits.
+// Transposes a square of as many elements as 128 bits hold: 4 x 4, or 2 x 2 for double.
 template <class S>
 HWY_INLINE void transpose_block(float* to, int64_t to_stride, const S* from, int64_t from_stride) {
   const hn::FixedTag<float, 4> d;
@@ -123,13 +125,13 @@ void pack(T* to, const S* from, int64_t outer, int64_t k, int64_t outer_stride, 
 
 template <class T, class S>
 void pack_lhs(T* to, const void* from, int64_t outer, int64_t k, int64_t outer_stride, int64_t k_stride) {
-  pack(to, static_cast<const S*>(from), outer, k, outer_stride, k_stride, 1, tile_rows(HWY_TARGET <= HWY_AVX3));
+  pack(to, static_cast<const S*>(from), outer, k, outer_stride, k_stride, 1, tile_rows(kHas32Registers));
 }
 
 template <class T, class S>
 void pack_rhs(T* to, const void* from, int64_t outer, int64_t k, int64_t outer_stride, int64_t k_stride) {
   pack(to, static_cast<const S*>(from), outer, k, outer_stride, k_stride, hn::MaxLanes(hn::ScalableTag<T>()),
-       tile_vectors(HWY_TARGET <= HWY_AVX3));
+       tile_vectors(kHas32Registers));
 }
 
 template <class T, class S>

@@ -12,9 +12,13 @@ namespace {
 
 // Up to this many rows every panel of the rhs is read just once, so that packing it cannot pay.
 constexpr int64_t kFewRows = 8;
-// Up to this many rows, the dot kernel beats packing both operands.
+// The dot kernel adds up lanes for every element of c, packing moves every element of the rhs once: up to so many rows,
+// and fewer than k over so much, the former costs less.
 constexpr int64_t kDotRows = 64;
+constexpr int64_t kDotDepthPerRow = 12;
 constexpr int64_t kDotDepth = 16;
+// Up to this many bytes of a row of c, the rows of the lhs are read too few times to be worth packing.
+constexpr int64_t kLhsInPlaceBytes = 768;
 // An rhs of up to this size is read in place.
 constexpr int64_t kDirectBytes = int64_t{256} << 10;
 constexpr int64_t kDirectDepth = 512;
@@ -56,7 +60,7 @@ class Cuts {
 // Calls body(i) for each i in [0, count), in parallel if there is work for it.
 template <class Body>
 void for_each(int64_t count, bool serial, const Body& body) {
-  if (serial || count == 1) {
+  if (serial || count <= 1) {
     for (int64_t i = 0; i < count; ++i) body(i);
     return;
   }
@@ -136,11 +140,13 @@ void multiply_packed(const Product<T>& p) {
     return static_cast<const char*>(data) + elements * source_size;
   };
   const bool serial = runs_serially(p);
+  const bool packs_lhs = p.source != dtype_v<T> || p.a_k_stride != 1 ||
+                         p.n * static_cast<int64_t>(sizeof(T)) > kLhsInPlaceBytes;
   const Cuts depths(p.k, kDepthBytes / sizeof(T), 1);
   const Cuts chunk_cols(p.n, kChunk, kernel.max_cols);
   const Cuts chunk_rows(p.m, kChunk, kernel.max_rows);
   const int64_t depth = (p.k + depths.count() - 1) / depths.count();
-  const int64_t lhs_size = std::min(p.m, kChunk + kernel.max_rows) * depth;
+  const int64_t lhs_size = packs_lhs ? std::min(p.m, kChunk + kernel.max_rows) * depth : 0;
   const int64_t rhs_size = std::min(chunk_cols.padded(), kChunk + kernel.max_cols) * depth;
   const int64_t lhs_room = (lhs_size + 15) / 16 * 16;
   const Scratch scratch(static_cast<size_t>(lhs_room + rhs_size) * sizeof(T));
@@ -157,7 +163,7 @@ void multiply_packed(const Product<T>& p) {
         const int64_t row0 = chunk_rows.begin(ic);
         const Cuts rows(chunk_rows.size(ic), kTileRows, kernel.max_rows);
         const int64_t rhs_parts = ic == 0 ? cols.count() : 0;
-        for_each(rows.count() + rhs_parts, serial, [&](int64_t part) {
+        for_each(rhs_parts + (packs_lhs ? rows.count() : 0), serial, [&](int64_t part) {
           if (part < rhs_parts) {
             const int64_t col = cols.begin(part);
             pack.rhs(rhs + col * k, at(p.b, (col0 + col) * p.b_col_stride + k0 * p.b_k_stride), cols.size(part), k,
@@ -171,7 +177,10 @@ void multiply_packed(const Product<T>& p) {
         for_each(rows.count() * cols.count(), serial, [&](int64_t tile) {
           const int64_t r = tile / cols.count(), q = tile % cols.count();
           const int64_t row = rows.begin(r), col = cols.begin(q);
-          kernel.multiply({rows.size(r), cols.size(q), k, {lhs + row * k, 0, 0}, {rhs + col * k, 0, 0}, true, true,
+          const GemmOperand<T> a =
+              packs_lhs ? GemmOperand<T>{lhs + row * k, 0, 0}
+                        : GemmOperand<T>{offset<T>(p.a, (row0 + row) * p.a_row_stride + k0), p.a_row_stride, 1};
+          kernel.multiply({rows.size(r), cols.size(q), k, a, {rhs + col * k, 0, 0}, packs_lhs, true,
                            p.c + (row0 + row) * p.c_row_stride + col0 + col, p.c_row_stride, p.alpha, beta,
                            p.bias && pc == 0 ? p.bias + col0 + col : nullptr});
         });
@@ -214,7 +223,7 @@ void multiply_any(Product<T> p) {
   const bool in_place = p.source == dtype_v<T>;
   if (in_place) {
     const int64_t few = std::min(p.m, p.n);
-    if (few <= kDotRows && p.a_k_stride == 1 && p.b_k_stride == 1 && p.k > kDotDepth) {
+    if (few <= kDotRows && few * kDotDepthPerRow <= p.k && p.a_k_stride == 1 && p.b_k_stride == 1 && p.k > kDotDepth) {
       return multiply_dot(p.m == few ? p : p.transposed());
     }
     if (few <= kFewRows && multiply_few_rows(p.m == few ? p : p.transposed())) return;
