@@ -222,7 +222,7 @@ TEST(Reductions, AreTheSameOnAnyNumberOfThreads) {
 
 TEST(MeanAndDeviations, AreAccurateFarFromZero) {
   for_each_isa([] {
-    for (const auto& [dims, width] : {std::pair(1u, 33), {1u, 97}, {2u, 33}, {3u, 33}}) {
+    for (const auto& [dims, width] : {std::pair(1u, 33), std::pair(1u, 97), std::pair(2u, 33), std::pair(3u, 33)}) {
       Array<float> x = random_array<float>({3000, width});
       for (int64_t i = 0; i < x.numel(); ++i) x.data[i] += 10000;
       const Array<float> mean(reduced_sizes(x.sizes, dims), 0.f), m2(reduced_sizes(x.sizes, dims), 0.f);
