@@ -123,6 +123,8 @@ TEST(Reductions, AgreeWithLoopsForLargeShapes) {
     expect_all_reductions(random_array<float>({20000, 3}), 1);
     expect_all_reductions(random_array<float>({20000, 9}), 1);
     expect_all_reductions(random_array<float>({20000, 4}), 2);
+    expect_all_reductions(random_array<double>({1031, 63}), 1);
+    expect_all_reductions(random_array<BFloat16>({2001, 2}), 1);
     expect_all_reductions(random_array<double>({8, 16, 3000}), 5);
     expect_all_reductions(random_array<Half>({5, 5000}), 2);
     expect_all_reductions(random_array<int32_t>({900, 700}).permuted({1, 0}), 2);
@@ -213,13 +215,15 @@ TEST(Reductions, AreTheSameOnAnyNumberOfThreads) {
   expect_same_on_any_threads(rows, [&] { kernels().reduce(Reduction::Sum, kFloat, rows.view(), x.view()); });
   expect_same_on_any_threads(columns, [&] { kernels().reduce(Reduction::Sum, kFloat, columns.view(), x.view()); });
   expect_same_on_any_threads(columns, [&] { kernels().mean_m2(columns.view(), second.view(), x.view()); });
+  const Array<float> narrow = random_array<float>({300001, 2}), two({1, 2});
+  expect_same_on_any_threads(two, [&] { kernels().reduce(Reduction::Sum, kFloat, two.view(), narrow.view()); });
   expect_same_on_any_threads(all, [&] { kernels().logsumexp(all.view(), x.view()); });
 }
 
 TEST(MeanAndDeviations, AreAccurateFarFromZero) {
   for_each_isa([] {
-    for (unsigned dims : {1u, 2u, 3u}) {
-      Array<float> x = random_array<float>({3000, 33});
+    for (const auto& [dims, width] : {std::pair(1u, 33), std::pair(1u, 97), std::pair(2u, 33), std::pair(3u, 33)}) {
+      Array<float> x = random_array<float>({3000, width});
       for (int64_t i = 0; i < x.numel(); ++i) x.data[i] += 10000;
       const Array<float> mean(reduced_sizes(x.sizes, dims), 0.f), m2(reduced_sizes(x.sizes, dims), 0.f);
       kernels().mean_m2(mean.view(), m2.view(), x.view());

@@ -201,6 +201,33 @@ struct Fold {
     }
   }
 
+  // Whether `in` is a matrix of few adjacent columns, which are summed as wider rows holding several of its own.
+  bool is_narrow() const {
+    return kernel.rows != nullptr && kept.size() == 1 && reduced.size() == 1 && kept[0].in == 1 && kept[0].size > 1 &&
+           kept[0].size < 64 && reduced[0].in == kept[0].size && count >= 1024;
+  }
+  void run_narrow(FoldFinish finish) const {
+    const int64_t cols = outputs, together = 256 / cols, width = together * cols, rows = count / together;
+    const size_t state = kernel.state_size;
+    Bytes states = allocate_bytes(width, state);
+    const Fold wide{kernel, loader, element_map, data, in_size, {{width, 1, {1, 1}}}, {{rows, width, {0, 0}}}, width, rows};
+    wide.run_columns([&](void* done, int64_t n, const int64_t offset[2], const int64_t*) {
+      std::memcpy(states.get() + static_cast<size_t>(offset[0]) * state, done, static_cast<size_t>(n) * state);
+    });
+    auto group = [&](int64_t g) { return states.get() + static_cast<size_t>(g * cols) * state; };
+    for (int64_t step = 1; step < together; step *= 2) {
+      for (int64_t g = 0; g + step < together; g += 2 * step) kernel.merge(group(g), group(g + step), cols);
+    }
+    const int64_t rest = count - rows * together;
+    if (rest > 0) {
+      Bytes buffer = allocate_bytes(rest * cols, acc_size(kernel.element));
+      load(buffer.get(), rows * width, 1, rest * cols);
+      kernel.rows(states.get(), buffer.get(), cols, rest, cols);
+    }
+    const int64_t origin[2] = {0, 0};
+    finish(states.get(), cols, origin, kept[0].out);
+  }
+
   void run_rows(FoldFinish finish) const {
     const int64_t across = kept.back().size;
     const int64_t groups = outputs / across;
@@ -354,7 +381,8 @@ void fold(const FoldKernel& kernel, const TensorView& out, const TensorView* sec
     }
     return;
   }
-  if (f.by_columns()) f.run_columns(finish);
+  if (f.is_narrow()) f.run_narrow(finish);
+  else if (f.by_columns()) f.run_columns(finish);
   else f.run_rows(finish);
 }
 

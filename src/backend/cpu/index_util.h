@@ -106,11 +106,11 @@ class InnerDims {
 };
 
 // Calls body(first, last) so that each piece owns the destinations [first, last) of `count`: writes to one destination
-// happen in order on one thread. `work` is the number of elements to write.
+// happen in order on one thread, however many pieces there are. `work` is the number of elements to write.
 template <class Body>
 void for_destinations(int64_t count, int64_t work, const Body& body) {
   constexpr int64_t kPieces = 8;
-  const int64_t pieces = work >= 2 * kIndexTask ? std::min(kPieces, count) : 1;
+  const int64_t pieces = work >= 2 * kIndexTask && get_num_threads() > 1 ? std::min(kPieces, count) : 1;
   const int64_t each = pieces > 0 ? (count + pieces - 1) / pieces : 0;
   if (each == 0) return;
   parallel_for(0, pieces, 1, [&](int64_t b, int64_t e) { body(b * each, std::min(count, e * each)); });

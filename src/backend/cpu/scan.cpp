@@ -111,7 +111,7 @@ class ScanRun {
 };
 
 // fold(place, x, total, at): total and at become those of element `place` whose value is x; the first has place 0.
-template <class T, class Fold>
+template <class T, bool kPlaces, class Fold>
 void run(const ScanView& view, const Fold& fold) {
   const int64_t numel = view.in.numel();
   if (numel == 0) return;
@@ -149,7 +149,7 @@ void run(const ScanView& view, const Fold& fold) {
         for (int64_t j = 0; j < count; ++j) {
           fold(i + j, io.x[j], total, at);
           io.x[j] = total;
-          places[j] = at;
+          if constexpr (kPlaces) places[j] = at;
         }
         io.store(here, io.x, places, count);
         if (i + count < n) here = here.moved(view, view.dim, count);
@@ -160,12 +160,12 @@ void run(const ScanView& view, const Fold& fold) {
 
 template <class T, class Op>
 void run_op(const ScanView& view, Op op) {
-  run<T>(view, [op](int64_t place, T x, T& total, int64_t&) { total = place == 0 ? x : op(total, x); });
+  run<T, false>(view, [op](int64_t place, T x, T& total, int64_t&) { total = place == 0 ? x : op(total, x); });
 }
 
 template <class T, bool kMax>
 void run_extreme(const ScanView& view) {
-  run<T>(view, [](int64_t place, T x, T& total, int64_t& at) {
+  run<T, true>(view, [](int64_t place, T x, T& total, int64_t& at) {
     const bool take = place == 0 || ScanExtreme<T, kMax>()(total, x);
     total = take ? x : total;
     at = take ? place : at;
