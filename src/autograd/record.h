@@ -36,7 +36,7 @@ class BackwardContext {
 };
 
 // A node with saved tensors; its lambda lives in the derived class.
-class RecordedNode : public Node {
+class TENON_API RecordedNode : public Node {
  public:
   explicit RecordedNode(const char* name) : name_(name) {}
   const char* name() const final { return name_; }
@@ -70,13 +70,13 @@ class LambdaNode final : public RecordedNode {
 using TensorPointers = ArrayRef<const Tensor*>;
 
 // Whether an op on these inputs must be recorded now.
-bool needs_record(TensorPointers inputs);
+TENON_API bool needs_record(TensorPointers inputs);
 
 namespace detail {
 // Wires a node: edges to the inputs, saved tensors (an entry of `saved` that is one of `outputs` is kept as output).
-void wire(RecordedNode& node, TensorPointers outputs, TensorPointers inputs, TensorPointers saved);
+TENON_API void wire(RecordedNode& node, TensorPointers outputs, TensorPointers inputs, TensorPointers saved);
 // The same for an in-place op, whose input 0 and only output is self.
-void wire_inplace(RecordedNode& node, const Tensor& self, TensorPointers inputs, TensorPointers saved);
+TENON_API void wire_inplace(RecordedNode& node, const Tensor& self, TensorPointers inputs, TensorPointers saved);
 }  // namespace detail
 
 // Records an op with one or more outputs; outputs of integer or bool dtype stay outside the graph.

@@ -14,7 +14,7 @@ namespace tenon::testing {
 // A float tensor of the given values; one dimension unless sizes are given.
 inline Tensor values(const std::vector<float>& data, std::vector<int64_t> sizes = {}) {
   if (sizes.empty()) sizes = {static_cast<int64_t>(data.size())};
-  Tensor tensor = empty(sizes);
+  Tensor tensor = tenon::empty(sizes);
   std::copy(data.begin(), data.end(), tensor.data_ptr<float>());
   return tensor;
 }
