@@ -96,6 +96,12 @@ DimVector broadcast_indices(const char* op, const std::vector<Tensor>& indices) 
   return shape;
 }
 
+Tensor flat_index(const Tensor& index, IntArrayRef shape) {
+  const Tensor whole = index.sizes() == shape ? index : index.expand(shape);
+  if (whole.dim() == 1 && whole.dtype() == kLong && whole.is_contiguous()) return whole;
+  return whole.reshape({-1}).to(kLong).contiguous();
+}
+
 Selection select_at(const char* op, const Tensor& self, TensorList indices) {
   NoGradGuard no_grad;
   Selection s;
@@ -107,7 +113,7 @@ Selection select_at(const char* op, const Tensor& self, TensorList indices) {
     if (s.flat.empty()) first = d;
     last = d;
     s.order.push_back(static_cast<int64_t>(d));
-    s.flat.push_back(s.indices[d].expand(s.index_shape).reshape({-1}).to(kLong).contiguous());
+    s.flat.push_back(flat_index(s.indices[d], s.index_shape));
   }
   for (size_t d = 0; d < self.sizes().size(); ++d) {
     if (d < s.indices.size() && s.indices[d].defined()) continue;

@@ -71,7 +71,8 @@ class Brackets {
   }
   void apply(const indexing::Slice& item) {
     TENON_CHECK_VALUE(item.step.value_or(1) > 0, "index: step must be greater than zero, got ", *item.step);
-    const bool is_whole = item.start.value_or(0) == 0 && !item.stop && item.step.value_or(1) == 1;
+    const bool is_whole =
+        item.start.value_or(0) == 0 && item.step.value_or(1) == 1 && item.stop.value_or(INT64_MAX) >= view_.size(dim_);
     if (!is_whole) view_ = slice(view_, dim_, item.start, item.stop, item.step.value_or(1));
     ++dim_;
   }
