@@ -130,7 +130,6 @@ class SavedVariables {
 // Runs `forward()`, which returns a tuple of tensors, unrecorded, and then reads from `ctx` what the user asked for.
 // `backward(saved, grads)` returns a tuple of one gradient per entry of `inputs`.
 nb::object apply_function(const std::string& name, nb::handle ctx, nb::handle inputs, nb::object forward, nb::object backward) {
-  const SharedObject context{nb::borrow(ctx)};
   auto run_forward = [&](autograd::AutogradContext* own) {
     std::vector<Tensor> outputs = optional_tensors(forward(), "forward");
     own->save_for_backward(optional_tensors(ctx.attr("to_save"), "save_for_backward"));

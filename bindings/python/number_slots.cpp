@@ -1,7 +1,7 @@
 // See number_slots.h. These skip the argument parser: a call on two tensors unwraps, computes and wraps.
 #include "number_slots.h"
 
-#include <cmath>
+#include <complex>
 
 #include "arguments.h"
 #include "tensor_type.h"
@@ -30,7 +30,7 @@ Tensor compute(bool release, F&& body) {
 
 PyObject* not_implemented() { return Py_NewRef(Py_NotImplemented); }
 
-template <BinaryOp op>
+template <const BinaryOp& op>
 PyObject* binary(PyObject* left, PyObject* right) {
   return guarded([&]() -> PyObject* {
     const bool left_tensor = is_tensor(left), right_tensor = is_tensor(right);
@@ -71,11 +71,11 @@ PyObject* inplace(PyObject* left, PyObject* right) {
   });
 }
 
-template <Tensor (*op)(const Tensor&)>
+template <Tensor (Tensor::*op)() const>
 PyObject* unary(PyObject* self) {
   return guarded([&]() -> PyObject* {
     const Tensor& x = unwrap(self);
-    return wrap(compute(is_long_work(x), [&] { return op(x); }));
+    return wrap(compute(is_long_work(x), [&] { return (x.*op)(); }));
   });
 }
 
@@ -133,6 +133,9 @@ constexpr BinaryOp kRightShift = {bitwise_right_shift, bitwise_right_shift, bitw
 constexpr BinaryOp kMatmul = {matmul, nullptr, nullptr};
 constexpr BinaryOp kPow = {pow, pow, pow};
 
+constexpr BinaryOp eq_forms = {eq, eq, eq}, ne_forms = {ne, ne, ne}, lt_forms = {lt, lt, lt}, le_forms = {le, le, le},
+                   gt_forms = {gt, gt, gt}, ge_forms = {ge, ge, ge};
+
 PyObject* power(PyObject* left, PyObject* right, PyObject* modulus) {
   if (modulus != Py_None) return not_implemented();
   return binary<kPow>(left, right);
@@ -148,7 +151,7 @@ PyObject* compare(PyObject* left, PyObject* right, int op) {
   switch (op) {
 #define TENON_COMPARE(slot, name) \
   case slot:                      \
-    return binary<BinaryOp{name, name, name}>(left, right);
+    return binary<name##_forms>(left, right);
     TENON_COMPARE(Py_EQ, eq)
     TENON_COMPARE(Py_NE, ne)
     TENON_COMPARE(Py_LT, lt)
@@ -173,7 +176,7 @@ int truth(PyObject* self) {
       -1);
 }
 
-PyObject* to_float(PyObject* self) {
+PyObject* as_float(PyObject* self) {
   return guarded([&]() -> PyObject* {
     const Scalar value = unwrap(self).item();
     TENON_CHECK_AS(Error, !value.is_complex() || value.to<std::complex<double>>().imag() == 0,
@@ -182,7 +185,7 @@ PyObject* to_float(PyObject* self) {
   });
 }
 
-PyObject* to_int(PyObject* self) {
+PyObject* as_int(PyObject* self) {
   return guarded([&]() -> PyObject* {
     const Scalar value = unwrap(self).item();
     if (value.is_integral()) return PyLong_FromLongLong(value.to_int64());
@@ -191,7 +194,7 @@ PyObject* to_int(PyObject* self) {
   });
 }
 
-PyObject* to_index(PyObject* self) {
+PyObject* as_index(PyObject* self) {
   return guarded([&]() -> PyObject* {
     const Tensor& x = unwrap(self);
     TENON_CHECK_TYPE(x.numel() == 1 && is_integral(x.dtype(), true),
@@ -229,14 +232,14 @@ void add_number_slots(std::vector<PyType_Slot>& slots) {
   add(Py_nb_inplace_xor, inplace<bitwise_xor_inplace, bitwise_xor_inplace_number>);
   add(Py_nb_inplace_lshift, inplace<bitwise_left_shift_inplace, bitwise_left_shift_inplace_number>);
   add(Py_nb_inplace_rshift, inplace<bitwise_right_shift_inplace, bitwise_right_shift_inplace_number>);
-  add(Py_nb_negative, unary<neg>);
+  add(Py_nb_negative, unary<&Tensor::neg>);
   add(Py_nb_positive, positive);
-  add(Py_nb_absolute, unary<tenon::abs>);
-  add(Py_nb_invert, unary<bitwise_not>);
+  add(Py_nb_absolute, unary<&Tensor::abs>);
+  add(Py_nb_invert, unary<&Tensor::bitwise_not>);
   add(Py_nb_bool, truth);
-  add(Py_nb_float, to_float);
-  add(Py_nb_int, to_int);
-  add(Py_nb_index, to_index);
+  add(Py_nb_float, as_float);
+  add(Py_nb_int, as_int);
+  add(Py_nb_index, as_index);
   add(Py_tp_richcompare, compare);
 }
 

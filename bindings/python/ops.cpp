@@ -1,4 +1,6 @@
 // The callables made from the table of ops: one per name, for functions and for methods, holding all forms of the name.
+#include "python.h"
+
 #include <structmember.h>
 
 #include <map>

@@ -3,6 +3,7 @@
 #include <nanobind/stl/string.h>
 
 #include "arguments.h"
+#include "backend/cpu/isa.h"
 #include "tenon/backend/memory.h"
 #include "tenon/base/generator.h"
 #include "tenon/base/parallel.h"
@@ -28,9 +29,14 @@ void add_defaults(nb::module_& module) {
   module.def("can_cast", can_cast, nb::arg("from_"), nb::arg("to"), "Whether an in-place op may convert `from_` to `to`.");
 }
 
-void add_threads(nb::module_& module) {
+void add_cpu(nb::module_& module) {
   module.def("get_num_threads", get_num_threads, "The number of threads that ops may use.");
   module.def("set_num_threads", set_num_threads, nb::arg("int"), "Sets the number of threads that ops may use.");
+  module.def(
+      "set_simd_enabled",
+      [](bool enabled) { cpu::set_isa(enabled ? cpu::best_isa() : cpu::Isa::Baseline); }, nb::arg("enabled"),
+      "Whether CPU kernels use the best instruction set of this machine, or the baseline.");
+  module.def("get_cpu_isa", [] { return cpu::isa_name(cpu::isa()); });
 }
 
 void add_memory(nb::module_& module) {
@@ -67,7 +73,7 @@ void add_printing(nb::module_& module) {
 
 void init_runtime(nb::module_& module) {
   add_defaults(module);
-  add_threads(module);
+  add_cpu(module);
   add_memory(module);
   add_printing(module);
 }

@@ -173,6 +173,11 @@ void add_queries() {
   });
   method("item", [](const Tensor& self) { return self.item(); }, "The only element as a Python number.");
   method("tolist", [](const Tensor& self) { return steal(to_nested_list(self)); }, "The elements as nested lists.");
+  method("_to_bytes", [](const Tensor& self) {
+    NoGradGuard no_grad;
+    const Tensor packed = self.cpu().contiguous();
+    return nb::bytes(packed.data_ptr(), packed.nbytes());
+  });
   method("_storage_address", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.storage()->data()); });
   method("_storage_nbytes", [](const Tensor& self) { return self.storage()->nbytes(); });
 }

@@ -1,0 +1,104 @@
+"""Tenon: tensors, automatic differentiation and neural networks under PyTorch's names."""
+
+# Functions of this module must live in submodules: names such as `float`, `abs` and `sum` are tensors' here.
+from tenon import _C
+from tenon._C import (
+    DeviceError,
+    Generator,
+    OutOfMemoryError,
+    Size,
+    Tensor,
+    TensorError,
+    as_tensor,
+    can_cast,
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    default_generator,
+    device,
+    dtype,
+    empty_cache,
+    from_numpy,
+    frombuffer,
+    get_default_device,
+    get_default_dtype,
+    get_num_threads,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    layout,
+    memory_format,
+    memory_stats,
+    preserve_format,
+    promote_types,
+    reset_peak_memory,
+    set_default_dtype,
+    set_memory_limit,
+    set_num_threads,
+    set_printoptions,
+    set_simd_enabled,
+    strided,
+    tensor,
+)
+
+globals().update(_C.functions)
+
+from tenon._dtypes import (  # noqa: E402
+    bfloat16,
+    bool,
+    cdouble,
+    cfloat,
+    complex64,
+    complex128,
+    double,
+    finfo,
+    float,
+    float16,
+    float32,
+    float64,
+    half,
+    iinfo,
+    int,
+    int8,
+    int16,
+    int32,
+    int64,
+    long,
+    short,
+    uint8,
+)
+from tenon._functions import (  # noqa: E402
+    asarray,
+    e,
+    from_dlpack,
+    from_torch,
+    get_cpu_isa,
+    inf,
+    is_complex,
+    is_floating_point,
+    is_tensor,
+    nan,
+    newaxis,
+    numel,
+    pi,
+    result_type,
+    set_default_device,
+    typename,
+)
+from tenon._tensor import _attach  # noqa: E402
+
+_attach()
+
+from tenon import autograd, backends, cuda, linalg, nn, random, return_types, special, utils  # noqa: E402
+from tenon.autograd import (  # noqa: E402
+    detect_anomaly,
+    enable_grad,
+    inference_mode,
+    no_grad,
+    set_anomaly_enabled,
+    set_grad_enabled,
+)
+from tenon.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
+
+__version__ = "0.1.0"

@@ -1,0 +1,128 @@
+"""Functions of the top-level module that are not ops of the table."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tenon import _C
+from tenon._C import Tensor
+
+e = math.e
+inf = math.inf
+nan = math.nan
+pi = math.pi
+newaxis = None
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether `obj` is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def numel(input: Tensor) -> int:
+    """The number of elements."""
+    return input.numel()
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the dtype is a floating one."""
+    return input.is_floating_point()
+
+
+def is_complex(input: Tensor) -> bool:
+    """Whether the dtype is a complex one."""
+    return input.is_complex()
+
+
+def typename(obj: Any) -> str:
+    """The name of an object's type; of a tensor, with its dtype."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    kind = type(obj)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _category(dtype: _C.dtype) -> int:
+    return 3 if dtype.is_complex else 2 if dtype.is_floating_point else 0 if dtype is _C.bool else 1
+
+
+def result_type(tensor1: Tensor | complex, tensor2: Tensor | complex) -> _C.dtype:
+    """The dtype of an op on two tensors or numbers: a number gives way to a tensor of its category or a higher one."""
+    found: _C.dtype | None = None
+    # Tensors with dims come before those without, and both before numbers.
+    ranked: list[list[_C.dtype]] = [[], [], []]
+    for value in (tensor1, tensor2):
+        if isinstance(value, Tensor):
+            ranked[0 if value.ndim else 1].append(value.dtype)
+        else:
+            ranked[2].append(_C.as_tensor(value).dtype)
+    for dtypes in ranked:
+        own: _C.dtype | None = None
+        for dtype in dtypes:
+            own = dtype if own is None else _C.promote_types(own, dtype)
+        if own is None:
+            continue
+        if found is None:
+            found = own
+        elif _category(own) > _category(found):
+            found = _C.promote_types(found, own)
+    assert found is not None
+    return found
+
+
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor that shares the memory of any object with `__dlpack__`, or of a DLPack capsule."""
+    if not hasattr(ext_tensor, "__dlpack__"):
+        return _C._from_dlpack(ext_tensor)
+    arguments: dict[str, Any] = {}
+    if copy is not None:
+        arguments["copy"] = copy
+    if device is not None:
+        where = _C.device(device)
+        arguments["dl_device"] = (1, 0) if where.type == "cpu" else (2, where.index or 0)
+    try:
+        capsule = ext_tensor.__dlpack__(max_version=(1, 0), **arguments)
+    except TypeError:
+        # Producers older than DLPack 1.0 take no max_version.
+        capsule = ext_tensor.__dlpack__(**arguments)
+    return _C._from_dlpack(capsule)
+
+
+def from_torch(tensor: Any) -> Tensor:
+    """A tensor that shares the memory of a PyTorch tensor; gradients do not cross."""
+    return from_dlpack(tensor.detach())
+
+
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Tensor:
+    """`obj` as a tensor; `copy` says whether it must, must not or may have memory of its own."""
+    shares = isinstance(obj, Tensor) or hasattr(obj, "__dlpack__") or hasattr(obj, "__array_interface__")
+    if isinstance(obj, Tensor):
+        source = obj
+    elif hasattr(obj, "__array_interface__") or not shares:
+        source = None
+    else:
+        source = from_dlpack(obj)
+    result = _C.as_tensor(obj if source is None else source, dtype, device)
+    if copy is False and (not shares or (source is not None and result.data_ptr() != source.data_ptr())):
+        raise ValueError("asarray: a copy is needed to make this tensor, but copy=False forbids it")
+    if copy:
+        result = result.detach().clone() if shares else result
+    if isinstance(obj, Tensor) and not requires_grad:
+        result = result.detach()
+    if requires_grad:
+        result = result if result.is_leaf else result.detach()
+        result.requires_grad_(True)
+    return result
+
+
+def set_default_device(device: Any) -> None:
+    """Sets the device of factories that are given none; None sets the CPU."""
+    _C._set_default_device("cpu" if device is None else device)
+
+
+def get_cpu_isa() -> str:
+    """The instruction set that CPU kernels use: 'baseline', 'avx2' or 'avx512'."""
+    return _C.get_cpu_isa()

@@ -1,0 +1,244 @@
+"""Methods of Tensor that are written in Python: interop, hooks, copying and pickling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tenon import _C
+from tenon._C import Tensor
+from tenon.utils.hooks import RemovableHandle
+
+if TYPE_CHECKING:
+    import numpy
+    import torch
+
+_TYPE_NAMES = {
+    _C.uint8: "ByteTensor",
+    _C.int8: "CharTensor",
+    _C.int16: "ShortTensor",
+    _C.int32: "IntTensor",
+    _C.int64: "LongTensor",
+    _C.float16: "HalfTensor",
+    _C.bfloat16: "BFloat16Tensor",
+    _C.float32: "FloatTensor",
+    _C.float64: "DoubleTensor",
+    _C.complex64: "ComplexFloatTensor",
+    _C.complex128: "ComplexDoubleTensor",
+    _C.bool: "BoolTensor",
+}
+
+
+# --- autograd
+
+
+def backward(
+    self: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Accumulates the gradients of this tensor into the leaves that it was computed from."""
+    if isinstance(inputs, Tensor):
+        inputs = (inputs,)
+    if inputs is not None and len(inputs) == 0:
+        raise RuntimeError("'inputs' argument to backward() cannot be empty.")
+    if gradient is not None and not isinstance(gradient, Tensor):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
+    _C._backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, inputs)
+
+
+def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+    """Calls `hook` with each gradient of this tensor; what it returns, if anything, replaces the gradient."""
+    return RemovableHandle(self._remove_hook, self._register_hook(hook))
+
+
+def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
+    """Calls `hook` with this leaf after each accumulation into its .grad."""
+    return RemovableHandle(self._remove_hook, self._register_post_accumulate_grad_hook(hook))
+
+
+# --- NumPy, DLPack and PyTorch
+
+
+def numpy_(self: Tensor, *, force: bool = False) -> numpy.ndarray:
+    """A NumPy array that shares this tensor's memory; `force` detaches and copies to the CPU as needed."""
+    import numpy
+
+    if force:
+        self = self.detach().cpu()
+    if self.requires_grad:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    if not self.is_cpu:
+        raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() first.")
+    if self.dtype is _C.bfloat16:
+        raise TypeError("Got unsupported ScalarType BFloat16")
+    return numpy.asarray(memoryview(self))
+
+
+def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray:
+    """What numpy.asarray() calls where the buffer protocol does not serve."""
+    result = self.numpy()
+    converted = result if dtype is None else result.astype(dtype, copy=False)
+    if copy is False and converted is not result:
+        raise ValueError("a copy is needed to convert the dtype, but copy=False forbids it")
+    return converted.copy() if copy and converted is result else converted
+
+
+def array_wrap(self: Tensor, array: numpy.ndarray, context: Any = None, return_scalar: bool = False) -> Tensor:
+    """Makes the results of NumPy's functions on tensors tensors."""
+    import numpy
+
+    return _C.from_numpy(numpy.asarray(array))
+
+
+def dlpack(
+    self: Tensor,
+    *,
+    stream: Any = None,
+    max_version: tuple[int, int] | None = None,
+    dl_device: tuple[int, int] | None = None,
+    copy: bool | None = None,
+) -> Any:
+    """A DLPack capsule over this tensor's memory."""
+    if self.requires_grad:
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
+        raise BufferError(f"cannot export a tensor on {self.device} to DLPack device {dl_device} without a copy")
+    versioned = max_version is not None and max_version[0] >= 1
+    return _C._to_dlpack(self.clone() if copy else self, versioned, bool(copy))
+
+
+def dlpack_device(self: Tensor) -> tuple[int, int]:
+    """The DLPack code of the device type, and the device's index."""
+    return (1, 0) if self.is_cpu else (2, max(self.get_device(), 0))
+
+
+def to_torch(self: Tensor) -> torch.Tensor:
+    """A PyTorch tensor that shares this tensor's memory; gradients do not cross."""
+    import torch
+
+    return torch.from_dlpack(self.detach())
+
+
+# --- copying and pickling
+
+
+def _rebuild(
+    kind: type, data: bytes, dtype: _C.dtype, shape: tuple[int, ...], requires_grad: bool, state: dict | None
+) -> Tensor:
+    flat = _C.frombuffer(bytearray(data), dtype=dtype) if data else _C.functions["empty"]((0,), dtype=dtype)
+    result = flat.clone().reshape(shape)
+    if kind is not Tensor:
+        result = _C._make_subclass(kind, result, requires_grad)
+    elif requires_grad:
+        result.requires_grad_(True)
+    if state:
+        result.__dict__.update(state)
+    return result
+
+
+def reduce_ex(self: Tensor, protocol: int) -> tuple:
+    """Pickles values, dtype, shape and attributes."""
+    if not self.is_leaf:
+        raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) can be pickled; use detach()")
+    state = self.__dict__ or None
+    values = (type(self), self._to_bytes(), self.dtype, tuple(self.shape), self.requires_grad, state)
+    return _rebuild, values
+
+
+def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
+    """A copy with memory, gradient and attributes of its own."""
+    import copy
+
+    if id(self) in memo:
+        return memo[id(self)]
+    if not self.is_leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
+        )
+    result = self.detach().clone()
+    if type(self) is not Tensor:
+        result = _C._make_subclass(type(self), result, self.requires_grad)
+    elif self.requires_grad:
+        result.requires_grad_(True)
+    memo[id(self)] = result
+    if self.grad is not None:
+        result.grad = self.grad.__deepcopy__(memo)
+    if self.__dict__:
+        result.__dict__.update(copy.deepcopy(self.__dict__, memo))
+    return result
+
+
+# --- the rest
+
+
+def format_(self: Tensor, spec: str) -> str:
+    """A 0-d tensor is formatted as its number, any other as it prints."""
+    if self.ndim == 0 and type(self) is Tensor:
+        return self.item().__format__(spec)
+    return object.__format__(self, spec)
+
+
+def reversed_(self: Tensor) -> Tensor:
+    """The order of the first dim turned round."""
+    return self if self.ndim == 0 else self.flip(0)
+
+
+def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> str | Tensor:
+    """The name of the tensor's type, or the tensor converted to `dtype`."""
+    if dtype is None:
+        return ("tenon." if self.is_cpu else "tenon.cuda.") + _TYPE_NAMES[self.dtype]
+    if isinstance(dtype, str):
+        name = dtype.rpartition(".")[2]
+        found = [key for key, value in _TYPE_NAMES.items() if value == name]
+        if not found:
+            raise ValueError(f"invalid type: '{dtype}'")
+        dtype = found[0]
+    return self.to(dtype)
+
+
+def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """tensor() with this tensor's dtype and device."""
+    return _C.tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+
+
+def contiguous_dir(self: Tensor) -> list[str]:
+    """The attributes, as dir() lists them."""
+    return sorted({*dir(type(self)), *self.__dict__})
+
+
+def round_(self: Tensor, ndigits: int = 0) -> Tensor:
+    """What the builtin round() calls."""
+    return self.round(decimals=ndigits)
+
+
+def _attach() -> None:
+    methods = {
+        "backward": backward,
+        "register_hook": register_hook,
+        "register_post_accumulate_grad_hook": register_post_accumulate_grad_hook,
+        "numpy": numpy_,
+        "__array__": array,
+        "__array_wrap__": array_wrap,
+        "__dlpack__": dlpack,
+        "__dlpack_device__": dlpack_device,
+        "to_torch": to_torch,
+        "__reduce_ex__": reduce_ex,
+        "__deepcopy__": deepcopy,
+        "__format__": format_,
+        "__reversed__": reversed_,
+        "__round__": round_,
+        "__dir__": contiguous_dir,
+        "type": type_,
+        "new_tensor": new_tensor,
+        "is_shared": lambda self: False,
+        "share_memory_": lambda self: self,
+        "pin_memory": lambda self: self,
+    }
+    for name, method in methods.items():
+        setattr(Tensor, name, method)
+    # NumPy's operators give way to these, so that array + tensor is a tensor.
+    Tensor.__array_priority__ = 1000
+    Tensor._make_subclass = staticmethod(_C._make_subclass)

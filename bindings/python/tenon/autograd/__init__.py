@@ -1,0 +1,79 @@
+"""Automatic differentiation: backward, grad, gradient modes and custom functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tenon import _C
+from tenon._C import Tensor
+from tenon.autograd import function, grad_mode, graph
+from tenon.autograd.anomaly_mode import detect_anomaly, set_anomaly_enabled
+from tenon.autograd.anomaly_mode import set_anomaly_enabled as set_detect_anomaly
+from tenon.autograd.function import Function
+from tenon.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+
+Variable = Tensor
+
+__all__ = [
+    "Function",
+    "Variable",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "function",
+    "grad",
+    "grad_mode",
+    "graph",
+    "inference_mode",
+    "no_grad",
+    "set_anomaly_enabled",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+]
+
+
+def _tuple(tensors: Tensor | Sequence[Any] | None) -> tuple | None:
+    if tensors is None:
+        return None
+    return (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+
+
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+) -> None:
+    """Accumulates the gradients of `tensors` into the leaves, or only into `inputs` where given."""
+    wanted = _tuple(inputs)
+    if wanted is not None and not wanted:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    _C._backward(_tuple(tensors), _tuple(grad_tensors), retain_graph, create_graph, wanted)
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor, ...]:
+    """The gradients of `outputs` with respect to `inputs`, without touching any .grad."""
+    if is_grads_batched:
+        raise NotImplementedError("grad: is_grads_batched is not supported")
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True")
+    return _C._grad(
+        _tuple(outputs),
+        _tuple(inputs),
+        _tuple(grad_outputs),
+        retain_graph,
+        create_graph,
+        bool(allow_unused) or materialize_grads,
+        materialize_grads,
+    )

@@ -1,0 +1,5 @@
+"""Neural networks."""
+
+from tenon.nn import functional
+
+__all__ = ["functional"]

@@ -1,0 +1,1 @@
+"""The named tuples that ops with several results return; each is made when its op is first called."""
