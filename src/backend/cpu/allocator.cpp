@@ -252,9 +252,9 @@ class Allocator {
   std::atomic<size_t> limit_{SIZE_MAX};
 };
 
-// The calling thread's cache: null before its first and after its last use. The pointer is all that the fast path reads,
-// in the storage model that needs no function call.
-[[gnu::tls_model("initial-exec")]] constinit thread_local ThreadCache* thread_cache = nullptr;
+// The calling thread's cache: null before its first and after its last use. The pointer is all that the fast path reads.
+// (The initial-exec storage model would save a call, but then Python could not load the library late.)
+constinit thread_local ThreadCache* thread_cache = nullptr;
 
 struct ThreadCacheOwner {
   ThreadCache cache;
