@@ -302,10 +302,8 @@ const Tensor& elementwise_inplace(ElementwiseKernel line, const Tensor& self, Ar
     bool reads_self = false;
     for (int i = 0; i < op.arity; ++i) reads_self |= node->needs_input_grad(static_cast<size_t>(i)) && (op.uses[i] & 1);
     Tensor old_self = self;
-    if (reads_self) {
-      NoGradGuard no_grad;
-      old_self = self.clone();
-    }
+    // Recorded, so that second derivatives go on through the old values.
+    if (reads_self) old_self = self.clone();
     node->save(inputs, &old_self);
   }
   run(op.kernel, op.name, plan.common, self, Untangled(inputs, self), params);
