@@ -184,7 +184,9 @@ void init_ops(nb::module_& module) {
     TENON_CHECK(op.params.size() <= ValueBuffer::kCapacity, op.name, ": more parameters than a call can hold");
     OpForms*& forms = into[op.name];
     if (!forms) forms = new OpForms{op.name, method, {}};
-    forms->overloads.emplace_back(op, method);
+    Overload overload(op, method);
+    for (const Overload& earlier : forms->overloads) overload.inherit_defaults(earlier);
+    forms->overloads.push_back(std::move(overload));
   };
   for (const OpInfo& op : op_registry()) {
     if (op.place == OpPlace::Hidden) continue;

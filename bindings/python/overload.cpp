@@ -1,7 +1,7 @@
 // See overload.h.
 #include "overload.h"
 
-#include <array>
+#include <algorithm>
 
 #include "arguments.h"
 
@@ -64,11 +64,20 @@ Overload::Overload(const OpInfo& info, bool method)
   for (size_t i = 0; i < info.params.size(); ++i) {
     names_[i].own = interned(info.params[i].name.c_str());
     add_aliases(info.params[i].name, names_[i].aliases);
+    defaults_.push_back(info.params[i].has_default ? &info.params[i].default_value : nullptr);
     if (!info.params[i].keyword_only && info.params[i].kind != ParamKind::Options) positional = i + 1;
   }
   if (positional == 0) return;
   const ParamKind last = info.params[positional - 1].kind;
   if (last == ParamKind::TensorList || (last == ParamKind::IntList && positional == first + 1)) variadic_ = positional - 1;
+}
+
+void Overload::inherit_defaults(const Overload& earlier) {
+  const std::vector<Param>&own = info_->params, &theirs = earlier.info_->params;
+  for (size_t i = 0; i < std::min(own.size(), theirs.size()); ++i) {
+    const bool same = own[i].name == theirs[i].name && own[i].kind == theirs[i].kind && own[i].nullable == theirs[i].nullable;
+    if (!defaults_[i] && same) defaults_[i] = earlier.defaults_[i];
+  }
 }
 
 bool Overload::matches(const Name& name, PyObject* keyword) const {
@@ -187,8 +196,8 @@ bool Overload::bind(const CallArguments& call, bool loose, ValueBuffer& values, 
         if (why) *why = describe_mismatch(*info_, param, position, given);
         return false;
       }
-    } else if (param.has_default) {
-      values[i] = param.default_value;
+    } else if (defaults_[i]) {
+      values[i] = *defaults_[i];
     } else if (i == variadic_ && call.positional == (method_ ? 1u : 0u) && !call.keywords) {
       values[i] = std::vector<int64_t>();
       if (param.kind != ParamKind::IntList) return false;

@@ -48,6 +48,9 @@ class Overload {
   Overload(const OpInfo& info, bool method);
 
   const OpInfo& info() const { return *info_; }
+  // Takes over defaults of `earlier`, a form of the same op, for equal parameters at the same place: C++ forms leave them
+  // out where calls would be ambiguous.
+  void inherit_defaults(const Overload& earlier);
   bool takes_out() const { return takes_out_; }
 
   // Fills `values` from the call, and `out` with the out= argument (borrowed, null when absent).
@@ -76,6 +79,8 @@ class Overload {
   // The parameter that takes all remaining positional arguments, if there is one.
   size_t variadic_ = SIZE_MAX;
   std::vector<Name> names_;
+  // The value of each parameter that may be left out, else null.
+  std::vector<const Value*> defaults_;
 };
 
 }  // namespace tenon::python

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "backend/backend.h"
 #include "tenon/tensor/tensor_impl.h"
@@ -41,28 +42,36 @@ void Storage::resize(size_t nbytes) {
 
 namespace {
 
-// Blocks of one size, kept by the thread that freed them.
+// Blocks of one size, kept by the thread that freed them and chained through their own memory: thread-local storage
+// must stay small for the library to be loadable by dlopen.
 template <size_t Size>
 class BlockCache {
  public:
   ~BlockCache() {
-    while (count_ > 0) ::operator delete(blocks_[--count_]);
-    closed_ = true;
+    while (head_) ::operator delete(std::exchange(head_, head_->next));
+    count_ = kCapacity;
   }
-  void* take() { return count_ > 0 ? blocks_[--count_] : ::operator new(Size); }
+  void* take() {
+    if (!head_) return ::operator new(Size);
+    --count_;
+    return std::exchange(head_, head_->next);
+  }
   void give(void* block) {
-    if (count_ < kCapacity && !closed_) {
-      blocks_[count_++] = block;
-    } else {
+    if (count_ == kCapacity) {
       ::operator delete(block);
+      return;
     }
+    ++count_;
+    head_ = new (block) FreeBlock{head_};
   }
 
  private:
+  struct FreeBlock {
+    FreeBlock* next;
+  };
   static constexpr size_t kCapacity = 64;
-  void* blocks_[kCapacity];
+  FreeBlock* head_ = nullptr;
   size_t count_ = 0;
-  bool closed_ = false;
 };
 
 thread_local BlockCache<sizeof(TensorImpl)> impl_cache;

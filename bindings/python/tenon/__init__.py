@@ -71,6 +71,7 @@ from tenon._dtypes import (  # noqa: E402
 from tenon._functions import (  # noqa: E402
     asarray,
     e,
+    einsum,
     from_dlpack,
     from_torch,
     get_cpu_isa,
@@ -84,6 +85,7 @@ from tenon._functions import (  # noqa: E402
     pi,
     result_type,
     set_default_device,
+    tensordot,
     typename,
 )
 from tenon._tensor import _attach  # noqa: E402

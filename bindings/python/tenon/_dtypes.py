@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import builtins
 
 from tenon import _C
 
@@ -28,18 +28,28 @@ _FLOATS = {
 }
 
 
-@dataclass(frozen=True, init=False)
-class finfo:
-    """The limits of a floating dtype."""
 
-    bits: "__builtins__.int"  # type: ignore
-    resolution: "__builtins__.float"  # type: ignore
-    min: "__builtins__.float"  # type: ignore
-    max: "__builtins__.float"  # type: ignore
-    eps: "__builtins__.float"  # type: ignore
-    smallest_normal: "__builtins__.float"  # type: ignore
-    tiny: "__builtins__.float"  # type: ignore
-    dtype: str
+class _Limits:
+    """Read-only values with a repr that names them."""
+
+    def __init__(self, **values: object) -> None:
+        self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is read-only")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{key}={value}' for key, value in self.__dict__.items())})"
+
+    def __eq__(self, other: object) -> builtins.bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> builtins.int:
+        return hash(tuple(self.__dict__.items()))
+
+
+class finfo(_Limits):
+    """The limits of a floating dtype."""
 
     def __init__(self, type: _C.dtype | None = None) -> None:
         real = (type or _C.get_default_dtype()).to_real()
@@ -47,38 +57,28 @@ class finfo:
             raise TypeError(f"finfo requires a floating point input type. Use iinfo to handle '{real}'")
         bits, mantissa, exponent, resolution = _FLOATS[real]
         largest = (2.0 - 2.0**-mantissa) * 2.0 ** (1 - exponent)
-        values = {
-            "bits": bits,
-            "resolution": resolution,
-            "min": -largest,
-            "max": largest,
-            "eps": 2.0**-mantissa,
-            "smallest_normal": 2.0**exponent,
-            "tiny": 2.0**exponent,
-            "dtype": repr(real).rpartition(".")[2],
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        super().__init__(
+            resolution=resolution,
+            min=-largest,
+            max=largest,
+            eps=2.0**-mantissa,
+            smallest_normal=2.0**exponent,
+            tiny=2.0**exponent,
+            bits=bits,
+            dtype=repr(real).rpartition(".")[2],
+        )
 
 
-@dataclass(frozen=True, init=False)
-class iinfo:
+class iinfo(_Limits):
     """The limits of an integer dtype."""
 
-    bits: "__builtins__.int"  # type: ignore
-    max: "__builtins__.int"  # type: ignore
-    min: "__builtins__.int"  # type: ignore
-    dtype: str
-
     def __init__(self, type: _C.dtype) -> None:
-        if type.is_floating_point or type.is_complex or type == bool:
+        if type.is_floating_point or type.is_complex or type is bool:
             raise TypeError(f"iinfo requires an integer input type, not '{type}'")
         bits = 8 * type.itemsize
-        values = {
-            "bits": bits,
-            "max": 2 ** (bits - 1) - 1 if type.is_signed else 2**bits - 1,
-            "min": -(2 ** (bits - 1)) if type.is_signed else 0,
-            "dtype": repr(type).rpartition(".")[2],
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        super().__init__(
+            min=-(2 ** (bits - 1)) if type.is_signed else 0,
+            max=2 ** (bits - 1) - 1 if type.is_signed else 2**bits - 1,
+            bits=bits,
+            dtype=repr(type).rpartition(".")[2],
+        )

@@ -118,6 +118,43 @@ def asarray(
     return result
 
 
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) -> Tensor:
+    """The contraction over the last `dims` dims of `a` and the first of `b`, or over the two lists of dims given."""
+    if isinstance(dims, Tensor):
+        dims = dims.tolist()
+    if isinstance(dims, int):
+        if dims < 0:
+            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(a.dim(), b.dim()):
+            raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
+        dims_a, dims_b = list(range(-dims, 0)), list(range(dims))
+    else:
+        dims_a, dims_b = dims
+    if isinstance(dims_a, int):
+        dims_a, dims_b = [dims_a], [dims_b]
+    return _C.functions["tensordot"](a, b, dims_a, dims_b, out=out)
+
+
+def einsum(*args: Any) -> Tensor:
+    """Sums of products by an equation, or by lists of dim numbers that follow each operand."""
+    if len(args) < 2:
+        raise ValueError("einsum(): must specify the equation string and at least one operand, or at least one operand and its list")
+    if isinstance(args[0], Tensor):
+        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+        def label(dims: Any) -> str:
+            return "".join("..." if dim is Ellipsis else letters[dim] for dim in dims)
+
+        equation = ",".join(label(dims) for dims in args[1::2])
+        if len(args) % 2:
+            equation += "->" + label(args[-1])
+        return _C.functions["einsum"](equation, list(args[: len(args) // 2 * 2 : 2]))
+    equation, *operands = args
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = list(operands[0])
+    return _C.functions["einsum"](equation, operands)
+
+
 def set_default_device(device: Any) -> None:
     """Sets the device of factories that are given none; None sets the CPU."""
     _C._set_default_device("cpu" if device is None else device)

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <memory>
 #include <mutex>
 
 #include "backend/cpu/memory.h"
@@ -256,15 +257,16 @@ class Allocator {
 // (The initial-exec storage model would save a call, but then Python could not load the library late.)
 constinit thread_local ThreadCache* thread_cache = nullptr;
 
+// Owns the cache on the heap: thread-local storage must stay small for the library to be loadable by dlopen.
 struct ThreadCacheOwner {
-  ThreadCache cache;
+  std::unique_ptr<ThreadCache> cache = std::make_unique<ThreadCache>();
   ThreadCacheOwner() {
-    Allocator::instance().register_thread(&cache);
-    thread_cache = &cache;
+    Allocator::instance().register_thread(cache.get());
+    thread_cache = cache.get();
   }
   ~ThreadCacheOwner() {
     thread_cache = nullptr;
-    Allocator::instance().unregister_thread(&cache);
+    Allocator::instance().unregister_thread(cache.get());
   }
 };
 

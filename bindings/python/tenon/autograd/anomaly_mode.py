@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
-
 from tenon import _C
 
 
 def _trace() -> str:
+    import traceback
+
     return "".join(traceback.format_stack()[:-1])
 
 
