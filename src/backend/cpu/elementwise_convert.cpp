@@ -2,8 +2,14 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/elementwise_convert.cpp"
 #include "backend/cpu/simd.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
 #include "backend/cpu/elementwise_kernels.h"
 #include "backend/expr/lane.h"
+#include "hwy/cache_control.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tenon::cpu::HWY_NAMESPACE {
@@ -89,8 +95,28 @@ struct ConvertRow {
 };
 #undef TENON_CONVERT_TO
 
+// Whole cache lines at a time: a line that is streamed in parts is read first.
+void stream(const void* from, void* to, int64_t bytes) {
+  const hn::ScalableTag<uint8_t> d;
+  constexpr int64_t kLine = 64;
+  const auto* source = static_cast<const uint8_t*>(from);
+  auto* target = static_cast<uint8_t*>(to);
+  const int64_t misaligned = static_cast<int64_t>(reinterpret_cast<uintptr_t>(target) % kLine);
+  const int64_t head = std::min(bytes, misaligned == 0 ? 0 : kLine - misaligned);
+  std::memcpy(target, source, static_cast<size_t>(head));
+  int64_t i = head;
+  for (; i + kLine <= bytes; i += kLine) {
+    for (int64_t part = 0; part < kLine; part += HWY_LANES(uint8_t)) {
+      hn::Stream(hn::LoadU(d, source + i + part), d, target + i + part);
+    }
+  }
+  std::memcpy(target + i, source + i, static_cast<size_t>(bytes - i));
+}
+
+void finish_stream() { hwy::FlushStream(); }
+
 #define TENON_CONVERT_FROM(type, name, python) ConvertRow<type>::loops,
-const ConvertTable convert_table = {{TENON_FORALL_DTYPES(TENON_CONVERT_FROM)}};
+const ConvertTable convert_table = {{TENON_FORALL_DTYPES(TENON_CONVERT_FROM)}, stream, finish_stream};
 #undef TENON_CONVERT_FROM
 
 }  // namespace tenon::cpu::HWY_NAMESPACE

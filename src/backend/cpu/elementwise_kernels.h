@@ -17,6 +17,8 @@ struct LoopEntry {
   ElementwiseKernel kernel;
   ScalarType compute;
   ElementwiseLoop* loop;  // null where the line does not claim the dtype
+  // The same, writing past the caches to an `out` aligned to a cache line; null where that is not worth a loop.
+  ElementwiseLoop* streaming;
 };
 
 // Entries of one kernel file.
@@ -30,6 +32,9 @@ using ConvertLoop = void(const void* in, void* out, int64_t n);
 
 struct ConvertTable {
   ConvertLoop* const* convert[kDtypeCount];  // [from][to]; null on the diagonal
+  // Copies bytes to memory past the caches; other threads see them for certain after finish_stream.
+  void (*stream)(const void* from, void* to, int64_t bytes);
+  void (*finish_stream)();
 };
 
 // Integer loops that every instruction set has its own copy of, because wider vectors pay.
@@ -42,6 +47,13 @@ constexpr bool is_common_on_integers(ElementwiseKernel kernel) {
     if (k == kernel) return true;
   }
   return false;
+}
+
+// Floating loops so light that even the copy to a streamed result would show.
+constexpr bool is_bound_by_memory(ElementwiseKernel kernel) {
+  using enum ElementwiseKernel;
+  return kernel == add2 || kernel == sub2 || kernel == mul || kernel == true_div || kernel == neg || kernel == relu ||
+         kernel == relu_dx || kernel == abs || kernel == sqrt || kernel == maximum || kernel == minimum;
 }
 
 // The loop for the instruction set in force; throws NotImplementedError when the line does not claim `compute`.
