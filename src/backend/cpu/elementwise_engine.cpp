@@ -270,7 +270,10 @@ class Walk {
       chunk_ = capacity_ / plan.row() * plan.row();
       grain_ = std::max<int64_t>(kGrain / chunk_, 1) * chunk_;
     } else {
-      chunk_ = capacity_;
+      // A chunk is as long as a buffer where one is needed.
+      bool direct = !stream_;
+      for (int k = 0; k < plan.operands; ++k) direct = direct && (plan.data[k] == nullptr || in_place(k));
+      chunk_ = direct ? kGrain : capacity_;
       grain_ = kGrain;
     }
   }
@@ -353,7 +356,8 @@ class Walk {
   }
 
   static void convert(ScalarType from, ScalarType to, const void* in, void* out, int64_t n) {
-    convert_table().convert[static_cast<int>(from)][static_cast<int>(to)](in, out, n);
+    ConvertLoop* common = convert_table().convert[static_cast<int>(from)][static_cast<int>(to)];
+    (common != nullptr ? common : rare_convert_loop(from, to))(in, out, n);
   }
 
   void fill_constant(int k, int64_t n, Buffers& buffers) const {

@@ -30,8 +30,16 @@ struct LoopList {
 // Contiguous conversion of n elements; in and out may be the same array when the element sizes are equal.
 using ConvertLoop = void(const void* in, void* out, int64_t n);
 
+// Conversions that every instruction set has its own copy of: between float and the other real types, and among double,
+// int32 and int64.
+constexpr bool is_common_conversion(ScalarType from, ScalarType to) {
+  auto real = [](ScalarType t) { return t != kChar && t != kShort && !is_complex(t); };
+  auto wide = [](ScalarType t) { return t == kDouble || t == kInt || t == kLong; };
+  return from != to && ((from == kFloat && real(to)) || (real(from) && to == kFloat) || (wide(from) && wide(to)));
+}
+
 struct ConvertTable {
-  ConvertLoop* const* convert[kDtypeCount];  // [from][to]; null on the diagonal
+  ConvertLoop* const* convert[kDtypeCount];  // [from][to]; null where the conversion is not common
   // Copies bytes to memory past the caches; other threads see them for certain after finish_stream.
   void (*stream)(const void* from, void* to, int64_t bytes);
   void (*finish_stream)();
@@ -68,5 +76,8 @@ const LoopList& integer_loops();
 const LoopList& rare_integer_loops();
 const LoopList& complex_loops();
 const ConvertTable& convert_table();
+
+// The conversions that are not common; null on the diagonal.
+ConvertLoop* rare_convert_loop(ScalarType from, ScalarType to);
 
 }  // namespace tenon::cpu
