@@ -1,53 +1,24 @@
-// Contiguous conversions between every pair of dtypes.
+// Contiguous conversions between the common dtypes, and stores past the caches, for each instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/elementwise_convert.cpp"
 #include "backend/cpu/simd.h"
+
+#include <algorithm>
+#include <cstring>
+
 #include "backend/cpu/elementwise_kernels.h"
-#include "backend/expr/lane.h"
+#include "backend/expr/convert.h"
+#include "hwy/cache_control.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tenon::cpu::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-using expr::is_complex_v;
-
-// A float as an integer, rounded towards zero. What does not fit gives the lowest integer of 32 bits (of 64 for int64),
-// cut to the width: what the CPU's conversion gives, and PyTorch's.
-template <class To, class From>
-HWY_INLINE To truncated(From x) {
-  using Wide = std::conditional_t<sizeof(To) == 8, int64_t, int32_t>;
-  constexpr From kLimit = sizeof(To) == 8 ? From(9223372036854775808.0) : From(2147483648.0);
-  const bool fits = x < kLimit && x >= -kLimit;
-  const Wide wide = static_cast<Wide>(fits ? x : From(0));
-  return static_cast<To>(fits ? wide : std::numeric_limits<Wide>::min());
-}
-
-template <class To, class From>
-HWY_INLINE To converted(From x) {
-  if constexpr (std::is_same_v<From, Half> || std::is_same_v<From, BFloat16>) {
-    return converted<To>(static_cast<float>(x));
-  } else if constexpr (std::is_same_v<To, Half> || std::is_same_v<To, BFloat16>) {
-    return To(converted<float>(x));
-  } else if constexpr (std::is_same_v<To, bool>) {
-    return x != From(0);
-  } else if constexpr (is_complex_v<To>) {
-    using R = typename To::value_type;
-    if constexpr (is_complex_v<From>) return To(static_cast<R>(x.real()), static_cast<R>(x.imag()));
-    else return To(converted<R>(x), 0);
-  } else if constexpr (is_complex_v<From>) {
-    return converted<To>(x.real());
-  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    return truncated<To>(x);
-  } else {
-    return static_cast<To>(x);
-  }
-}
-
 template <class From, class To>
 void convert(const void* in, void* out, int64_t n) {
   const From* from = static_cast<const From*>(in);
   To* to = static_cast<To*>(out);
-  for (int64_t i = 0; i < n; ++i) to[i] = converted<To>(from[i]);
+  for (int64_t i = 0; i < n; ++i) to[i] = expr::converted<To>(from[i]);
 }
 
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
@@ -78,8 +49,8 @@ void convert<float, Half>(const void* in, void* out, int64_t n) {
 
 template <class From, class To>
 constexpr ConvertLoop* convert_entry() {
-  if constexpr (std::is_same_v<From, To>) return nullptr;
-  else return convert<From, To>;
+  if constexpr (is_common_conversion(dtype_v<From>, dtype_v<To>)) return convert<From, To>;
+  return nullptr;
 }
 
 #define TENON_CONVERT_TO(type, name, python) convert_entry<From, type>(),
@@ -89,8 +60,28 @@ struct ConvertRow {
 };
 #undef TENON_CONVERT_TO
 
+// Whole cache lines at a time: a line that is streamed in parts is read first.
+void stream(const void* from, void* to, int64_t bytes) {
+  const hn::ScalableTag<uint8_t> d;
+  constexpr int64_t kLine = 64;
+  const auto* source = static_cast<const uint8_t*>(from);
+  auto* target = static_cast<uint8_t*>(to);
+  const int64_t misaligned = static_cast<int64_t>(reinterpret_cast<uintptr_t>(target) % kLine);
+  const int64_t head = std::min(bytes, misaligned == 0 ? 0 : kLine - misaligned);
+  std::memcpy(target, source, static_cast<size_t>(head));
+  int64_t i = head;
+  for (; i + kLine <= bytes; i += kLine) {
+    for (int64_t part = 0; part < kLine; part += HWY_LANES(uint8_t)) {
+      hn::Stream(hn::LoadU(d, source + i + part), d, target + i + part);
+    }
+  }
+  std::memcpy(target + i, source + i, static_cast<size_t>(bytes - i));
+}
+
+void finish_stream() { hwy::FlushStream(); }
+
 #define TENON_CONVERT_FROM(type, name, python) ConvertRow<type>::loops,
-const ConvertTable convert_table = {{TENON_FORALL_DTYPES(TENON_CONVERT_FROM)}};
+const ConvertTable convert_table = {{TENON_FORALL_DTYPES(TENON_CONVERT_FROM)}, stream, finish_stream};
 #undef TENON_CONVERT_FROM
 
 }  // namespace tenon::cpu::HWY_NAMESPACE

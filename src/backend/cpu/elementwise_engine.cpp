@@ -19,12 +19,17 @@ namespace {
 
 constexpr int64_t kGrain = 32768;
 constexpr int64_t kBufferBytes = 4096;
+// Results larger than this are written past the caches: they would not stay there, and the reads that an ordinary store
+// makes of its cache lines take a third of the bandwidth.
+constexpr int64_t kStreamBytes = int64_t{32} << 20;
 constexpr int kKernelCount = static_cast<int>(ElementwiseKernel::count);
 
 // --- the table of loops
 
 struct LoopTable {
   ElementwiseLoop* loops[kKernelCount][kDtypeCount];
+  // The same past the caches, to results aligned to a cache line; null for most.
+  ElementwiseLoop* streaming[kKernelCount][kDtypeCount];
 };
 
 const LoopTable& make_loop_table(int isa) {
@@ -35,7 +40,10 @@ const LoopTable& make_loop_table(int isa) {
                                &integer_loops(), &rare_integer_loops(), &complex_loops()}) {
     for (size_t i = 0; i < list->count; ++i) {
       const LoopEntry& entry = list->entries[i];
-      if (entry.loop) tables[isa].loops[static_cast<int>(entry.kernel)][static_cast<int>(entry.compute)] = entry.loop;
+      if (entry.loop == nullptr) continue;
+      const int kernel = static_cast<int>(entry.kernel), compute = static_cast<int>(entry.compute);
+      tables[isa].loops[kernel][compute] = entry.loop;
+      tables[isa].streaming[kernel][compute] = entry.streaming;
     }
   }
   return tables[isa];
@@ -80,11 +88,87 @@ struct Bytes16 {
   uint64_t low, high;
 };
 
+template <class E>
+void fill_with(char* to, E value, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) std::memcpy(to + i * static_cast<int64_t>(sizeof(E)), &value, sizeof(E));
+}
+
+template <class E>
+E element_at(const void* from) {
+  E value;
+  std::memcpy(&value, from, sizeof(E));
+  return value;
+}
+
+// n copies of the element at `value`, one after another.
+void repeat_element(const void* value, int64_t element_bytes, char* to, int64_t n) {
+  switch (element_bytes) {
+    case 1:
+      return fill_with(to, element_at<uint8_t>(value), n);
+    case 2:
+      return fill_with(to, element_at<uint16_t>(value), n);
+    case 4:
+      return fill_with(to, element_at<uint32_t>(value), n);
+    case 8:
+      return fill_with(to, element_at<uint64_t>(value), n);
+    default:
+      return fill_with(to, element_at<Bytes16>(value), n);
+  }
+}
+
+// Transposes 4 x 4 elements of four bytes in registers: from rows `from_stride` apart to rows `to_stride` apart.
+void transpose_4x4(const char* from, int64_t from_stride, char* to, int64_t to_stride) {
+  using Lanes = uint32_t __attribute__((vector_size(16)));
+  Lanes a, b, c, d;
+  std::memcpy(&a, from, 16);
+  std::memcpy(&b, from + from_stride, 16);
+  std::memcpy(&c, from + 2 * from_stride, 16);
+  std::memcpy(&d, from + 3 * from_stride, 16);
+  const Lanes ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const Lanes cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  const Lanes rows[] = {__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5),
+                        __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
+                        __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
+                        __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+  for (int i = 0; i < 4; ++i) std::memcpy(to + i * to_stride, &rows[i], 16);
+}
+
+// Transposes at most kBufferBytes of four-byte elements. Both sides are touched in whole rows, one row at a time where
+// they may lie at strides that share cache sets: hence the copy.
+void transpose(const char* from, int64_t from_stride, char* to, int64_t to_stride, int64_t rows, int64_t cols) {
+  alignas(64) char tile[kBufferBytes];
+  const int64_t row_bytes = cols * 4;
+  for (int64_t r = 0; r < rows; ++r) {
+    std::memcpy(tile + r * row_bytes, from + r * from_stride, static_cast<size_t>(row_bytes));
+  }
+  const int64_t whole_rows = rows / 4 * 4, whole_cols = cols / 4 * 4;
+  auto one = [&](int64_t r, int64_t c) { std::memcpy(to + c * to_stride + r * 4, tile + r * row_bytes + c * 4, 4); };
+  for (int64_t c = 0; c < whole_cols; c += 4) {
+    for (int64_t r = 0; r < whole_rows; r += 4) {
+      transpose_4x4(tile + r * row_bytes + c * 4, row_bytes, to + c * to_stride + r * 4, to_stride);
+    }
+    for (int64_t r = whole_rows; r < rows; ++r) {
+      for (int64_t k = c; k < c + 4; ++k) one(r, k);
+    }
+  }
+  for (int64_t c = whole_cols; c < cols; ++c) {
+    for (int64_t r = 0; r < rows; ++r) one(r, c);
+  }
+}
+
 // Copies rows x cols elements between places of any strides (in bytes). The inner loop is the dim that stays closer in
 // memory, or the longer one when the other is too short for a loop.
 template <class E>
 void move_block(const char* from, int64_t from_row, int64_t from_col, char* to, int64_t to_row, int64_t to_col,
                 int64_t rows, int64_t cols) {
+  if constexpr (sizeof(E) == 4) {
+    if (from_row == 4 && to_col == 4 && rows * cols * 4 <= kBufferBytes) {
+      return transpose(from, from_col, to, to_row, cols, rows);
+    }
+    if (from_col == 4 && to_row == 4 && rows * cols * 4 <= kBufferBytes) {
+      return transpose(from, from_row, to, to_col, rows, cols);
+    }
+  }
   const bool rows_closer = std::abs(from_row) + std::abs(to_row) < std::abs(from_col) + std::abs(to_col);
   if (rows_closer ? rows >= 8 : cols < 8 && cols < rows) {
     std::swap(from_row, from_col);
@@ -95,15 +179,13 @@ void move_block(const char* from, int64_t from_row, int64_t from_col, char* to, 
   for (int64_t r = 0; r < rows; ++r) {
     const char* source = from + r * from_row;
     char* target = to + r * to_row;
-    E value;
     if (to_col == kSize && from_col == kSize) {
       std::memcpy(target, source, static_cast<size_t>(cols) * sizeof(E));
     } else if (to_col == kSize && from_col == 0) {
-      std::memcpy(&value, source, sizeof(E));
-      for (int64_t c = 0; c < cols; ++c) std::memcpy(target + c * kSize, &value, sizeof(E));
+      fill_with(target, element_at<E>(source), cols);
     } else {
       for (int64_t c = 0; c < cols; ++c) {
-        std::memcpy(&value, source + c * from_col, sizeof(E));
+        const E value = element_at<E>(source + c * from_col);
         std::memcpy(target + c * to_col, &value, sizeof(E));
       }
     }
@@ -161,11 +243,17 @@ class RowCursor {
   int64_t offset_[kMaxOperands];
 };
 
+// The loop of a call, both null for a copy; streaming is null where there is no such loop.
+struct Loops {
+  ElementwiseLoop* loop;
+  ElementwiseLoop* streaming;
+};
+
 // A call made ready: plan, loop and how each operand is reached. With a null loop the only input is copied.
 class Walk {
  public:
-  Walk(const ElementwisePlan& plan, ElementwiseLoop* loop, ScalarType compute, ScalarType result, const double* params)
-      : plan_(plan), loop_(loop), compute_(compute), result_(result), params_(params) {
+  Walk(const ElementwisePlan& plan, const Loops& loops, ScalarType compute, ScalarType result, const double* params)
+      : plan_(plan), loop_(loops.loop), streaming_(loops.streaming), compute_(compute), result_(result), params_(params) {
     int64_t widest = static_cast<int64_t>(std::max(element_size(compute), element_size(result)));
     for (int k = 0; k < plan.operands; ++k) {
       linear_[k] = plan.is_linear(k);
@@ -173,13 +261,19 @@ class Walk {
       widest = std::max(widest, plan.element_bytes[k]);
     }
     capacity_ = kBufferBytes / widest;
+    stream_ = linear_[0] && same_[0] && plan.numel * plan.element_bytes[0] >= kStreamBytes;
+    // What is written in place is in the cache already.
+    for (int k = 1; k < plan.operands; ++k) stream_ = stream_ && plan.data[k] != plan.data[0];
     // Short rows are walked many at a time; in long ones a chunk is a part of a row.
     by_rows_ = plan.ndim > 1 && plan.row() <= capacity_ / 4;
     if (by_rows_) {
       chunk_ = capacity_ / plan.row() * plan.row();
       grain_ = std::max<int64_t>(kGrain / chunk_, 1) * chunk_;
     } else {
-      chunk_ = capacity_;
+      // A chunk is as long as a buffer where one is needed.
+      bool direct = !stream_;
+      for (int k = 0; k < plan.operands; ++k) direct = direct && (plan.data[k] == nullptr || in_place(k));
+      chunk_ = direct ? kGrain : capacity_;
       grain_ = kGrain;
     }
   }
@@ -206,6 +300,9 @@ class Walk {
     bool ready[kMaxOperands] = {};  // its buffer serves the whole task
     bool whole = true;              // no buffer is needed
     for (int k = 0; k < plan_.operands; ++k) whole = whole && ((linear_[k] && same_[k]) || plan_.data[k] == nullptr);
+    const char* first = plan_.data[0] + begin * plan_.element_bytes[0];
+    const bool stream_whole = streaming_ != nullptr && reinterpret_cast<uintptr_t>(first) % 64 == 0;
+    whole = whole && (!stream_ || loop_ == nullptr || stream_whole);
     for (int k = 1; k < plan_.operands; ++k) {
       in[k - 1] = nullptr;
       if (plan_.data[k] != nullptr && plan_.is_constant(k) && !in_place(k)) {
@@ -216,22 +313,37 @@ class Walk {
     }
     const int64_t row = plan_.row();
     RowCursor cursor(plan_, begin / row);
+    if (loop_ == nullptr && same_[0] && by_rows_ && !(linear_[0] && linear_[1])) return copy_rows(cursor, (end - begin) / row);
     for (int64_t at = begin; at < end;) {
       const int64_t col = by_rows_ ? 0 : at % row;
       int64_t n = std::min(chunk_, end - at);
       if (whole) n = end - at;
       else if (!by_rows_) n = std::min(n, row - col);
-      const RowCursor start = cursor;
       for (int k = 1; k < plan_.operands; ++k) {
         if (plan_.data[k] == nullptr || ready[k]) continue;
-        in[k - 1] = input_chunk(k, at, col, n, start, buffers);
+        in[k - 1] = input_chunk(k, at, col, n, cursor, buffers);
         ready[k] = by_rows_ && !in_place(k) && plan_.repeats_by_row(k);
       }
-      output_chunk(in, at, col, n, start, buffers);
+      output_chunk(in, whole, at, col, n, cursor, buffers);
       at += n;
       if (whole) break;
       if (by_rows_) advance_rows(cursor, n / row);
       else if (col + n == row) cursor.advance(1);
+    }
+    if (stream_) convert_table().finish_stream();
+  }
+
+  // A copy without conversion needs no buffer.
+  void copy_rows(const RowCursor& start, int64_t count) const {
+    MoveBlock* move = move_block_of(plan_.element_bytes[0]);
+    const int64_t block = chunk_ / plan_.row();
+    RowCursor cursor = start;
+    for (int64_t done = 0; done < count;) {
+      const int64_t rows = std::min({count - done, block, cursor.run()});
+      move(plan_.data[1] + cursor.offset(1), row_stride(1), plan_.inner_stride(1), plan_.data[0] + cursor.offset(0),
+           row_stride(0), plan_.inner_stride(0), rows, plan_.row());
+      cursor.advance(rows);
+      done += rows;
     }
   }
 
@@ -244,7 +356,8 @@ class Walk {
   }
 
   static void convert(ScalarType from, ScalarType to, const void* in, void* out, int64_t n) {
-    convert_table().convert[static_cast<int>(from)][static_cast<int>(to)](in, out, n);
+    ConvertLoop* common = convert_table().convert[static_cast<int>(from)][static_cast<int>(to)];
+    (common != nullptr ? common : rare_convert_loop(from, to))(in, out, n);
   }
 
   void fill_constant(int k, int64_t n, Buffers& buffers) const {
@@ -252,7 +365,7 @@ class Walk {
     const int64_t bytes = static_cast<int64_t>(element_size(compute_));
     if (same_[k]) std::memcpy(value, plan_.data[k], static_cast<size_t>(bytes));
     else convert(plan_.dtype[k], compute_, plan_.data[k], value, 1);
-    move_block_of(bytes)(value, 0, 0, buffers.converted[k], 0, bytes, 1, n);
+    repeat_element(value, bytes, buffers.converted[k], n);
   }
 
   // Calls body(rows, offsets of the first of them, elements before it) for the pieces of equally spaced rows.
@@ -292,7 +405,7 @@ class Walk {
     return buffers.converted[k];
   }
 
-  void output_chunk(const void* const* in, int64_t at, int64_t col, int64_t n, const RowCursor& start,
+  void output_chunk(const void* const* in, bool whole, int64_t at, int64_t col, int64_t n, const RowCursor& start,
                     Buffers& buffers) const {
     const int64_t bytes = plan_.element_bytes[0];
     const int64_t stride = plan_.inner_stride(0);
@@ -300,14 +413,16 @@ class Walk {
     char* target = linear_[0] ? plan_.data[0] + at * bytes : plan_.data[0] + start.offset(0) + col * stride;
 
     const void* result = in[0];
+    if (whole && stream_ && loop_ != nullptr) return streaming_(in, target, n, params_);
     if (loop_ != nullptr) {
-      void* place = contiguous && same_[0] ? static_cast<void*>(target) : buffers.converted[0];
+      void* place = contiguous && same_[0] && !stream_ ? static_cast<void*>(target) : buffers.converted[0];
       loop_(in, place, n, params_);
       result = place;
     }
     if (result == target && same_[0]) return;
     if (contiguous) {
-      if (same_[0]) std::memcpy(target, result, static_cast<size_t>(n * bytes));
+      if (stream_) convert_table().stream(result, target, n * bytes);
+      else if (same_[0]) std::memcpy(target, result, static_cast<size_t>(n * bytes));
       else convert(result_, plan_.dtype[0], result, target, n);
       return;
     }
@@ -329,20 +444,21 @@ class Walk {
 
   const ElementwisePlan& plan_;
   ElementwiseLoop* loop_;
+  ElementwiseLoop* streaming_;
   ScalarType compute_, result_;
   const double* params_;
   bool linear_[kMaxOperands], same_[kMaxOperands];
-  bool by_rows_;
+  bool by_rows_, stream_;
   int64_t capacity_, chunk_, grain_;
 };
 
-void run_views(ElementwiseLoop* loop, ScalarType compute, ScalarType result, const TensorView& out,
+void run_views(const Loops& loops, ScalarType compute, ScalarType result, const TensorView& out,
                const TensorView* inputs, int count, const double* params) {
   ElementwisePlan plan;
   make_plan(plan, out, inputs, count);
   ElementwisePlan rest;
-  if (tile_transposed(plan, rest)) Walk(rest, loop, compute, result, params).run();
-  Walk(plan, loop, compute, result, params).run();
+  if (tile_transposed(plan, rest)) Walk(rest, loops, compute, result, params).run();
+  Walk(plan, loops, compute, result, params).run();
 }
 
 // --- the family
@@ -365,6 +481,39 @@ TensorView number_view(void* storage, ScalarType dtype, const TensorView& like) 
 
 bool is_plain(const TensorView& view, ScalarType dtype) { return view.dtype == dtype && view.is_contiguous(); }
 
+bool is_plain(const Operand& input, ScalarType compute) {
+  return !input.is_number && (input.view.data == nullptr || is_plain(input.view, compute));
+}
+
+bool plain_inputs(ScalarType compute, const Operand* inputs, int count, const void** in) {
+  for (int k = 0; k < count; ++k) {
+    if (!is_plain(inputs[k], compute)) return false;
+    in[k] = inputs[k].view.data;
+  }
+  return true;
+}
+
+// A short call whose inputs are plain but for numbers, without a plan. Returns false when it is not one.
+bool run_small(ElementwiseLoop* loop, ScalarType compute, const TensorView& out, const Operand* inputs, int count,
+               int64_t n, const double* params) {
+  alignas(64) char repeated[kMaxOperands][kBufferBytes];
+  const void* in[kMaxOperands];
+  for (int k = 0; k < count; ++k) {
+    if (inputs[k].is_number) {
+      alignas(16) char value[16];
+      store_scalar(inputs[k].number, compute, value);
+      repeat_element(value, static_cast<int64_t>(element_size(compute)), repeated[k], n);
+      in[k] = repeated[k];
+    } else if (is_plain(inputs[k], compute)) {
+      in[k] = inputs[k].view.data;
+    } else {
+      return false;
+    }
+  }
+  loop(in, out.data, n, params);
+  return true;
+}
+
 void run(ElementwiseKernel kernel, ScalarType compute, const TensorView& out, const Operand* inputs, int count,
          const double* params) {
   ElementwiseLoop* loop = elementwise_loop(kernel, compute);
@@ -372,13 +521,12 @@ void run(ElementwiseKernel kernel, ScalarType compute, const TensorView& out, co
   const int64_t n = out.numel();
   if (n == 0) return;
 
-  const void* in[kMaxOperands];
-  bool plain = is_plain(out, result);
-  for (int k = 0; k < count && plain; ++k) {
-    plain = !inputs[k].is_number && (inputs[k].view.data == nullptr || is_plain(inputs[k].view, compute));
-    in[k] = inputs[k].view.data;
+  if (n <= kGrain && is_plain(out, result)) {
+    const void* in[kMaxOperands];
+    if (plain_inputs(compute, inputs, count, in)) return loop(in, out.data, n, params);
+    const bool fits = n * static_cast<int64_t>(element_size(compute)) <= kBufferBytes;
+    if (fits && run_small(loop, compute, out, inputs, count, n, params)) return;
   }
-  if (plain && n <= kGrain) return loop(in, out.data, n, params);
 
   TensorView views[kMaxOperands];
   alignas(16) char numbers[kMaxOperands][16];
@@ -390,7 +538,8 @@ void run(ElementwiseKernel kernel, ScalarType compute, const TensorView& out, co
       views[k] = inputs[k].view;
     }
   }
-  run_views(loop, compute, result, out, views, count, params);
+  const Loops loops = {loop, loop_table().streaming[static_cast<int>(kernel)][static_cast<int>(compute)]};
+  run_views(loops, compute, result, out, views, count, params);
 }
 
 void copy(const TensorView& dst, const TensorView& src) {
@@ -400,7 +549,7 @@ void copy(const TensorView& dst, const TensorView& src) {
     std::memcpy(dst.data, src.data, static_cast<size_t>(n) * element_size(dst.dtype));
     return;
   }
-  run_views(nullptr, src.dtype, src.dtype, dst, &src, 1, nullptr);
+  run_views({}, src.dtype, src.dtype, dst, &src, 1, nullptr);
 }
 
 void fill(const TensorView& dst, const Scalar& value) {
@@ -408,7 +557,7 @@ void fill(const TensorView& dst, const Scalar& value) {
   alignas(16) char number[16];
   store_scalar(value, dst.dtype, number);
   const TensorView source = number_view(number, dst.dtype, dst);
-  run_views(nullptr, dst.dtype, dst.dtype, dst, &source, 1, nullptr);
+  run_views({}, dst.dtype, dst.dtype, dst, &source, 1, nullptr);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace tenon::cpu::HWY_NAMESPACE {
 template <class Op, class T>
 constexpr LoopEntry entry() {
   if constexpr (is_common_on_integers(Op::kernel)) return lane_entry<Forward<Op>, T>();
-  return {Op::kernel, dtype_v<T>, nullptr};
+  return {Op::kernel, dtype_v<T>, nullptr, nullptr};
 }
 
 constexpr LoopEntry entries[] = {

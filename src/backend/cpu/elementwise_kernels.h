@@ -17,6 +17,8 @@ struct LoopEntry {
   ElementwiseKernel kernel;
   ScalarType compute;
   ElementwiseLoop* loop;  // null where the line does not claim the dtype
+  // The same, writing past the caches to an `out` aligned to a cache line; null where that is not worth a loop.
+  ElementwiseLoop* streaming;
 };
 
 // Entries of one kernel file.
@@ -28,8 +30,19 @@ struct LoopList {
 // Contiguous conversion of n elements; in and out may be the same array when the element sizes are equal.
 using ConvertLoop = void(const void* in, void* out, int64_t n);
 
+// Conversions that every instruction set has its own copy of: between float and the other real types, and among double,
+// int32 and int64.
+constexpr bool is_common_conversion(ScalarType from, ScalarType to) {
+  auto real = [](ScalarType t) { return t != kChar && t != kShort && !is_complex(t); };
+  auto wide = [](ScalarType t) { return t == kDouble || t == kInt || t == kLong; };
+  return from != to && ((from == kFloat && real(to)) || (real(from) && to == kFloat) || (wide(from) && wide(to)));
+}
+
 struct ConvertTable {
-  ConvertLoop* const* convert[kDtypeCount];  // [from][to]; null on the diagonal
+  ConvertLoop* const* convert[kDtypeCount];  // [from][to]; null where the conversion is not common
+  // Copies bytes to memory past the caches; other threads see them for certain after finish_stream.
+  void (*stream)(const void* from, void* to, int64_t bytes);
+  void (*finish_stream)();
 };
 
 // Integer loops that every instruction set has its own copy of, because wider vectors pay.
@@ -44,6 +57,13 @@ constexpr bool is_common_on_integers(ElementwiseKernel kernel) {
   return false;
 }
 
+// Floating loops so light that even the copy to a streamed result would show.
+constexpr bool is_bound_by_memory(ElementwiseKernel kernel) {
+  using enum ElementwiseKernel;
+  return kernel == add2 || kernel == sub2 || kernel == mul || kernel == true_div || kernel == neg || kernel == relu ||
+         kernel == relu_dx || kernel == abs || kernel == sqrt || kernel == maximum || kernel == minimum;
+}
+
 // The loop for the instruction set in force; throws NotImplementedError when the line does not claim `compute`.
 ElementwiseLoop* elementwise_loop(ElementwiseKernel kernel, ScalarType compute);
 
@@ -56,5 +76,8 @@ const LoopList& integer_loops();
 const LoopList& rare_integer_loops();
 const LoopList& complex_loops();
 const ConvertTable& convert_table();
+
+// The conversions that are not common; null on the diagonal.
+ConvertLoop* rare_convert_loop(ScalarType from, ScalarType to);
 
 }  // namespace tenon::cpu

@@ -81,7 +81,7 @@ T stored_type(Vec<T>);
 template <class T>
 bool stored_type(Mask<T>);
 
-template <class F, class T>
+template <class F, class T, bool kStream>
 void simd_loop(const void* const* in, void* out, int64_t n, const double* params) {
   constexpr int kLanes = Vec<T>::lanes;
   using Out = decltype(stored_type(ResultOf<F, Vec<T>>()));
@@ -94,7 +94,8 @@ void simd_loop(const void* const* in, void* out, int64_t n, const double* params
     for (int k = 0; k < F::inputs; ++k) {
       if (reads<F>(k)) v[k] = load(from[k] + i);
     }
-    store(apply<F>(v, params), to + i);
+    if constexpr (kStream) hn::Stream(apply<F>(v, params).raw, Tag<T>(), to + i);
+    else store(apply<F>(v, params), to + i);
   }
   if (i < n) {
     for (int k = 0; k < F::inputs; ++k) {
@@ -124,16 +125,20 @@ void lane_loop(const void* const* in, void* out, int64_t n, const double* params
 template <class F, class T>
 constexpr LoopEntry simd_entry() {
   if constexpr ((F::dtypes & expr::FLOATS) != 0) {
-    if constexpr (!std::is_same_v<ResultOf<F, Vec<T>>, expr::NoGradient>) return {F::id, dtype_v<T>, simd_loop<F, T>};
+    if constexpr (!std::is_same_v<ResultOf<F, Vec<T>>, expr::NoGradient>) {
+      ElementwiseLoop* streaming = nullptr;
+      if constexpr (is_bound_by_memory(F::id)) streaming = simd_loop<F, T, true>;
+      return {F::id, dtype_v<T>, simd_loop<F, T, false>, streaming};
+    }
   }
-  return {F::id, dtype_v<T>, nullptr};
+  return {F::id, dtype_v<T>, nullptr, nullptr};
 }
 
 template <class F, class T>
 constexpr LoopEntry lane_entry() {
   constexpr unsigned kind = expr::is_complex_v<T> ? expr::COMPLEX : std::is_same_v<T, bool> ? expr::BITS : expr::INTS;
-  if constexpr ((F::dtypes & kind) != 0) return {F::id, dtype_v<T>, lane_loop<F, T>};
-  return {F::id, dtype_v<T>, nullptr};
+  if constexpr ((F::dtypes & kind) != 0) return {F::id, dtype_v<T>, lane_loop<F, T>, nullptr};
+  return {F::id, dtype_v<T>, nullptr, nullptr};
 }
 
 }  // namespace tenon::cpu::HWY_NAMESPACE
