@@ -211,7 +211,9 @@ Tensor clamp_min(const Tensor& self, const Tensor& min) { return clamp(self, opt
 Tensor clamp_max(const Tensor& self, const Scalar& max) { return clamp(self, optional<Scalar>(), max); }
 Tensor clamp_max(const Tensor& self, const Tensor& max) { return clamp(self, optional<Tensor>(), max); }
 const Tensor& clamp_min_(const Tensor& self, const Scalar& min) { return clamp_(self, optional<Scalar>(min), nullopt); }
+const Tensor& clamp_min_(const Tensor& self, const Tensor& min) { return clamp_(self, optional<Tensor>(min), nullopt); }
 const Tensor& clamp_max_(const Tensor& self, const Scalar& max) { return clamp_(self, optional<Scalar>(), max); }
+const Tensor& clamp_max_(const Tensor& self, const Tensor& max) { return clamp_(self, optional<Tensor>(), max); }
 
 Tensor round(const Tensor& self, int64_t decimals) {
   if (decimals == 0) return elementwise(Line::round_half_even, Input(self));
@@ -298,6 +300,12 @@ const Tensor& masked_fill_(const Tensor& self, const Tensor& mask, const Tensor&
 const Tensor& masked_fill_(const Tensor& self, const Tensor& mask, const Scalar& value) {
   check_mask(mask);
   return elementwise_inplace(Line::masked_set, self, {self, mask, as_kind_of(value, self.dtype())});
+}
+
+Tensor polygamma(int64_t n, const Tensor& self) {
+  TENON_CHECK(n >= 0, "polygamma: n must not be negative, got ", n);
+  const auto order = static_cast<double>(n);
+  return elementwise(Line::polygamma_of, Input(self), &order);
 }
 
 Tensor logit(const Tensor& self, optional<double> eps) {

@@ -115,8 +115,13 @@ Tensor conv_input_gradient(const Tensor& grad, const Tensor& weight, IntArrayRef
   return record("conv_input_gradient", out, {&grad, &weight}, {&grad, &weight}, [p](const BackwardContext& ctx) -> Grads {
     const Tensor& v = ctx.grad();
     Tensor g = ctx.saved(0), w = ctx.saved(1);
-    return {ctx.needs(0) ? conv_forward(v, w.conj(), p) : Tensor(),
-            ctx.needs(1) ? conv_weight_gradient(g.conj(), v, w.sizes(), p.stride, p.padding, p.dilation, p.groups) : Tensor()};
+    Tensor to_grad;
+    if (ctx.needs(0)) {
+      // The input may reach beyond what g's positions cover, by as much as output_padding.
+      to_grad = conv_forward(v, w.conj(), p);
+      for (int64_t d = 2; d < g.dim(); ++d) to_grad = to_grad.narrow(d, 0, g.size(d));
+    }
+    return {to_grad, ctx.needs(1) ? conv_weight_gradient(g.conj(), v, w.sizes(), p.stride, p.padding, p.dilation, p.groups) : Tensor()};
   });
 }
 

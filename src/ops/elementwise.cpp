@@ -169,6 +169,7 @@ class ElementwiseNode final : public Node {
     const bool fused = !GradMode::is_enabled() && is_floating_point(common_);
     for (int i = 0; i < op_.arity; ++i) {
       if (!needs_input_grad(static_cast<size_t>(i))) continue;
+      TENON_CHECK_AS(NotImplementedError, op_.gradient[i], op_.name, ": the derivative is not implemented");
       result[static_cast<size_t>(i)] = fused ? fused_gradient(i, g, values) : formula_gradient(i, g, values);
     }
     return result;
@@ -238,14 +239,11 @@ IntrusivePtr<ElementwiseNode> make_node(const ElementwiseOp& op, ScalarType comm
   const Tensor* tensors[kMaxInputs];
   size_t count = 0;
   for (const Input& input : inputs) {
-    if (input.tensor && op.gradient[&input - inputs.begin()]) tensors[count++] = input.tensor;
+    if (input.tensor) tensors[count++] = input.tensor;
   }
   if (!needs_record(TensorPointers(tensors, count))) return {};
   IntrusivePtr<ElementwiseNode> node(new ElementwiseNode(op, params, common));
-  for (const Input& input : inputs) {
-    const bool flows = input.tensor && op.gradient[&input - inputs.begin()];
-    node->add_next_edge(flows ? gradient_edge(*input.tensor) : Edge{});
-  }
+  for (const Input& input : inputs) node->add_next_edge(input.tensor ? gradient_edge(*input.tensor) : Edge{});
   return node;
 }
 

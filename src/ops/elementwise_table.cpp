@@ -11,7 +11,11 @@ namespace tenon {
 namespace tensor_formulas {
 
 #define TENON_FORMULA inline
-inline Tensor trigamma(const Tensor& x) { return elementwise(ElementwiseKernel::trigamma, Input(x)); }
+template <class N>
+Tensor polygamma(N n, const Tensor& x) {
+  const double order = n;
+  return elementwise(ElementwiseKernel::polygamma_of, Input(x), &order);
+}
 inline Tensor floor_div(const Tensor& a, const Tensor& b) { return elementwise(ElementwiseKernel::floor_div, {a, b}); }
 inline Tensor trunc_div(const Tensor& a, const Tensor& b) { return elementwise(ElementwiseKernel::trunc_div, {a, b}); }
 

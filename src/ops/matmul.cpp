@@ -62,6 +62,13 @@ Tensor fresh(const Tensor& like, IntArrayRef sizes, const char* op) {
   return make_tensor(sizes, like.dtype(), like.device(), op);
 }
 
+// The last dim as rows, whatever stands before it.
+Tensor as_rows(const Tensor& x) {
+  if (x.dim() == 2) return x;
+  const int64_t rows = checked_numel(x.sizes().slice(0, x.sizes().size() - 1), "matmul");
+  return x.reshape({rows, x.size(-1)});
+}
+
 Tensor transposed(const Tensor& x) { return x.transpose(-2, -1).conj(); }
 
 // The gradients of a @ b with respect to both, for matrices and batches of matrices.
@@ -224,7 +231,7 @@ Tensor matmul(const Tensor& self, const Tensor& other) {
     // All matrices of self share the right factor: one tall product.
     DimVector sizes = self.impl()->sizes;
     sizes.back() = other.size(1);
-    return mm(self.reshape({self.numel() / std::max<int64_t>(self.size(-1), 1), self.size(-1)}), other).view(sizes);
+    return mm(as_rows(self), other).view(sizes);
   }
   auto batched = [&](const Tensor& x) {
     DimVector sizes = batch;
@@ -249,10 +256,9 @@ Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>&
     return bias ? add(out, *bias) : out;
   }
   DimVector sizes = input.impl()->sizes;
-  const int64_t features = sizes.back();
   sizes.back() = weight.size(0);
   const bool fused = bias && bias->dim() == 1 && bias->size(0) == weight.size(0) && bias->dtype() == input.dtype();
-  Tensor rows = input.dim() == 2 ? input : input.reshape({features ? input.numel() / features : checked_numel(sizes, "linear") / std::max<int64_t>(sizes.back(), 1), features});
+  Tensor rows = as_rows(input);
   Tensor out = fresh(rows, {rows.size(0), weight.size(0)}, "linear");
   {
     NoGradGuard no_grad;

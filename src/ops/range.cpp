@@ -46,8 +46,7 @@ Tensor make_range(const char* op, const Scalar& start, const Scalar& end, const 
   const ScalarType dtype = range_dtype({start, end, step}, options);
   TENON_CHECK(!is_complex(dtype) && dtype != kBool, op, ": not implemented for ", dtype);
   int64_t count;
-  const bool integral = start.is_integral() && end.is_integral() && step.is_integral();
-  if (integral && !includes_end) {
+  if (is_integral(dtype, false) && !includes_end) {
     // Exact for all of int64, where doubles are not.
     const int64_t a = start.to_int64(), b = end.to_int64(), by = step.to_int64();
     step_count(op, static_cast<double>(a), static_cast<double>(b), static_cast<double>(by), false);
@@ -77,11 +76,13 @@ Tensor range(const Scalar& start, const Scalar& end, const Scalar& step, const T
 
 Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, const TensorOptions& options) {
   TENON_CHECK(steps >= 0, "linspace: steps must not be negative, got ", steps);
-  const double a = start.to_double(), b = end.to_double();
+  const bool integral = is_integral(options.dtype(), false);
+  const double a = integral ? static_cast<double>(start.to_int64()) : start.to_double();
+  const double b = integral ? static_cast<double>(end.to_int64()) : end.to_double();
   const double by = steps > 1 ? (b - a) / static_cast<double>(steps - 1) : 0;
   // Counted from the nearer end, so that both ends are exact.
   return generate(steps, options.dtype(), options, [=](int64_t i) {
-    return i < (steps + 1) / 2 ? a + by * static_cast<double>(i) : b - by * static_cast<double>(steps - 1 - i);
+    return i < steps / 2 ? a + by * static_cast<double>(i) : b - by * static_cast<double>(steps - 1 - i);
   });
 }
 

@@ -539,8 +539,8 @@ HWY_INLINE Vec<T> digamma(Vec<T> x) {
   return lanewise(x, [](T v) { return cpu::digamma(v); });
 }
 template <class T>
-HWY_INLINE Vec<T> trigamma(Vec<T> x) {
-  return lanewise(x, [](T v) { return cpu::trigamma(v); });
+HWY_INLINE Vec<T> polygamma(double n, Vec<T> x) {
+  return lanewise(x, [n](T v) { return cpu::polygamma(n, v); });
 }
 
 }  // namespace tenon::cpu::HWY_NAMESPACE

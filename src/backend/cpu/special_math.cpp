@@ -1,4 +1,4 @@
-// digamma, trigamma, the inverse error function and exact division: recurrences, asymptotic series, Newton steps.
+// The polygamma functions, the inverse error function and exact division: recurrences, asymptotic series, Newton steps.
 #include "backend/cpu/special_math.h"
 
 #include <cmath>
@@ -50,6 +50,39 @@ double trigamma(double x) {
   double series = 1.0 / 6 - z * (1.0 / 30 - z * (1.0 / 42 - z * (1.0 / 30 - z * (5.0 / 66 - z * (691.0 / 2730 - z *
                   (7.0 / 6 - z * 3617.0 / 510))))));
   return sign * (result + (1 + (0.5 + series / x) / x) / x);
+}
+
+namespace {
+
+// The sum over k >= 0 of (q + k)^-s for integers s > 1, by Euler and Maclaurin.
+double hurwitz_zeta(double s, double q) {
+  double sum = 0;
+  for (; q < kAsymptotic; q += 1) {
+    if (q == 0) return kInf;
+    sum += std::pow(q, -s);
+  }
+  sum += std::pow(q, 1 - s) / (s - 1) + 0.5 * std::pow(q, -s);
+  // B_2k / (2k)!
+  constexpr double kTerms[] = {1.0 / 12,           -1.0 / 720,           1.0 / 30240,          -1.0 / 1209600,
+                               1.0 / 47900160,     -691.0 / 1307674368000, 1.0 / 74724249600, -3617.0 / 10670622842880000};
+  double factor = s * std::pow(q, -s - 1);
+  double next = s;
+  for (double term : kTerms) {
+    sum += term * factor;
+    factor *= (next + 1) * (next + 2) / (q * q);
+    next += 2;
+  }
+  return sum;
+}
+
+}  // namespace
+
+double polygamma(double n, double x) {
+  if (n == 0) return digamma(x);
+  if (n == 1) return trigamma(x);
+  if (std::isnan(x) || x == -kInf) return kNan;
+  const double sign = std::fmod(n, 2) == 1 ? 1 : -1;
+  return sign * std::tgamma(n + 1) * (x == kInf ? 0 : hurwitz_zeta(n + 1, x));
 }
 
 double erfinv(double x) {

@@ -5,6 +5,8 @@ namespace tenon::cpu {
 
 double digamma(double x);
 double trigamma(double x);
+// The n-th derivative of digamma, for whole n >= 0.
+double polygamma(double n, double x);
 double erfinv(double x);
 // log|gamma(x)| without the global sign of std::lgamma, which threads would race for.
 double log_gamma(double x);
