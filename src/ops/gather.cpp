@@ -33,10 +33,14 @@ void check_src_covers(const char* op, const Tensor& index, const Tensor& src) {
 }
 
 int64_t checked_scatter_dim(const char* op, const Tensor& self, int64_t dim, const Tensor& index) {
+  TENON_CHECK(index.defined(), op, ": index is an undefined tensor");
   const int64_t d = wrap_dim(dim, self.dim(), op);
-  check_index_dtype(op, index);
   check_same_device(op, self, index, "index");
-  if (index.numel() > 0) check_index_fits(op, self, d, index);
+  // An empty index may be of any kind: it names nothing.
+  if (index.numel() > 0) {
+    check_index_dtype(op, index);
+    check_index_fits(op, self, d, index);
+  }
   return d;
 }
 
@@ -315,7 +319,7 @@ const Tensor& scatter_reduce_(const Tensor& self, int64_t dim, const Tensor& ind
 Tensor take_along_dim(const Tensor& self, const Tensor& indices, optional<int64_t> dim) {
   TENON_CHECK(indices.dtype() == kLong || indices.dtype() == kInt, "take_along_dim: indices must be int64 or int32, got ",
               indices.dtype());
-  if (!dim) return gather(reshape(self, {-1}), 0, reshape(indices, {-1}), false);
+  if (!dim) return take_along_dim(reshape(self, {-1}), reshape(indices, {-1}), 0);
   const auto d = static_cast<size_t>(wrap_dim(*dim, self.dim(), "take_along_dim"));
   TENON_CHECK(self.dim() == indices.dim(), "take_along_dim: input and indices should have the same number of dimensions, but got ",
               self.dim(), " and ", indices.dim());
@@ -327,7 +331,9 @@ Tensor take_along_dim(const Tensor& self, const Tensor& indices, optional<int64_
   common[d] = length;
   const Tensor source = expand(self, common, false);
   common[d] = count;
-  return gather(source, static_cast<int64_t>(d), expand(indices, common, false), false);
+  // Negative indices count from the end; those still negative are out of range.
+  const Tensor places = where(indices.lt(0), indices + length, indices);
+  return gather(source, static_cast<int64_t>(d), expand(places, common, false), false);
 }
 
 }  // namespace tenon

@@ -100,8 +100,14 @@ Tensor index_filled(Place place, const Tensor& self, int64_t dim, const Tensor& 
       "index_fill", place, self, {&self, &converted}, &index,
       [&](const Tensor& out) { put_along("index_fill", out, d, index, converted); },
       [d](const BackwardContext& ctx) -> Grads {
-        return {ctx.needs(0) ? ctx.grad().index_fill(d, ctx.saved(0), Scalar(0)) : Tensor(),
-                ctx.needs(1) ? ctx.grad().index_select(d, ctx.saved(0)).sum() : Tensor()};
+        Grads grads(2);
+        if (ctx.needs(0)) grads[0] = ctx.grad().index_fill(d, ctx.saved(0), Scalar(0));
+        if (ctx.needs(1)) {
+          // An index that is named twice still holds the value once.
+          const Tensor kept = ones_like(ctx.grad(), TensorOptions(kBool)).index_fill_(d, ctx.saved(0), Scalar(false));
+          grads[1] = ctx.grad().masked_fill(kept, Scalar(0)).sum();
+        }
+        return grads;
       });
 }
 
