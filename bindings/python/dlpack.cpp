@@ -118,6 +118,7 @@ nb::object make_capsule(const Tensor& tensor, bool copied) {
   using T = Traits<Managed>;
   auto exported = std::make_unique<Exported<Managed>>();
   exported->tensor = tensor.detach();
+  tensor.storage()->pin();
   exported->shape = tensor.sizes().vec();
   exported->strides = tensor.strides().vec();
   Managed& managed = exported->managed;

@@ -32,7 +32,12 @@ Buffer export_buffer(PyObject* object, int flags) {
   if (PyObject_GetBuffer(object, view.get(), flags) < 0) {
     // Only memory that may not be written comes without this flag.
     PyErr_Clear();
-    check_status(PyObject_GetBuffer(object, view.get(), flags & ~PyBUF_WRITABLE));
+    if (PyObject_GetBuffer(object, view.get(), flags & ~PyBUF_WRITABLE) < 0) {
+      if (!PyErr_ExceptionMatches(PyExc_ValueError) || PyErr_ExceptionMatches(PyExc_BufferError)) throw_python_error();
+      // NumPy's answer for items that the protocol cannot describe, such as dates.
+      const nb::python_error error;
+      tenon::detail::fail<TypeError>("can't convert an object of type ", Py_TYPE(object)->tp_name, ": ", error.what());
+    }
   }
   return Buffer(view.release(), ReleaseBuffer());
 }
@@ -116,6 +121,7 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
           exported->shape.push_back(static_cast<Py_ssize_t>(x.sizes()[d]));
           exported->strides.push_back(static_cast<Py_ssize_t>(x.strides()[d]) * item);
         }
+        x.storage()->pin();
         view->buf = x.data_ptr();
         view->len = static_cast<Py_ssize_t>(x.nbytes());
         view->itemsize = item;

@@ -165,7 +165,7 @@ void check_no_nan(const Node& node, const Grads& outputs) {
     if (!outputs[i].defined() || outputs[i].numel() == 0) continue;
     NoGradGuard no_grad;
     const bool has_nan = outputs[i].isnan().to(kFloat).sum_to_size(IntArrayRef()).item<float>() != 0;
-    TENON_CHECK(!has_nan, "Function '", node.name(), "' returned nan values in its ", i,
+    TENON_CHECK(!has_nan, "Function '", node_display_name(node), "' returned nan values in its ", i,
                 "th output. Its forward op: ", node.anomaly_note_or_empty());
   }
 }

@@ -29,6 +29,8 @@ Storage::~Storage() {
 void Storage::resize(size_t nbytes) {
   if (nbytes == nbytes_) return;
   TENON_CHECK(!borrowed_, "resize: this storage borrows its memory, so its size is fixed at ", nbytes_, " bytes");
+  TENON_CHECK(!pinned_, "resize: the memory of this storage is shared outside Tenon, so its size is fixed at ", nbytes_,
+              " bytes");
   TENON_CHECK_DEVICE(device_.is_cpu(), "resize: only CPU storages can be resized, this one is on ", device_);
   const MemoryKernels& memory = *backend_of(device_).memory;
   void* grown = nbytes ? memory.allocate(nbytes, device_.index()) : nullptr;

@@ -239,7 +239,7 @@ TEST(Engine, AnomalyModeNamesTheOpWhoseGradientIsNan) {
   std::string message = message_of([&] { y.backward(); });
   AnomalyMode::set_tracer({});
   AnomalyMode::set_enabled(false);
-  EXPECT_PRED2(contains, message, "'sqrt' returned nan values in its 0th output");
+  EXPECT_PRED2(contains, message, "'SqrtBackward0' returned nan values in its 0th output");
   EXPECT_PRED2(contains, message, "here and there");
 }
 

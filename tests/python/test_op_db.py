@@ -213,22 +213,20 @@ def check_gradients(expected: Any, actual: Any, theirs: Call, ours: Call, second
     assert_same(zeros_for_none(our_grads, their_grads), zeros_for_none(their_grads, our_grads), "gradient")
     if not second:
         return True
-    their_seconds, our_seconds = differentiable(their_grads, torch.Tensor), differentiable(our_grads, tenon.Tensor)
-    if not their_seconds:
+    twice = [(our, their) for our, their in zip(our_grads, their_grads) if their is not None and their.requires_grad]
+    if not twice:
         return False
-    again = [torch.ones_like(grad) for grad in their_grads if grad is not None]
-    their_sum = [grad for grad in their_grads if grad is not None and grad.requires_grad]
-    again = cotangents(their_sum, 2)
-    picked = [our for our, their in zip(our_grads, their_grads) if their is not None and their.requires_grad]
-    usable = [(our, grad) for our, grad in zip(picked, again) if our is not None and our.requires_grad]
-    theirs_second = torch.autograd.grad(their_sum, theirs.leaves, again, allow_unused=True)
+    again = cotangents([their for _, their in twice], 2)
+    usable = [(our, grad) for (our, _), grad in zip(twice, again) if our is not None and our.requires_grad]
+    theirs_second = torch.autograd.grad([their for _, their in twice], theirs.leaves, again, allow_unused=True)
     if not usable:
         assert all(grad is None or not grad.any() for grad in theirs_second), "second gradient: lost"
         return True
     ours_second = tenon.autograd.grad(
         [our for our, _ in usable], ours.leaves, [tenon.from_torch(grad) for _, grad in usable], allow_unused=True
     )
-    assert_same(zeros_for_none(ours_second, theirs_second), zeros_for_none(theirs_second, ours_second), "second gradient")
+    ours_full, theirs_full = zeros_for_none(ours_second, theirs_second), zeros_for_none(theirs_second, ours_second)
+    assert_same(ours_full, theirs_full, "second gradient")
     return True
 
 
@@ -295,7 +293,7 @@ def entries() -> Iterator[tuple[Entry, Callable[[], bool]]]:
 
 
 def outcome(run: Callable[[], bool]) -> str:
-    """"passed", "nothing to check", or what went wrong."""
+    """ "passed", "nothing to check", or what went wrong."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -28,7 +28,6 @@ _FLOATS = {
 }
 
 
-
 class _Limits:
     """Read-only values with a repr that names them."""
 

@@ -138,7 +138,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) ->
 def einsum(*args: Any) -> Tensor:
     """Sums of products by an equation, or by lists of dim numbers that follow each operand."""
     if len(args) < 2:
-        raise ValueError("einsum(): must specify the equation string and at least one operand, or at least one operand and its list")
+        raise ValueError("einsum(): must specify the equation and at least one operand, or operands and their lists")
     if isinstance(args[0], Tensor):
         letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

@@ -199,12 +199,14 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> str | 
     return self.to(dtype)
 
 
-def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_tensor(
+    self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """tensor() with this tensor's dtype and device."""
     return _C.tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
 
 
-def contiguous_dir(self: Tensor) -> list[str]:
+def dir_(self: Tensor) -> list[str]:
     """The attributes, as dir() lists them."""
     return sorted({*dir(type(self)), *self.__dict__})
 
@@ -229,8 +231,9 @@ def _attach() -> None:
         "__deepcopy__": deepcopy,
         "__format__": format_,
         "__reversed__": reversed_,
+        "__complex__": lambda self: complex(self.item()),
         "__round__": round_,
-        "__dir__": contiguous_dir,
+        "__dir__": dir_,
         "type": type_,
         "new_tensor": new_tensor,
         "is_shared": lambda self: False,

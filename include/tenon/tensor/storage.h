@@ -41,7 +41,9 @@ class Storage final : public RefCounted {
   // Memory that must not be written, such as a read-only NumPy array.
   bool read_only() const { return read_only_; }
   void set_read_only() { read_only_ = true; }
-  // Grows or shrinks, keeping the bytes that fit; throws for borrowed memory.
+  // Keeps the memory where it is from now on, because others than tensors use it.
+  void pin() { pinned_ = true; }
+  // Grows or shrinks, keeping the bytes that fit; throws for borrowed and for pinned memory.
   TENON_API void resize(size_t nbytes);
 
  private:
@@ -50,6 +52,7 @@ class Storage final : public RefCounted {
   Device device_;
   bool borrowed_ = false;
   bool read_only_ = false;
+  bool pinned_ = false;
   VersionCounter version_;
   std::function<void()> release_;
 };

@@ -4,8 +4,8 @@ from tenon import _C
 
 # Ops of the top-level module that PyTorch has here as well.
 _SHARED = (
-    "celu elu hardshrink hardsigmoid hardswish hardtanh leaky_relu log_softmax mish one_hot prelu relu relu6 rrelu selu "
-    "sigmoid silu softmax softplus softshrink softsign tanh tanhshrink threshold"
+    "celu elu hardshrink hardsigmoid hardswish hardtanh leaky_relu log_softmax mish one_hot prelu relu relu6 rrelu "
+    "selu sigmoid silu softmax softplus softshrink softsign tanh tanhshrink threshold"
 ).split()
 _ALIASES = {"log_sigmoid": "logsigmoid"}
 

@@ -1,0 +1,397 @@
+"""Automatic differentiation from Python: backward and grad, modes, hooks, custom functions, checkpoints, anomalies."""
+
+import gc
+import threading
+import weakref
+
+import pytest
+import tenon
+from tenon.autograd import Function
+from tenon.autograd.function import once_differentiable
+from tenon.utils.checkpoint import checkpoint
+
+
+def leaf(*values):
+    return tenon.tensor(values, dtype=tenon.float64, requires_grad=True)
+
+
+# --- backward and grad
+
+
+def test_backward_accumulates_into_leaves():
+    x = leaf(1, 2, 3)
+    (x * x).sum().backward()
+    (x * x).sum().backward()
+    assert x.grad.tolist() == [4, 8, 12]
+
+
+def test_backward_takes_gradients_inputs_and_keeps_the_graph_on_request():
+    x, y = leaf(1, 2), leaf(3, 4)
+    z = x * y
+    z.backward(tenon.tensor([1, 10], dtype=tenon.float64), retain_graph=True)
+    assert x.grad.tolist() == [3, 40]
+    z.backward(tenon.ones_like(z), inputs=[y])
+    assert x.grad.tolist() == [3, 40] and y.grad.tolist() == [1 + 1, 20 + 2]
+    with pytest.raises(RuntimeError):
+        z.sum().backward()
+
+
+def test_grad_returns_gradients_and_leaves_grad_alone():
+    x, unused = leaf(2), leaf(1)
+    (first,) = tenon.autograd.grad(x**3, x, create_graph=True)
+    (second,) = tenon.autograd.grad(first, x)
+    assert (first.item(), second.item()) == (12, 12) and x.grad is None
+    with pytest.raises(RuntimeError):
+        tenon.autograd.grad(x * 2, [unused])
+    assert tenon.autograd.grad(x * 2, [unused], allow_unused=True) == (None,)
+    assert tenon.autograd.grad(x * 2, [unused], materialize_grads=True)[0].tolist() == [0]
+
+
+def test_only_scalars_need_no_gradient():
+    with pytest.raises(RuntimeError, match="scalar"):
+        (leaf(1, 2) * 2).backward()
+    with pytest.raises(TypeError):
+        leaf(1).sum().backward(3)
+
+
+def test_nodes_tell_their_names_and_inputs():
+    x = leaf(1, 2)
+    y = (x + x).exp()
+    assert y.grad_fn.name() == "ExpBackward0" and y.grad_fn is y.grad_fn
+    ((parent, number),) = y.grad_fn.next_functions
+    assert parent.name() == "AddBackward0" and number == 0
+    assert parent.next_functions[0][0].name() == "AccumulateGrad"
+    assert x.grad_fn is None and x.is_leaf and not y.is_leaf
+
+
+def test_an_edit_of_a_saved_tensor_is_noticed():
+    x = leaf(1, 2)
+    y = x * 2
+    z = (y * y).sum()
+    y += 1
+    with pytest.raises(RuntimeError, match="in-?place"):
+        z.backward()
+
+
+def test_a_leaf_that_requires_grad_is_not_edited():
+    x = leaf(1, 2)
+    with pytest.raises(RuntimeError, match="leaf"):
+        x += 1
+    with tenon.no_grad():
+        x += 1
+    assert x.tolist() == [2, 3]
+
+
+# --- modes
+
+
+def test_modes_nest_and_decorate():
+    assert tenon.is_grad_enabled()
+    with tenon.no_grad():
+        assert not tenon.is_grad_enabled()
+        with tenon.enable_grad():
+            assert tenon.is_grad_enabled()
+        with tenon.set_grad_enabled(False):
+            assert not tenon.is_grad_enabled()
+    assert tenon.is_grad_enabled()
+
+    @tenon.no_grad()
+    def silent():
+        return tenon.is_grad_enabled()
+
+    @tenon.no_grad
+    def silent_too():
+        return tenon.is_grad_enabled()
+
+    assert not silent() and not silent_too() and tenon.is_grad_enabled()
+
+
+def test_a_decorated_generator_leaves_its_callers_mode_alone():
+    @tenon.no_grad()
+    def steps():
+        for _ in range(2):
+            yield tenon.is_grad_enabled()
+
+    for inside in steps():
+        assert not inside and tenon.is_grad_enabled()
+
+
+def test_modes_end_with_exceptions():
+    with pytest.raises(ValueError), tenon.no_grad():
+        raise ValueError
+    assert tenon.is_grad_enabled()
+
+
+def test_modes_are_each_threads_own():
+    seen = []
+    with tenon.no_grad():
+        thread = threading.Thread(target=lambda: seen.append(tenon.is_grad_enabled()))
+        thread.start()
+        thread.join()
+    assert seen == [True]
+
+
+def test_inference_tensors_stay_outside_graphs():
+    with tenon.inference_mode():
+        x = tenon.ones(2)
+        assert tenon.is_inference_mode_enabled()
+    assert x.is_inference() and not tenon.is_inference_mode_enabled()
+    with pytest.raises(RuntimeError):
+        (leaf(1, 2) * x).sum()
+
+
+# --- hooks
+
+
+def test_hooks_see_and_replace_gradients_until_removed():
+    x = leaf(1, 2)
+    seen = []
+    handle = x.register_hook(lambda grad: seen.append(grad.tolist()))
+    doubled = x.register_hook(lambda grad: grad * 2)
+    (x * 3).sum().backward()
+    assert seen == [[3, 3]] and x.grad.tolist() == [6, 6]
+    handle.remove()
+    doubled.remove()
+    handle.remove()
+    (x * 3).sum().backward()
+    assert seen == [[3, 3]] and x.grad.tolist() == [9, 9]
+
+
+def test_hooks_of_inner_tensors_nodes_and_leaves():
+    x = leaf(1)
+    y = x * 2
+    y.retain_grad()
+    order = []
+    y.register_hook(lambda grad: order.append("tensor"))
+    y.grad_fn.register_prehook(lambda grads: order.append("before"))
+    y.grad_fn.register_hook(lambda inputs, outputs: order.append("after"))
+    x.register_post_accumulate_grad_hook(lambda leaf: order.append(leaf.grad.item()))
+    (y * 5).sum().backward()
+    assert order == ["tensor", "before", "after", 10]
+    assert y.grad.tolist() == [5]
+
+
+def test_errors_of_hooks_arrive_as_they_were_raised():
+    x = leaf(1)
+
+    def bad(grad):
+        raise KeyError("mine")
+
+    x.register_hook(bad)
+    with pytest.raises(KeyError, match="mine"):
+        (x * 2).sum().backward()
+    y = leaf(1)
+    y.register_hook(lambda grad: "text")
+    with pytest.raises(TypeError):
+        (y * 2).sum().backward()
+
+
+def test_saved_tensors_are_packed_and_unpacked():
+    x = leaf(1, 2)
+    packed = []
+
+    def pack(tensor):
+        packed.append(tensor)
+        return len(packed) - 1
+
+    with tenon.autograd.graph.saved_tensors_hooks(pack, lambda index: packed[index] * 10):
+        y = x * x
+    y.sum().backward()
+    assert len(packed) == 2 and x.grad.tolist() == [20, 40]
+
+
+# --- custom functions
+
+
+class Cube(Function):
+    @staticmethod
+    def forward(ctx, x, scale):
+        ctx.save_for_backward(x)
+        ctx.scale = scale
+        return x**3 * scale
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        assert ctx.needs_input_grad == (True, False)
+        return grad * 3 * x**2 * ctx.scale, None
+
+
+class Split(Function):
+    @staticmethod
+    def forward(x):
+        return x * 2, x.detach().round()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx, grad, nothing):
+        assert nothing is None
+        return grad * 2
+
+
+class Increment(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.mark_dirty(x)
+        x.add_(1)
+        return x
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
+def test_custom_functions_differentiate_twice():
+    x = leaf(2)
+    y = Cube.apply(x, 5)
+    assert y.grad_fn.name() == "CubeBackward" and y.item() == 40
+    (first,) = tenon.autograd.grad(y, x, create_graph=True)
+    (second,) = tenon.autograd.grad(first, x)
+    assert (first.item(), second.item()) == (60, 60)
+
+
+def test_custom_functions_with_a_separate_context():
+    x = leaf(1.6)
+    doubled, rounded = Split.apply(x)
+    assert doubled.requires_grad and not rounded.requires_grad and rounded.item() == 2
+    doubled.sum().backward()
+    assert x.grad.tolist() == [2]
+
+
+def test_custom_functions_may_edit_their_input():
+    x = leaf(1, 2)
+    y = x * 1
+    z = Increment.apply(y)
+    assert z is y and z.tolist() == [2, 3] and z.grad_fn.name() == "IncrementBackward"
+    z.sum().backward()
+    assert x.grad.tolist() == [1, 1]
+
+
+def test_functions_without_gradient_record_nothing():
+    with tenon.no_grad():
+        assert not Cube.apply(leaf(1), 1).requires_grad
+    assert not Cube.apply(tenon.tensor([1.0]), 1).requires_grad
+
+
+def test_wrong_backwards_are_told():
+    class Short(Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            return x * y
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad
+
+    with pytest.raises(RuntimeError, match="incorrect number of gradients"):
+        Short.apply(leaf(1), leaf(2)).backward()
+    with pytest.raises(NotImplementedError):
+        Function.apply(leaf(1))
+
+
+def test_once_differentiable_refuses_the_second_time():
+    class Once(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        @once_differentiable
+        def backward(ctx, grad):
+            return 2 * ctx.saved_tensors[0] * grad
+
+    x = leaf(3)
+    Once.apply(x).backward()
+    assert x.grad.tolist() == [6]
+    (first,) = tenon.autograd.grad(Once.apply(x), x, leaf(1), create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.backward()
+
+
+def test_contexts_die_with_their_graph():
+    class Probe:
+        pass
+
+    class Keeps(Function):
+        @staticmethod
+        def forward(ctx, x, probe):
+            ctx.probe = probe
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad, None
+
+    probe = Probe()
+    reference = weakref.ref(probe)
+    y = Keeps.apply(leaf(1), probe)
+    del probe
+    assert reference() is not None
+    del y
+    gc.collect()
+    assert reference() is None
+
+
+# --- checkpoints and anomalies
+
+
+def test_checkpoints_run_forward_again():
+    runs = []
+
+    def function(x, weight):
+        runs.append(1)
+        return (x * weight).exp() * weight
+
+    x, weight = leaf(0.1, 0.2), leaf(0.5, 0.6)
+    function(x, weight).sum().backward()
+    expected = x.grad.tolist(), weight.grad.tolist()
+    x.grad = weight.grad = None
+    runs.clear()
+    y = checkpoint(function, x, weight, use_reentrant=False).sum()
+    assert len(runs) == 1
+    y.backward()
+    assert len(runs) == 2 and (x.grad.tolist(), weight.grad.tolist()) == expected
+
+
+def test_checkpoints_repeat_random_numbers():
+    x = leaf(1, 2, 3)
+    tenon.manual_seed(3)
+    y = checkpoint(lambda x: x * tenon.rand(3, dtype=tenon.float64), x, use_reentrant=False)
+    noise = y.detach() / x.detach()
+    tenon.rand(5)
+    y.sum().backward()
+    assert x.grad.tolist() == pytest.approx(noise.tolist())
+
+
+def test_anomaly_mode_names_the_forward_line():
+    with tenon.autograd.detect_anomaly():
+        x = leaf(-1)
+        y = (x * 1).sqrt()  # this line
+        with pytest.raises(RuntimeError, match="nan") as caught:
+            y.sum().backward()
+    assert "SqrtBackward0" in str(caught.value) and "this line" in str(caught.value)
+    assert not tenon.is_anomaly_enabled()
+
+
+def test_deep_graphs_run_and_die_without_recursion():
+    x = y = tenon.ones(1, requires_grad=True)
+    for _ in range(100_000):
+        y = y + 1
+    y.sum().backward()
+    assert x.grad.tolist() == [1]
+
+
+def test_threads_may_run_backward_at_once():
+    x = tenon.rand(100, 100, dtype=tenon.float64).requires_grad_()
+    threads = [threading.Thread(target=lambda: (x @ x).sum().backward()) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (once,) = tenon.autograd.grad((x @ x).sum(), x)
+    assert (x.grad - 4 * once).abs().sum().item() < 1e-9
