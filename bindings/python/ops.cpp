@@ -172,7 +172,7 @@ PyObject* make_op(OpForms* forms) {
 }
 
 // Methods that Python has as properties.
-bool is_property(const std::string& name) { return name == "real" || name == "imag"; }
+bool is_property(const std::string& name) { return name == "real" || name == "imag" || name == "mT" || name == "mH"; }
 
 }  // namespace
 

@@ -23,8 +23,7 @@ void limit_norms(const Tensor& weight, const Tensor& rows, double max_norm, doub
 }  // namespace
 
 Tensor embedding(const Tensor& input, const Tensor& weight, optional<int64_t> padding_idx, optional<double> max_norm,
-                 double norm_type, bool scale_grad_by_freq, bool sparse) {
-  TENON_CHECK(!sparse, "embedding: sparse gradients are not supported");
+                 double norm_type, bool scale_grad_by_freq, bool /*sparse*/) {
   TENON_CHECK(weight.dim() == 2, "embedding: 'weight' must be 2-D, got shape ", weight.sizes());
   check_index_dtype("embedding", input);
   check_same_device("embedding", weight, input, "input");

@@ -226,8 +226,7 @@ Tensor with_dim(const Tensor& tensor) { return tensor.dim() == 0 ? tensor.reshap
 
 }  // namespace
 
-Tensor gather(const Tensor& self, int64_t dim, const Tensor& index, bool sparse_grad) {
-  TENON_CHECK(!sparse_grad, "gather: sparse_grad is not supported, gradients are dense");
+Tensor gather(const Tensor& self, int64_t dim, const Tensor& index, bool /*sparse_grad*/) {
   const int64_t d = checked_scatter_dim("gather", self, dim, index);
   Tensor out = make_tensor(index.sizes(), self.dtype(), self.device(), "gather");
   if (index.numel() > 0) {

@@ -75,14 +75,15 @@ std::vector<Tensor> each(TensorList tensors, Tensor (*f)(const Tensor&)) {
 }
 
 void check_not_empty(const char* op, TensorList tensors) {
-  TENON_CHECK_VALUE(!tensors.empty(), op, ": expected a non-empty list of Tensors");
+  TENON_CHECK(!tensors.empty(), op, ": expects a non-empty TensorList");
   check_defined(op, tensors);
 }
 
 }  // namespace
 
 Tensor cat(TensorList tensors, int64_t dim) {
-  check_not_empty("cat", tensors);
+  TENON_CHECK_VALUE(!tensors.empty(), "cat: expected a non-empty list of Tensors");
+  check_defined("cat", tensors);
   for (size_t i = 0; i < tensors.size(); ++i) {
     TENON_CHECK(tensors[i].dim() > 0, "cat: zero-dimensional tensor (at position ", i, ") cannot be concatenated");
   }
@@ -142,8 +143,7 @@ Tensor concat(TensorList tensors, int64_t dim) { return cat(tensors, dim); }
 Tensor concatenate(TensorList tensors, int64_t dim) { return cat(tensors, dim); }
 
 Tensor stack(TensorList tensors, int64_t dim) {
-  TENON_CHECK(!tensors.empty(), "stack: expects a non-empty TensorList");
-  check_defined("stack", tensors);
+  check_not_empty("stack", tensors);
   const Tensor& first = tensors[0];
   const auto d = static_cast<size_t>(wrap_dim(dim, first.dim() + 1, "stack"));
   for (size_t i = 1; i < tensors.size(); ++i) {
@@ -242,8 +242,7 @@ std::vector<Tensor> broadcast_tensors(TensorList tensors) {
 }
 
 std::vector<Tensor> meshgrid(TensorList tensors, optional<std::string_view> indexing) {
-  TENON_CHECK(!tensors.empty(), "meshgrid: expects a non-empty TensorList");
-  check_defined("meshgrid", tensors);
+  check_not_empty("meshgrid", tensors);
   const std::string_view order = indexing.value_or("ij");
   TENON_CHECK(order == "ij" || order == "xy", "meshgrid: indexing must be 'ij' or 'xy', got '", order, "'");
   DimVector sizes;
@@ -266,8 +265,7 @@ std::vector<Tensor> meshgrid(TensorList tensors, optional<std::string_view> inde
 }
 
 Tensor cartesian_prod(TensorList tensors) {
-  TENON_CHECK(!tensors.empty(), "cartesian_prod: expects a non-empty TensorList");
-  check_defined("cartesian_prod", tensors);
+  check_not_empty("cartesian_prod", tensors);
   for (const Tensor& tensor : tensors) {
     TENON_CHECK(tensor.dim() == 1, "cartesian_prod: Expect a 1D vector, but got shape ", tensor.sizes());
   }

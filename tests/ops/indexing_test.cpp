@@ -148,6 +148,18 @@ TEST(Gather, ShapesAndDtypesAreChecked) {
   EXPECT_EQ(list(floats({3}).squeeze().gather(0, longs({0, 0}))), (List{3, 3}));
 }
 
+TEST(Gather, AnEmptyIndexMayBeOfAnyDtype) {
+  EXPECT_EQ(ramp({2, 3}).gather(0, zeros({0, 3}, kByte)).sizes(), IntArrayRef({0, 3}));
+  EXPECT_EQ(list(ramp({2}).take_along_dim(longs({-1, 0}), 0)), (List{1, 0}));
+  EXPECT_THROWS(IndexError, ramp({2}).take_along_dim(longs({-3}), 0), "out of bounds");
+}
+
+TEST(IndexFill, AnIndexNamedTwiceHoldsTheValueOnce) {
+  const Tensor value = floats({5}).squeeze().requires_grad_();
+  ramp({3}).index_fill(0, longs({1, 1, 2}), value).sum().backward();
+  EXPECT_EQ(list(value.grad()), (List{2}));
+}
+
 TEST(Scatter, ShapesDtypesAndReductionsAreChecked) {
   const Tensor x = ramp({2, 3});
   const Tensor index = longs({0, 1, 0}, {1, 3});
@@ -214,7 +226,7 @@ TEST(Embedding, ChecksItsArguments) {
   EXPECT_THROWS(IndexError, embedding(longs({3}), weight), "3");
   EXPECT_THROWS(TensorError, embedding(longs({0}), weight, 3), "padding_idx");
   EXPECT_THROWS(TensorError, embedding(floats({0}), weight), "int32/int64");
-  EXPECT_THROWS(TensorError, embedding(longs({0}), weight, nullopt, nullopt, 2, false, true), "sparse");
+  EXPECT_EQ(list(embedding(longs({1}), weight, nullopt, nullopt, 2, false, true)), (List{2, 3}));
   EXPECT_EQ(embedding(zeros({0, 2}, kLong), weight).sizes(), IntArrayRef({0, 2, 2}));
 }
 
