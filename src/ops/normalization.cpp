@@ -144,6 +144,7 @@ Tensor group_norm(const Tensor& input, int64_t num_groups, const optional<Tensor
   Tensor out = input;
   if (input.numel() > 0) {
     const int64_t n = input.numel() / (input.size(0) * num_groups);
+    TENON_CHECK_VALUE(input.size(0) * n > 1, "Expected more than 1 value per channel when training, got input size ", input.sizes());
     out = layer_norm(input.reshape({-1, n}), n, nullopt, nullopt, eps).reshape(input.sizes());
   }
   if (weight) out = out * to_dtype(weight->reshape(over_channels), input.dtype());
