@@ -25,23 +25,24 @@ Tensor rows_of(const Tensor& x, int64_t n) {
   return x.contiguous().view({-1, n});
 }
 
-Tensor contiguous_or_none(const Tensor& x) {
+// A weight or bias as one contiguous dim, not recorded.
+Tensor flat_or_none(const Tensor& x) {
   NoGradGuard no_grad;
-  return x.defined() ? x.contiguous() : x;
+  return x.defined() ? x.contiguous().view({-1}) : x;
 }
 
 // The gradients by the fused kernels.
 Grads fused_grads(RowNorm kind, const char* op, const BackwardContext& ctx, int64_t n) {
-  const Tensor input = ctx.saved(0), weight = contiguous_or_none(ctx.saved(1)), rstd = ctx.saved(2);
+  const Tensor input = ctx.saved(0), weight = flat_or_none(ctx.saved(1)), rstd = ctx.saved(2);
   const Tensor x = rows_of(input, n), g = rows_of(to_dtype(ctx.grad(), input.dtype()), n);
   Grads grads(kind == RowNorm::Layer ? 3 : 2);
   Tensor grad_in;
   if (ctx.needs(0)) grad_in = make_tensor(x.sizes(), x.dtype(), x.device(), op);
-  if (ctx.needs(1)) grads[1] = make_like(weight, weight.dtype());
+  if (ctx.needs(1)) grads[1] = make_tensor({n}, weight.dtype(), x.device(), op);
   const MaybeView weight_view(weight), grad_in_view(grad_in), grad_weight_view(grads[1]);
   if (kind == RowNorm::Layer) {
     const Tensor mean = ctx.saved(3);
-    if (ctx.needs(2)) grads[2] = make_tensor(ctx.saved(4).sizes(), ctx.saved(4).dtype(), x.device(), op);
+    if (ctx.needs(2)) grads[2] = make_tensor({n}, ctx.saved(4).dtype(), x.device(), op);
     const MaybeView grad_bias_view(grads[2]);
     norm_kernels(x, op).layer_norm_backward(grad_in_view, grad_weight_view, grad_bias_view, view_of(g), view_of(x), view_of(mean),
                                             view_of(rstd), weight_view);
@@ -49,6 +50,8 @@ Grads fused_grads(RowNorm kind, const char* op, const BackwardContext& ctx, int6
     norm_kernels(x, op).rms_norm_backward(grad_in_view, grad_weight_view, view_of(g), view_of(x), view_of(rstd), weight_view);
   }
   if (ctx.needs(0)) grads[0] = grad_in.view(input.sizes());
+  if (ctx.needs(1)) grads[1] = grads[1].view(ctx.saved(1).sizes());
+  if (kind == RowNorm::Layer && ctx.needs(2)) grads[2] = grads[2].view(ctx.saved(4).sizes());
   return grads;
 }
 
@@ -96,7 +99,7 @@ Tensor normalize_rows(RowNorm kind, const char* op, const Tensor& input, IntArra
   }
   const int64_t n = checked_numel(normalized_shape, op);
   const ScalarType wide = compute_dtype(input.dtype());
-  const Tensor x = rows_of(input, n), w = contiguous_or_none(weight), b = contiguous_or_none(bias);
+  const Tensor x = rows_of(input, n), w = flat_or_none(weight), b = flat_or_none(bias);
   Tensor out = make_tensor(input.sizes(), input.dtype(), input.device(), op);
   const Tensor rstd = make_tensor({x.size(0)}, wide, input.device(), op);
   const TensorView out_rows{out.data_ptr(), out.dtype(), x.sizes(), x.strides()};

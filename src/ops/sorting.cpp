@@ -134,17 +134,13 @@ Tensor quantiles(const char* op, const Tensor& self, const Tensor& q, optional<i
   const int64_t d = dim ? wrap_dim(*dim, self.dim(), op) : 0;
   const Tensor rows = x.dim() == 0 ? x.reshape({1}) : x.movedim(d, -1);
   const Tensor sorted = std::get<0>(rows.sort(-1));
-  Tensor places;
-  {
-    NoGradGuard no_grad;
-    const Tensor numbers = sum(logical_not(isnan(rows)), -1, true).to(self.dtype());
-    places = q.reshape({-1}) * (numbers - 1).clamp_min(0);
-    // NaN sorts last: the last element of a row tells whether it holds one.
-    if (!ignores_nan) places = where(numbers.lt(rows.size(-1)), Scalar(rows.size(-1) - 1), places);
-    if (way == Interpolation::Lower) places.floor_();
-    if (way == Interpolation::Higher) places.ceil_();
-    if (way == Interpolation::Nearest) places.round_();
-  }
+  const Tensor numbers = sum(logical_not(isnan(rows)), -1, true).to(self.dtype());
+  Tensor places = q.reshape({-1}) * (numbers - 1).clamp_min(0);
+  // NaN sorts last: the last element of a row tells whether it holds one.
+  if (!ignores_nan) places = where(numbers.lt(rows.size(-1)), Scalar(rows.size(-1) - 1), places);
+  if (way == Interpolation::Lower) places = floor(places);
+  if (way == Interpolation::Higher) places = ceil(places);
+  if (way == Interpolation::Nearest) places = round(places);
   Tensor out = sorted.gather(-1, places.floor().to(kLong));
   if (way == Interpolation::Linear || way == Interpolation::Midpoint) {
     const Tensor weight = way == Interpolation::Midpoint ? full_like(places, 0.5) : places - places.floor();
