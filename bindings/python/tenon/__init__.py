@@ -87,6 +87,8 @@ from tenon._functions import (  # noqa: E402
     set_default_device,
     tensordot,
     typename,
+    unique,
+    unique_consecutive,
 )
 from tenon._tensor import _attach  # noqa: E402
 

@@ -163,3 +163,27 @@ def set_default_device(device: Any) -> None:
 def get_cpu_isa() -> str:
     """The instruction set that CPU kernels use: 'baseline', 'avx2' or 'avx512'."""
     return _C.get_cpu_isa()
+
+
+def unique(
+    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """The distinct elements, or slices along `dim`, in order; on request where each element is among them, and counts."""
+    if dim is None:
+        found = _C.functions["_unique2"](input, sorted, return_inverse, return_counts)
+    else:
+        found = _C.functions["unique_dim"](input, dim, sorted, return_inverse, return_counts)
+    return _requested(found, return_inverse, return_counts)
+
+
+def unique_consecutive(
+    input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """The elements, or slices along `dim`, that differ from the one before; the rest as for `unique`."""
+    found = _C.functions["_unique_consecutive"](input, return_inverse, return_counts, dim)
+    return _requested(found, return_inverse, return_counts)
+
+
+def _requested(found: tuple[Tensor, Tensor, Tensor], inverse: bool, counts: bool) -> Any:
+    results = (found[0], *([found[1]] if inverse else []), *([found[2]] if counts else []))
+    return results if len(results) > 1 else results[0]

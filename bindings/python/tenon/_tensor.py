@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon._functions import unique, unique_consecutive
 from tenon.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
@@ -239,6 +240,8 @@ def _attach() -> None:
         "is_shared": lambda self: False,
         "share_memory_": lambda self: self,
         "pin_memory": lambda self: self,
+        "unique": unique,
+        "unique_consecutive": unique_consecutive,
     }
     for name, method in methods.items():
         setattr(Tensor, name, method)

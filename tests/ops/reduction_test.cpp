@@ -1,0 +1,204 @@
+// Reductions, scans and sorts: values and gradients against PyTorch's, and errors.
+#include "helpers.h"
+
+#include <cmath>
+
+namespace tenon::testing {
+namespace {
+
+using Doubles = std::vector<double>;
+
+Tensor doubles(const Doubles& data, std::vector<int64_t> sizes = {}) { return tensor_of(data, kDouble, sizes); }
+
+// Results and gradients on rows with ties and zeros, as PyTorch gives them. The gradient is that of the sum of the
+// results times 1, 2, 3 ...
+struct Case {
+  const char* name;
+  Tensor (*call)(const Tensor& x);
+  Doubles values, gradient;
+};
+
+const Case kCases[] = {
+    {"mean", [](const Tensor& x) { return mean(x, 1); },
+     {0.5, 1.75},
+     {0.25, 0.25, 0.25, 0.25, 0.5, 0.5, 0.5, 0.5}},
+    {"prod", [](const Tensor& x) { return prod(x, 1); },
+     {0, 0},
+     {0, 0, -2, 0, 0, 24, 0, 0}},
+    {"prod_of_all", [](const Tensor& x) { return prod(x); },
+     {0},
+     {0, 0, 0, 0, 0, 0, 0, 0}},
+    {"var", [](const Tensor& x) { return var(x, 1); },
+     {1.666666667, 1.583333333},
+     {0.3333333333, 1, -0.3333333333, -1, 1.666666667, -2.333333333, 0.3333333333, 0.3333333333}},
+    {"std", [](const Tensor& x) { return std(x, 0, false, false); },
+     {1, 1, 1, 1.5},
+     {-0.5, 1, -1.5, -2, 0.5, -1, 1.5, 2}},
+    {"amax", [](const Tensor& x) { return amax(x, 1); },
+     {2, 3},
+     {0, 1, 0, 0, 2, 0, 0, 0}},
+    {"max_of_all", [](const Tensor& x) { return max(x); },
+     {3},
+     {0, 0, 0, 0, 1, 0, 0, 0}},
+    {"min", [](const Tensor& x) { return std::get<0>(min(x, 1)); },
+     {-1, 0},
+     {0, 0, 0, 1, 0, 2, 0, 0}},
+    {"norm_0", [](const Tensor& x) { return norm(x, 0.0, 1); },
+     {3, 3},
+     {0, 0, 0, 0, 0, 0, 0, 0}},
+    {"norm_half", [](const Tensor& x) { return norm(x + 2.5, 0.5, 1); },
+     {46.21324911, 66.73235509},
+     {3.633701344, 3.204623365, 4.299453412, 5.550570488, 6.96653586, 10.33304254, 7.701795179, 7.701795179}},
+    {"norm_1", [](const Tensor& x) { return norm(x, 1, 1); },
+     {4, 7},
+     {1, 1, 0, -1, 2, 0, 2, 2}},
+    {"norm_2", [](const Tensor& x) { return norm(x, 2, 1); },
+     {2.449489743, 4.123105626},
+     {0.4082482905, 0.8164965809, 0, -0.4082482905, 1.45521375, 0, 0.9701425001, 0.9701425001}},
+    {"norm_3", [](const Tensor& x) { return norm(x, 3, 1); },
+     {2.15443469, 3.50339806},
+     {0.215443469, 0.861773876, 0, -0.215443469, 1.466538723, 0, 0.651794988, 0.651794988}},
+    {"norm_inf", [](const Tensor& x) { return norm(x, INFINITY, 1); },
+     {2, 3},
+     {0, 1, 0, 0, 2, 0, 0, 0}},
+    {"logsumexp", [](const Tensor& x) { return logsumexp(x, 1); },
+     {2.440189699, 3.579724223},
+     {0.2368828181, 0.6439142599, 0.08714431874, 0.03205860328, 1.12010559, 0.05576677357, 0.4120638184, 0.4120638184}},
+    {"median", [](const Tensor& x) { return std::get<0>(median(x, 1)); },
+     {0, 2},
+     {0, 0, 1, 0, 0, 0, 2, 0}},
+    {"median_of_all", [](const Tensor& x) { return median(x); },
+     {1},
+     {1, 0, 0, 0, 0, 0, 0, 0}},
+    {"quantile", [](const Tensor& x) { return quantile(x, 0.4, 1); },
+     {0.2, 2},
+     {0.2, 0, 0.8, 0, 0, 0, 1.6, 0.4}},
+    {"topk", [](const Tensor& x) { return std::get<0>(topk(x, 2, 1)); },
+     {2, 1, 3, 2},
+     {2, 1, 0, 0, 3, 0, 4, 0}},
+    {"kthvalue", [](const Tensor& x) { return std::get<0>(kthvalue(x, 2, 1)); },
+     {0, 2},
+     {0, 0, 1, 0, 0, 0, 0, 2}},
+    {"sort", [](const Tensor& x) { return std::get<0>(sort(x, 0, true)); },
+     {3, 2, 2, 2, 1, 0, 0, -1},
+     {5, 2, 7, 8, 1, 6, 3, 4}},
+    {"cumsum", [](const Tensor& x) { return cumsum(x, 1); },
+     {1, 3, 3, 2, 3, 3, 5, 7},
+     {10, 9, 7, 4, 26, 21, 15, 8}},
+    {"cumprod", [](const Tensor& x) { return cumprod(x, 1); },
+     {1, 2, 0, 0, 3, 0, 0, 0},
+     {5, 2, -2, 0, 5, 156, 0, 0}},
+    {"cummax", [](const Tensor& x) { return std::get<0>(cummax(x, 1)); },
+     {1, 2, 2, 2, 3, 3, 3, 3},
+     {1, 9, 0, 0, 26, 0, 0, 0}},
+    {"logcumsumexp", [](const Tensor& x) { return logcumsumexp(x, 1); },
+     {1, 2.313261688, 2.407605964, 2.440189699, 3, 3.048587352, 3.349012217, 3.579724223},
+     {3.219599528, 6.033497064, 0.6186689945, 0.1282344131, 20.13355871, 0.7534555221, 3.464730496, 1.648255274}},
+    {"diff", [](const Tensor& x) { return diff(x, 2); },
+     {-3, 1, 5, -2},
+     {1, 0, -3, 2, 3, -2, -5, 4}},
+};
+
+Tensor weighted(const Tensor& y) { return sum(y * arange(1, y.numel() + 1, 1, kDouble).reshape(y.sizes())); }
+
+void expect_near(const Tensor& actual, const Doubles& expected, double tolerance, const char* name) {
+  const Doubles values = list<double>(actual);
+  ASSERT_EQ(values.size(), expected.size()) << name;
+  for (size_t i = 0; i < values.size(); ++i) EXPECT_NEAR(values[i], expected[i], tolerance * (1 + std::abs(expected[i]))) << name << " at " << i;
+}
+
+TEST(Reductions, ValuesAndGradientsAreThoseOfPyTorch) {
+  for (const Case& test : kCases) {
+    const Tensor x = doubles({1, 2, 0, -1, 3, 0, 2, 2}, {2, 4}).requires_grad_();
+    const Tensor y = test.call(x);
+    expect_near(y, test.values, 1e-8, test.name);
+    weighted(y).backward();
+    expect_near(x.grad(), test.gradient, 1e-8, test.name);
+  }
+}
+
+TEST(Reductions, GradientsDifferentiateAsFiniteDifferencesDo) {
+  const Doubles start = {0.7, 1.9, -0.4, 1.1, 2.5, 0.3, -1.6, 3.2};
+  const Doubles step = {0.3, -0.5, 0.2, 0.7, -0.1, 0.4, 0.6, -0.8};
+  auto gradient_at = [&](const Case& test, double distance) {
+    Doubles at = start;
+    for (size_t i = 0; i < at.size(); ++i) at[i] += distance * step[i];
+    const Tensor x = doubles(at, {2, 4}).requires_grad_();
+    return autograd::grad({weighted(square(test.call(x)))}, {x}, {}, nullopt, true)[0];
+  };
+  constexpr double kStep = 1e-5;
+  for (const Case& test : kCases) {
+    const Tensor x = doubles(start, {2, 4}).requires_grad_();
+    const Tensor gradient = autograd::grad({weighted(square(test.call(x)))}, {x}, {}, nullopt, true)[0];
+    if (!gradient.requires_grad()) continue;
+    const Tensor along = sum(gradient * doubles(step, {2, 4}));
+    const Tensor second = autograd::grad({along}, {x}, {}, nullopt, false, true)[0];
+    const double exact = second.defined() ? sum(second * doubles(step, {2, 4})).item<double>() : 0;
+    const Tensor change = (gradient_at(test, kStep) - gradient_at(test, -kStep)).detach() / (2 * kStep);
+    const double numeric = sum(change * doubles(step, {2, 4})).item<double>();
+    EXPECT_NEAR(exact, numeric, 1e-4 * (1 + std::abs(numeric))) << test.name;
+  }
+}
+
+TEST(Reductions, IntegersWidenAndTruthIsBool) {
+  EXPECT_EQ(prod(longs({2, 3}).to(kInt)).dtype(), kLong);
+  EXPECT_EQ(cumsum(bools({1, 1, 0}), 0).dtype(), kLong);
+  EXPECT_EQ(all(floats({1, 0})).dtype(), kBool);
+  EXPECT_EQ(any(longs({0, 1}).to(kByte)).dtype(), kByte);
+  EXPECT_EQ(list<int64_t>(count_nonzero(floats({0, 1, 2, 0}, {2, 2}), 1)), (Longs{1, 1}));
+}
+
+TEST(Reductions, EmptyOnesRaiseOrGiveTheIdentity) {
+  EXPECT_THROWS(TensorError, max(zeros({0})), "Specify the reduction dim with the 'dim' argument");
+  EXPECT_THROWS(IndexError, max(zeros({2, 0}), 1), "to have non-zero size");
+  EXPECT_THROWS(IndexError, argmax(zeros({0})), "Expected reduction dim to be specified");
+  EXPECT_THROWS(TensorError, linalg_vector_norm(zeros({0}), INFINITY), "does not have an identity");
+  EXPECT_EQ(prod(zeros({0})).item<float>(), 1);
+  EXPECT_TRUE(std::isnan(mean(zeros({0})).item<float>()));
+  EXPECT_TRUE(std::isnan(std(zeros({1}), true).item<float>()));
+  EXPECT_EQ(std::get<0>(max(zeros({2, 0}), 0)).sizes(), IntArrayRef({0}));
+}
+
+TEST(Reductions, ErrorsNameTheOp) {
+  EXPECT_THROWS(TensorError, mean(longs({1})), "mean(): could not infer output dtype");
+  EXPECT_THROWS(TensorError, var(longs({1}), true), "only support floating point");
+  EXPECT_THROWS(IndexError, sum(zeros({2}), 3), "Dimension out of range");
+  EXPECT_THROWS(TensorError, topk(zeros({3}), 4), "selected index k out of range");
+  EXPECT_THROWS(TensorError, kthvalue(zeros({3}), 0), "selected number k out of range");
+  EXPECT_THROWS(TensorError, bincount(longs({-1})), "non-negative");
+}
+
+TEST(Medians, ANanIsTheMedianUnlessIgnored) {
+  const Tensor x = floats({1, NAN, 2, NAN});
+  EXPECT_TRUE(std::isnan(median(x).item<float>()));
+  EXPECT_EQ(std::get<1>(median(x, 0)).item<int64_t>(), 1);
+  EXPECT_EQ(nanmedian(x).item<float>(), 1);
+}
+
+TEST(Sort, IsStableInBothDirections) {
+  EXPECT_EQ(list<int64_t>(argsort(floats({1, 0, 1, 0}))), (Longs{1, 3, 0, 2}));
+  EXPECT_EQ(list<int64_t>(argsort(floats({1, 0, 1, 0}), -1, true)), (Longs{0, 2, 1, 3}));
+}
+
+TEST(Unique, GivesPlacesAndCounts) {
+  const auto [values, inverse, counts] = _unique2(floats({3, 1, 3, 2, 1, 3}), true, true, true);
+  EXPECT_EQ(list(values), (List{1, 2, 3}));
+  EXPECT_EQ(list<int64_t>(inverse), (Longs{2, 0, 2, 1, 0, 2}));
+  EXPECT_EQ(list<int64_t>(counts), (Longs{2, 1, 3}));
+  const auto [rows, row_inverse, row_counts] = unique_dim(floats({2, 1, 1, 5, 2, 1}, {3, 2}), 0, true, true, true);
+  EXPECT_EQ(list(rows), (List{1, 5, 2, 1}));
+  EXPECT_EQ(list<int64_t>(row_inverse), (Longs{1, 0, 1}));
+  EXPECT_EQ(list<int64_t>(row_counts), (Longs{1, 2}));
+  EXPECT_EQ(list(std::get<0>(_unique_consecutive(floats({1, 1, 2, 1})))), (List{1, 2, 1}));
+}
+
+TEST(Bins, HoldWhatFallsIntoThem) {
+  EXPECT_EQ(list<int64_t>(bincount(longs({0, 3, 3, 1}))), (Longs{1, 1, 0, 2}));
+  EXPECT_EQ(list(histc(floats({1, 2, 1, 4}), 4, 0, 3)), (List{0, 2, 1, 0}));
+  const Tensor edges = floats({1, 3, 3, 5});
+  EXPECT_EQ(list<int64_t>(searchsorted(edges, floats({0, 3, 6, NAN}))), (Longs{0, 1, 4, 4}));
+  EXPECT_EQ(list<int64_t>(bucketize(floats({1, 3, 5}), edges, false, true)), (Longs{1, 3, 4}));
+}
+
+}  // namespace
+}  // namespace tenon::testing
