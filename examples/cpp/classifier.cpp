@@ -89,10 +89,8 @@ int main() {
       parameters[i].sub_(velocities[i], 0.5);
       parameters[i].mutable_grad().reset();
     }
-    if (step == 1 || step % 40 == 0) {
-      std::printf("\rstep %3d of %d   loss %.4f   ", step, steps, loss.item<double>());
-      if (step == 1 || step % 100 == 0 || step == steps) std::printf("\n");
-      std::fflush(stdout);
+    if (step % 40 == 0) {
+      std::printf("\rstep %3d of %d   loss %.4f\n", step, steps, loss.item<double>());
     }
   }
 
