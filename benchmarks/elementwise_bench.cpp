@@ -41,7 +41,8 @@ double milliseconds(F run) {
 
 #if defined(__x86_64__)
 __attribute__((target("avx"))) void add_streaming(const float* a, const float* b, float* out, int64_t n) {
-  for (int64_t i = 0; i < n; i += 8) _mm256_stream_ps(out + i, _mm256_add_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i)));
+  for (int64_t i = 0; i < n; i += 8)
+    _mm256_stream_ps(out + i, _mm256_add_ps(_mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i)));
   _mm_sfence();
 }
 #endif
@@ -71,17 +72,18 @@ int main() {
     if (__builtin_cpu_supports("avx")) hand = std::min(hand, milliseconds([&] { by_hand(add_streaming); }));
 #endif
     const Operand inputs[] = {view(a), view(b)};
-    ours = std::min(ours, milliseconds([&] {
-                      kernels.run(ElementwiseKernel::add2, kFloat, view(out), inputs, 2, nullptr);
-                    }));
+    ours = std::min(ours,
+                    milliseconds([&] { kernels.run(ElementwiseKernel::add2, kFloat, view(out), inputs, 2, nullptr); }));
   }
   std::printf("%-12s %8.2f ms, by hand %.2f ms, ratio %.2f\n", "add", ours, hand, hand / ours);
 
-  const std::pair<const char*, ElementwiseKernel> unary[] = {
-      {"exp", ElementwiseKernel::exp},           {"log", ElementwiseKernel::log},
-      {"sin", ElementwiseKernel::sin},           {"tanh", ElementwiseKernel::tanh},
-      {"sigmoid", ElementwiseKernel::sigmoid},   {"gelu", ElementwiseKernel::gelu_erf},
-      {"gelu_tanh", ElementwiseKernel::gelu_tanh}};
+  const std::pair<const char*, ElementwiseKernel> unary[] = {{"exp", ElementwiseKernel::exp},
+                                                             {"log", ElementwiseKernel::log},
+                                                             {"sin", ElementwiseKernel::sin},
+                                                             {"tanh", ElementwiseKernel::tanh},
+                                                             {"sigmoid", ElementwiseKernel::sigmoid},
+                                                             {"gelu", ElementwiseKernel::gelu_erf},
+                                                             {"gelu_tanh", ElementwiseKernel::gelu_tanh}};
   for (const auto& [name, kernel] : unary) {
     double best = std::numeric_limits<double>::infinity();
     const Operand inputs[] = {view(a)};

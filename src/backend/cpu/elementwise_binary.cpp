@@ -1,15 +1,15 @@
 // Elementwise loops of two and three floating inputs.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/elementwise_binary.cpp"
-#include "backend/cpu/simd.h"
+#include "backend/cpu/simd.h"  // comes first
+
 #include "backend/cpu/elementwise_loops-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tenon::cpu::HWY_NAMESPACE {
 
 constexpr LoopEntry entries[] = {
-#define TENON_EW2(name, ...) \
-  simd_entry<Forward<name##_op>, float>(), simd_entry<Forward<name##_op>, double>(),
+#define TENON_EW2(name, ...) simd_entry<Forward<name##_op>, float>(), simd_entry<Forward<name##_op>, double>(),
 #define TENON_EW3 TENON_EW2
 #define TENON_EW2_ TENON_EW2
 #define TENON_EW3_ TENON_EW2

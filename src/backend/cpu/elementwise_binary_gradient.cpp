@@ -1,14 +1,15 @@
 // Elementwise loops of the gradients of two and three inputs.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/elementwise_binary_gradient.cpp"
-#include "backend/cpu/simd.h"
+#include "backend/cpu/simd.h"  // comes first
+
 #include "backend/cpu/elementwise_loops-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tenon::cpu::HWY_NAMESPACE {
 
 constexpr LoopEntry entries[] = {
-#define TENON_EW2(name, ...)                                                            \
+#define TENON_EW2(name, ...)                                                             \
   simd_entry<GradientA<name##_op>, float>(), simd_entry<GradientA<name##_op>, double>(), \
       simd_entry<GradientB<name##_op>, float>(), simd_entry<GradientB<name##_op>, double>(),
 #define TENON_EW3(name, ...) \

@@ -2,16 +2,16 @@
 #define HWY_COMPILE_ONLY_STATIC
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/elementwise_complex.cpp"
-#include "backend/cpu/simd.h"
+#include "backend/cpu/simd.h"  // comes first
+
 #include "backend/cpu/elementwise_loops-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tenon::cpu::HWY_NAMESPACE {
 
 constexpr LoopEntry entries[] = {
-#define TENON_EW1(name, ...)                        \
-  lane_entry<Forward<name##_op>, std::complex<float>>(), \
-      lane_entry<Forward<name##_op>, std::complex<double>>(),
+#define TENON_EW1(name, ...) \
+  lane_entry<Forward<name##_op>, std::complex<float>>(), lane_entry<Forward<name##_op>, std::complex<double>>(),
 #define TENON_EW2 TENON_EW1
 #define TENON_EW3 TENON_EW1
 #define TENON_EW1_ TENON_EW1

@@ -1,7 +1,7 @@
 // Contiguous conversions between the common dtypes, and stores past the caches, for each instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/elementwise_convert.cpp"
-#include "backend/cpu/simd.h"
+#include "backend/cpu/simd.h"  // comes first
 
 #include <algorithm>
 #include <cstring>
@@ -14,6 +14,7 @@ HWY_BEFORE_NAMESPACE();
 namespace tenon::cpu::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
+
 template <class From, class To>
 void convert(const void* in, void* out, int64_t n) {
   const From* from = static_cast<const From*>(in);

@@ -1,13 +1,13 @@
 // Runs elementwise kernels over any views: cuts the output into tasks of a fixed size and walks each in chunks that
-// stay in the L1 cache. An operand that is contiguous and of the right dtype is used where it lies; others are gathered,
-// converted or filled into buffers, and results are converted and scattered from one.
+// stay in the L1 cache. An operand that is contiguous and of the right dtype is used where it lies; others are
+// gathered, converted or filled into buffers, and results are converted and scattered from one.
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
 #include <mutex>
 
 #include "backend/cpu/elementwise_kernels.h"
+#include "backend/cpu/elementwise_move.h"
 #include "backend/cpu/elementwise_plan.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/kernels.h"
@@ -18,7 +18,6 @@ namespace tenon::cpu {
 namespace {
 
 constexpr int64_t kGrain = 32768;
-constexpr int64_t kBufferBytes = 4096;
 // Results larger than this are written past the caches: they would not stay there, and the reads that an ordinary store
 // makes of its cache lines take a third of the bandwidth.
 constexpr int64_t kStreamBytes = int64_t{32} << 20;
@@ -82,133 +81,6 @@ ScalarType result_dtype(ElementwiseKernel kernel, ScalarType compute) {
   }
 }
 
-// --- moving elements
-
-struct Bytes16 {
-  uint64_t low, high;
-};
-
-template <class E>
-void fill_with(char* to, E value, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) std::memcpy(to + i * static_cast<int64_t>(sizeof(E)), &value, sizeof(E));
-}
-
-template <class E>
-E element_at(const void* from) {
-  E value;
-  std::memcpy(&value, from, sizeof(E));
-  return value;
-}
-
-// n copies of the element at `value`, one after another.
-void repeat_element(const void* value, int64_t element_bytes, char* to, int64_t n) {
-  switch (element_bytes) {
-    case 1:
-      return fill_with(to, element_at<uint8_t>(value), n);
-    case 2:
-      return fill_with(to, element_at<uint16_t>(value), n);
-    case 4:
-      return fill_with(to, element_at<uint32_t>(value), n);
-    case 8:
-      return fill_with(to, element_at<uint64_t>(value), n);
-    default:
-      return fill_with(to, element_at<Bytes16>(value), n);
-  }
-}
-
-// Transposes 4 x 4 elements of four bytes in registers: from rows `from_stride` apart to rows `to_stride` apart.
-void transpose_4x4(const char* from, int64_t from_stride, char* to, int64_t to_stride) {
-  using Lanes = uint32_t __attribute__((vector_size(16)));
-  Lanes a, b, c, d;
-  std::memcpy(&a, from, 16);
-  std::memcpy(&b, from + from_stride, 16);
-  std::memcpy(&c, from + 2 * from_stride, 16);
-  std::memcpy(&d, from + 3 * from_stride, 16);
-  const Lanes ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  const Lanes cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  const Lanes rows[] = {__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5),
-                        __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
-                        __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
-                        __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
-  for (int i = 0; i < 4; ++i) std::memcpy(to + i * to_stride, &rows[i], 16);
-}
-
-// Transposes at most kBufferBytes of four-byte elements. Both sides are touched in whole rows, one row at a time where
-// they may lie at strides that share cache sets: hence the copy.
-void transpose(const char* from, int64_t from_stride, char* to, int64_t to_stride, int64_t rows, int64_t cols) {
-  alignas(64) char tile[kBufferBytes];
-  const int64_t row_bytes = cols * 4;
-  for (int64_t r = 0; r < rows; ++r) {
-    std::memcpy(tile + r * row_bytes, from + r * from_stride, static_cast<size_t>(row_bytes));
-  }
-  const int64_t whole_rows = rows / 4 * 4, whole_cols = cols / 4 * 4;
-  auto one = [&](int64_t r, int64_t c) { std::memcpy(to + c * to_stride + r * 4, tile + r * row_bytes + c * 4, 4); };
-  for (int64_t c = 0; c < whole_cols; c += 4) {
-    for (int64_t r = 0; r < whole_rows; r += 4) {
-      transpose_4x4(tile + r * row_bytes + c * 4, row_bytes, to + c * to_stride + r * 4, to_stride);
-    }
-    for (int64_t r = whole_rows; r < rows; ++r) {
-      for (int64_t k = c; k < c + 4; ++k) one(r, k);
-    }
-  }
-  for (int64_t c = whole_cols; c < cols; ++c) {
-    for (int64_t r = 0; r < rows; ++r) one(r, c);
-  }
-}
-
-// Copies rows x cols elements between places of any strides (in bytes). The inner loop is the dim that stays closer in
-// memory, or the longer one when the other is too short for a loop.
-template <class E>
-void move_block(const char* from, int64_t from_row, int64_t from_col, char* to, int64_t to_row, int64_t to_col,
-                int64_t rows, int64_t cols) {
-  if constexpr (sizeof(E) == 4) {
-    if (from_row == 4 && to_col == 4 && rows * cols * 4 <= kBufferBytes) {
-      return transpose(from, from_col, to, to_row, cols, rows);
-    }
-    if (from_col == 4 && to_row == 4 && rows * cols * 4 <= kBufferBytes) {
-      return transpose(from, from_row, to, to_col, rows, cols);
-    }
-  }
-  const bool rows_closer = std::abs(from_row) + std::abs(to_row) < std::abs(from_col) + std::abs(to_col);
-  if (rows_closer ? rows >= 8 : cols < 8 && cols < rows) {
-    std::swap(from_row, from_col);
-    std::swap(to_row, to_col);
-    std::swap(rows, cols);
-  }
-  constexpr int64_t kSize = sizeof(E);
-  for (int64_t r = 0; r < rows; ++r) {
-    const char* source = from + r * from_row;
-    char* target = to + r * to_row;
-    if (to_col == kSize && from_col == kSize) {
-      std::memcpy(target, source, static_cast<size_t>(cols) * sizeof(E));
-    } else if (to_col == kSize && from_col == 0) {
-      fill_with(target, element_at<E>(source), cols);
-    } else {
-      for (int64_t c = 0; c < cols; ++c) {
-        const E value = element_at<E>(source + c * from_col);
-        std::memcpy(target + c * to_col, &value, sizeof(E));
-      }
-    }
-  }
-}
-
-using MoveBlock = void(const char*, int64_t, int64_t, char*, int64_t, int64_t, int64_t, int64_t);
-
-MoveBlock* move_block_of(int64_t element_bytes) {
-  switch (element_bytes) {
-    case 1:
-      return move_block<uint8_t>;
-    case 2:
-      return move_block<uint16_t>;
-    case 4:
-      return move_block<uint32_t>;
-    case 8:
-      return move_block<uint64_t>;
-    default:
-      return move_block<Bytes16>;
-  }
-}
-
 // --- walking
 
 // Where a walk is: the row, as an index in each dim but the last and as an offset of each operand.
@@ -253,7 +125,12 @@ struct Loops {
 class Walk {
  public:
   Walk(const ElementwisePlan& plan, const Loops& loops, ScalarType compute, ScalarType result, const double* params)
-      : plan_(plan), loop_(loops.loop), streaming_(loops.streaming), compute_(compute), result_(result), params_(params) {
+      : plan_(plan),
+        loop_(loops.loop),
+        streaming_(loops.streaming),
+        compute_(compute),
+        result_(result),
+        params_(params) {
     int64_t widest = static_cast<int64_t>(std::max(element_size(compute), element_size(result)));
     for (int k = 0; k < plan.operands; ++k) {
       linear_[k] = plan.is_linear(k);
@@ -313,12 +190,15 @@ class Walk {
     }
     const int64_t row = plan_.row();
     RowCursor cursor(plan_, begin / row);
-    if (loop_ == nullptr && same_[0] && by_rows_ && !(linear_[0] && linear_[1])) return copy_rows(cursor, (end - begin) / row);
+    if (loop_ == nullptr && same_[0] && by_rows_ && !(linear_[0] && linear_[1]))
+      return copy_rows(cursor, (end - begin) / row);
     for (int64_t at = begin; at < end;) {
       const int64_t col = by_rows_ ? 0 : at % row;
       int64_t n = std::min(chunk_, end - at);
-      if (whole) n = end - at;
-      else if (!by_rows_) n = std::min(n, row - col);
+      if (whole)
+        n = end - at;
+      else if (!by_rows_)
+        n = std::min(n, row - col);
       for (int k = 1; k < plan_.operands; ++k) {
         if (plan_.data[k] == nullptr || ready[k]) continue;
         in[k - 1] = input_chunk(k, at, col, n, cursor, buffers);
@@ -327,8 +207,10 @@ class Walk {
       output_chunk(in, whole, at, col, n, cursor, buffers);
       at += n;
       if (whole) break;
-      if (by_rows_) advance_rows(cursor, n / row);
-      else if (col + n == row) cursor.advance(1);
+      if (by_rows_)
+        advance_rows(cursor, n / row);
+      else if (col + n == row)
+        cursor.advance(1);
     }
     if (stream_) convert_table().finish_stream();
   }
@@ -363,8 +245,10 @@ class Walk {
   void fill_constant(int k, int64_t n, Buffers& buffers) const {
     char value[16];
     const int64_t bytes = static_cast<int64_t>(element_size(compute_));
-    if (same_[k]) std::memcpy(value, plan_.data[k], static_cast<size_t>(bytes));
-    else convert(plan_.dtype[k], compute_, plan_.data[k], value, 1);
+    if (same_[k])
+      std::memcpy(value, plan_.data[k], static_cast<size_t>(bytes));
+    else
+      convert(plan_.dtype[k], compute_, plan_.data[k], value, 1);
     repeat_element(value, bytes, buffers.converted[k], n);
   }
 
@@ -421,9 +305,12 @@ class Walk {
     }
     if (result == target && same_[0]) return;
     if (contiguous) {
-      if (stream_) convert_table().stream(result, target, n * bytes);
-      else if (same_[0]) std::memcpy(target, result, static_cast<size_t>(n * bytes));
-      else convert(result_, plan_.dtype[0], result, target, n);
+      if (stream_)
+        convert_table().stream(result, target, n * bytes);
+      else if (same_[0])
+        std::memcpy(target, result, static_cast<size_t>(n * bytes));
+      else
+        convert(result_, plan_.dtype[0], result, target, n);
       return;
     }
     if (!same_[0]) {

@@ -1,7 +1,8 @@
 // Elementwise loops of the common ops on integers and bools, for each instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/elementwise_integer.cpp"
-#include "backend/cpu/simd.h"
+#include "backend/cpu/simd.h"  // comes first
+
 #include "backend/cpu/elementwise_loops-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -14,9 +15,9 @@ constexpr LoopEntry entry() {
 }
 
 constexpr LoopEntry entries[] = {
-#define TENON_EW1(name, ...)                                                    \
-  entry<name##_op, uint8_t>(), entry<name##_op, int8_t>(), entry<name##_op, int16_t>(), \
-      entry<name##_op, int32_t>(), entry<name##_op, int64_t>(), entry<name##_op, bool>(),
+#define TENON_EW1(name, ...)                                                                                         \
+  entry<name##_op, uint8_t>(), entry<name##_op, int8_t>(), entry<name##_op, int16_t>(), entry<name##_op, int32_t>(), \
+      entry<name##_op, int64_t>(), entry<name##_op, bool>(),
 #define TENON_EW2 TENON_EW1
 #define TENON_EW3 TENON_EW1
 #define TENON_EW1_ TENON_EW1

@@ -9,8 +9,8 @@
 
 namespace tenon::cpu {
 
-// out[i] = formula(in[0][i], in[1][i], ..., params) over contiguous arrays of the compute dtype, for i < n. `out` may be
-// exactly one of the inputs; inputs that the formula does not read may be null.
+// out[i] = formula(in[0][i], in[1][i], ..., params) over contiguous arrays of the compute dtype, for i < n. `out` may
+// be exactly one of the inputs; inputs that the formula does not read may be null.
 using ElementwiseLoop = void(const void* const* in, void* out, int64_t n, const double* params);
 
 struct LoopEntry {
@@ -48,9 +48,10 @@ struct ConvertTable {
 // Integer loops that every instruction set has its own copy of, because wider vectors pay.
 constexpr bool is_common_on_integers(ElementwiseKernel kernel) {
   using enum ElementwiseKernel;
-  constexpr ElementwiseKernel common[] = {add2, sub2, mul, neg, abs, relu, maximum, minimum, eq, ne, lt, le, gt, ge,
-                                          bitwise_and, bitwise_or, bitwise_xor, bitwise_not, logical_not, logical_and,
-                                          logical_or, where3, clamp3};
+  constexpr ElementwiseKernel common[] = {add2,        sub2,        mul,         neg,        abs,         relu,
+                                          maximum,     minimum,     eq,          ne,         lt,          le,
+                                          gt,          ge,          bitwise_and, bitwise_or, bitwise_xor, bitwise_not,
+                                          logical_not, logical_and, logical_or,  where3,     clamp3};
   for (ElementwiseKernel k : common) {
     if (k == kernel) return true;
   }

@@ -94,8 +94,10 @@ void simd_loop(const void* const* in, void* out, int64_t n, const double* params
     for (int k = 0; k < F::inputs; ++k) {
       if (reads<F>(k)) v[k] = load(from[k] + i);
     }
-    if constexpr (kStream) hn::Stream(apply<F>(v, params).raw, Tag<T>(), to + i);
-    else store(apply<F>(v, params), to + i);
+    if constexpr (kStream)
+      hn::Stream(apply<F>(v, params).raw, Tag<T>(), to + i);
+    else
+      store(apply<F>(v, params), to + i);
   }
   if (i < n) {
     for (int k = 0; k < F::inputs; ++k) {

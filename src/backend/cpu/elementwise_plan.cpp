@@ -14,8 +14,10 @@ constexpr int64_t kTile = 32;
 
 void move_dim(ElementwisePlan& plan, int from, int to) {
   auto rotate = [&](int64_t* values) {
-    if (from < to) std::rotate(values + from, values + from + 1, values + to + 1);
-    else std::rotate(values + to, values + from, values + from + 1);
+    if (from < to)
+      std::rotate(values + from, values + from + 1, values + to + 1);
+    else
+      std::rotate(values + to, values + from, values + from + 1);
   };
   rotate(plan.sizes);
   for (int k = 0; k < plan.operands; ++k) rotate(plan.strides[k]);
@@ -37,8 +39,10 @@ void merge_dims(ElementwisePlan& plan) {
     for (int k = 0; k < plan.operands; ++k) {
       merges = merges && plan.strides[k][last] == plan.strides[k][d] * plan.sizes[d];
     }
-    if (merges) plan.sizes[last] *= plan.sizes[d];
-    else plan.sizes[++last] = plan.sizes[d];
+    if (merges)
+      plan.sizes[last] *= plan.sizes[d];
+    else
+      plan.sizes[++last] = plan.sizes[d];
     for (int k = 0; k < plan.operands; ++k) plan.strides[k][last] = plan.strides[k][d];
   }
   plan.ndim = last + 1;
@@ -55,9 +59,7 @@ bool ElementwisePlan::is_linear(int operand) const {
   return true;
 }
 
-bool ElementwisePlan::is_constant(int operand) const {
-  return repeats_by_row(operand) && inner_stride(operand) == 0;
-}
+bool ElementwisePlan::is_constant(int operand) const { return repeats_by_row(operand) && inner_stride(operand) == 0; }
 
 bool ElementwisePlan::repeats_by_row(int operand) const {
   for (int d = 0; d < ndim - 1; ++d) {

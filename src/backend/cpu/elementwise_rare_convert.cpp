@@ -14,8 +14,10 @@ void convert(const void* in, void* out, int64_t n) {
 
 template <class From, class To>
 constexpr ConvertLoop* entry() {
-  if constexpr (std::is_same_v<From, To> || is_common_conversion(dtype_v<From>, dtype_v<To>)) return nullptr;
-  else return convert<From, To>;
+  if constexpr (std::is_same_v<From, To> || is_common_conversion(dtype_v<From>, dtype_v<To>))
+    return nullptr;
+  else
+    return convert<From, To>;
 }
 
 #define TENON_CONVERT_TO(type, name, python) entry<From, type>(),

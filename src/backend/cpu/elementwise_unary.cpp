@@ -1,15 +1,15 @@
 // Elementwise loops of one floating input.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/elementwise_unary.cpp"
-#include "backend/cpu/simd.h"
+#include "backend/cpu/simd.h"  // comes first
+
 #include "backend/cpu/elementwise_loops-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tenon::cpu::HWY_NAMESPACE {
 
 constexpr LoopEntry entries[] = {
-#define TENON_EW1(name, ...) \
-  simd_entry<Forward<name##_op>, float>(), simd_entry<Forward<name##_op>, double>(),
+#define TENON_EW1(name, ...) simd_entry<Forward<name##_op>, float>(), simd_entry<Forward<name##_op>, double>(),
 #define TENON_EW1_ TENON_EW1
 #include "tenon/table/elementwise.inc"
 };

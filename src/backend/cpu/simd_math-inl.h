@@ -199,8 +199,8 @@ HWY_INLINE LogParts<T> log_parts(Vec<T> x) {
   const T power = static_cast<T>(Int{1} << kBits);
   const Vec<T> biased = from_bits<T>(hn::Or(hn::ShiftRight<kBits>(hn::BitCast(hn::RebindToUnsigned<Tag<T>>(), shifted)),
                                             hn::BitCast(hn::RebindToUnsigned<Tag<T>>(), Vec<T>(power).raw)));
-  const Vec<T> offset = where(denormal, Vec<T>(power + Format<T>::bias + (sizeof(T) == 4 ? 25 : 54)),
-                              Vec<T>(power + Format<T>::bias));
+  const Vec<T> offset =
+      where(denormal, Vec<T>(power + Format<T>::bias + (sizeof(T) == 4 ? 25 : 54)), Vec<T>(power + Format<T>::bias));
   const auto mantissa = hn::And(shifted, hn::Set(di, (Int{1} << kBits) - 1));
   const Vec<T> f = from_bits<T>(hn::Add(mantissa, hn::Set(di, kSqrtHalf))) - 1;
 
@@ -279,14 +279,15 @@ HWY_INLINE Vec<T> acosh(Vec<T> x) {
 template <class T>
 HWY_INLINE Vec<T> atanh(Vec<T> x) {
   const Vec<T> magnitude = abs(x);
-  return copysign(T(0.5) * log1p(2 * magnitude / (1 - magnitude)), x + x) * where(magnitude > 1, Vec<T>(NAN), Vec<T>(1));
+  return copysign(T(0.5) * log1p(2 * magnitude / (1 - magnitude)), x + x) *
+         where(magnitude > 1, Vec<T>(NAN), Vec<T>(1));
 }
 
 // --- trigonometric
 
 template <class T>
 struct SinCos {
-  Vec<T> sin, cos;       // of the remainder
+  Vec<T> sin, cos;                       // of the remainder
   decltype(bits_of(Vec<T>())) quadrant;  // its low two bits
 };
 

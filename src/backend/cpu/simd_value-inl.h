@@ -41,8 +41,7 @@ struct Vec {
   HWY_INLINE Vec() : raw(hn::Zero(Tag<T>())) {}
   HWY_INLINE explicit Vec(hn::VFromD<Tag<T>> v) : raw(v) {}
   template <class C>
-    requires std::is_arithmetic_v<C>
-  HWY_INLINE Vec(C constant) : raw(hn::Set(Tag<T>(), static_cast<T>(constant))) {}
+  requires std::is_arithmetic_v<C> HWY_INLINE Vec(C constant) : raw(hn::Set(Tag<T>(), static_cast<T>(constant))) {}
 
   friend HWY_INLINE Vec operator+(Vec a, Vec b) { return Vec(hn::Add(a.raw, b.raw)); }
   friend HWY_INLINE Vec operator-(Vec a, Vec b) { return Vec(hn::Sub(a.raw, b.raw)); }

@@ -30,8 +30,11 @@ double digamma(double x) {
   for (; x < kAsymptotic; x += 1) result -= 1 / x;
   double z = 1 / (x * x);
   // Bernoulli numbers B_2k / 2k.
-  double series = z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z *
-                  (691.0 / 32760 - z * (1.0 / 12 - z * 3617.0 / 8160)))))));
+  double series =
+      z * (1.0 / 12 -
+           z * (1.0 / 120 -
+                z * (1.0 / 252 -
+                     z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z * (1.0 / 12 - z * 3617.0 / 8160)))))));
   return result + (std::log(x) - 0.5 / x - series);
 }
 
@@ -47,8 +50,10 @@ double trigamma(double x) {
   }
   for (; x < kAsymptotic; x += 1) result += 1 / (x * x);
   double z = 1 / (x * x);
-  double series = 1.0 / 6 - z * (1.0 / 30 - z * (1.0 / 42 - z * (1.0 / 30 - z * (5.0 / 66 - z * (691.0 / 2730 - z *
-                  (7.0 / 6 - z * 3617.0 / 510))))));
+  double series =
+      1.0 / 6 -
+      z * (1.0 / 30 -
+           z * (1.0 / 42 - z * (1.0 / 30 - z * (5.0 / 66 - z * (691.0 / 2730 - z * (7.0 / 6 - z * 3617.0 / 510))))));
   return sign * (result + (1 + (0.5 + series / x) / x) / x);
 }
 

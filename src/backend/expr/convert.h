@@ -1,4 +1,5 @@
-// One element of any dtype as another: what every conversion of the library does. Host and device; depends on base alone.
+// One element of any dtype as another: what every conversion of the library does. For host and device; depends on base
+// alone.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +32,10 @@ TENON_LANE To converted(From x) {
     return x != From(0);
   } else if constexpr (is_complex_v<To>) {
     using R = typename To::value_type;
-    if constexpr (is_complex_v<From>) return To(static_cast<R>(x.real()), static_cast<R>(x.imag()));
-    else return To(converted<R>(x), 0);
+    if constexpr (is_complex_v<From>)
+      return To(static_cast<R>(x.real()), static_cast<R>(x.imag()));
+    else
+      return To(converted<R>(x), 0);
   } else if constexpr (is_complex_v<From>) {
     return converted<To>(x.real());
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {

@@ -44,8 +44,7 @@ struct Lane {
 
   TENON_LANE Lane(T v) : value(v) {}
   template <class C>
-    requires(std::is_arithmetic_v<C> && !std::is_same_v<C, T>)
-  TENON_LANE Lane(C c) : value(constant<T>(c)) {}
+  requires(std::is_arithmetic_v<C> && !std::is_same_v<C, T>) TENON_LANE Lane(C c) : value(constant<T>(c)) {}
 };
 
 namespace lane {
@@ -86,20 +85,28 @@ concept Constant = std::is_arithmetic_v<T>;
 
 template <class T>
 TENON_LANE Lane<T> operator+(Lane<T> a, Lane<T> b) {
-  if constexpr (std::is_same_v<T, bool>) return Lane<T>(a.value || b.value);
-  else if constexpr (is_complex_v<T>) return Lane<T>(a.value + b.value);
-  else return Lane<T>(static_cast<T>(static_cast<lane::Wide<T>>(a.value) + static_cast<lane::Wide<T>>(b.value)));
+  if constexpr (std::is_same_v<T, bool>)
+    return Lane<T>(a.value || b.value);
+  else if constexpr (is_complex_v<T>)
+    return Lane<T>(a.value + b.value);
+  else
+    return Lane<T>(static_cast<T>(static_cast<lane::Wide<T>>(a.value) + static_cast<lane::Wide<T>>(b.value)));
 }
 template <class T>
 TENON_LANE Lane<T> operator-(Lane<T> a, Lane<T> b) {
-  if constexpr (is_complex_v<T>) return Lane<T>(a.value - b.value);
-  else return Lane<T>(static_cast<T>(static_cast<lane::Wide<T>>(a.value) - static_cast<lane::Wide<T>>(b.value)));
+  if constexpr (is_complex_v<T>)
+    return Lane<T>(a.value - b.value);
+  else
+    return Lane<T>(static_cast<T>(static_cast<lane::Wide<T>>(a.value) - static_cast<lane::Wide<T>>(b.value)));
 }
 template <class T>
 TENON_LANE Lane<T> operator*(Lane<T> a, Lane<T> b) {
-  if constexpr (std::is_same_v<T, bool>) return Lane<T>(a.value && b.value);
-  else if constexpr (is_complex_v<T>) return Lane<T>(lane::multiply(a.value, b.value));
-  else return Lane<T>(static_cast<T>(static_cast<lane::Wide<T>>(a.value) * static_cast<lane::Wide<T>>(b.value)));
+  if constexpr (std::is_same_v<T, bool>)
+    return Lane<T>(a.value && b.value);
+  else if constexpr (is_complex_v<T>)
+    return Lane<T>(lane::multiply(a.value, b.value));
+  else
+    return Lane<T>(static_cast<T>(static_cast<lane::Wide<T>>(a.value) * static_cast<lane::Wide<T>>(b.value)));
 }
 template <class R>
 TENON_LANE Lane<std::complex<R>> operator/(Lane<std::complex<R>> a, Lane<std::complex<R>> b) {
@@ -107,36 +114,56 @@ TENON_LANE Lane<std::complex<R>> operator/(Lane<std::complex<R>> a, Lane<std::co
 }
 template <class T>
 TENON_LANE Lane<T> operator-(Lane<T> a) {
-  if constexpr (is_complex_v<T>) return Lane<T>(-a.value);
-  else return Lane<T>(lane::wrap_neg(a.value));
+  if constexpr (is_complex_v<T>)
+    return Lane<T>(-a.value);
+  else
+    return Lane<T>(lane::wrap_neg(a.value));
 }
 
 template <class T, Constant C>
-TENON_LANE Lane<T> operator+(Lane<T> a, C c) { return a + Lane<T>(c); }
+TENON_LANE Lane<T> operator+(Lane<T> a, C c) {
+  return a + Lane<T>(c);
+}
 template <class T, Constant C>
-TENON_LANE Lane<T> operator+(C c, Lane<T> a) { return Lane<T>(c) + a; }
+TENON_LANE Lane<T> operator+(C c, Lane<T> a) {
+  return Lane<T>(c) + a;
+}
 template <class T, Constant C>
-TENON_LANE Lane<T> operator-(Lane<T> a, C c) { return a - Lane<T>(c); }
+TENON_LANE Lane<T> operator-(Lane<T> a, C c) {
+  return a - Lane<T>(c);
+}
 template <class T, Constant C>
-TENON_LANE Lane<T> operator-(C c, Lane<T> a) { return Lane<T>(c) - a; }
+TENON_LANE Lane<T> operator-(C c, Lane<T> a) {
+  return Lane<T>(c) - a;
+}
 // A real constant scales the parts of a complex number apart: 2 * (inf + 0i) has no NaN.
 template <class T, Constant C>
 TENON_LANE Lane<T> operator*(Lane<T> a, C c) {
-  if constexpr (is_complex_v<T>) return Lane<T>(a.value * static_cast<typename T::value_type>(c));
-  else return a * Lane<T>(c);
+  if constexpr (is_complex_v<T>)
+    return Lane<T>(a.value * static_cast<typename T::value_type>(c));
+  else
+    return a * Lane<T>(c);
 }
 template <class T, Constant C>
-TENON_LANE Lane<T> operator*(C c, Lane<T> a) { return a * c; }
+TENON_LANE Lane<T> operator*(C c, Lane<T> a) {
+  return a * c;
+}
 template <class T, Constant C>
-TENON_LANE Lane<T> operator/(C c, Lane<T> a) { return Lane<T>(c) / a; }
+TENON_LANE Lane<T> operator/(C c, Lane<T> a) {
+  return Lane<T>(c) / a;
+}
 
 // --- comparison and logic
 
-#define TENON_LANE_COMPARE(op)                                                              \
-  template <class T>                                                                        \
-  TENON_LANE Lane<bool> operator op(Lane<T> a, Lane<T> b) { return Lane<bool>(a.value op b.value); } \
-  template <class T, Constant C>                                                            \
-  TENON_LANE Lane<bool> operator op(Lane<T> a, C c) { return a op Lane<T>(c); }
+#define TENON_LANE_COMPARE(op)                              \
+  template <class T>                                        \
+  TENON_LANE Lane<bool> operator op(Lane<T> a, Lane<T> b) { \
+    return Lane<bool>(a.value op b.value);                  \
+  }                                                         \
+  template <class T, Constant C>                            \
+  TENON_LANE Lane<bool> operator op(Lane<T> a, C c) {       \
+    return a op Lane<T>(c);                                 \
+  }
 TENON_LANE_COMPARE(==)
 TENON_LANE_COMPARE(!=)
 TENON_LANE_COMPARE(<)
@@ -146,15 +173,23 @@ TENON_LANE_COMPARE(>=)
 #undef TENON_LANE_COMPARE
 
 template <std::integral T>
-TENON_LANE Lane<T> operator&(Lane<T> a, Lane<T> b) { return Lane<T>(static_cast<T>(a.value & b.value)); }
+TENON_LANE Lane<T> operator&(Lane<T> a, Lane<T> b) {
+  return Lane<T>(static_cast<T>(a.value & b.value));
+}
 template <std::integral T>
-TENON_LANE Lane<T> operator|(Lane<T> a, Lane<T> b) { return Lane<T>(static_cast<T>(a.value | b.value)); }
+TENON_LANE Lane<T> operator|(Lane<T> a, Lane<T> b) {
+  return Lane<T>(static_cast<T>(a.value | b.value));
+}
 template <std::integral T>
-TENON_LANE Lane<T> operator^(Lane<T> a, Lane<T> b) { return Lane<T>(static_cast<T>(a.value ^ b.value)); }
+TENON_LANE Lane<T> operator^(Lane<T> a, Lane<T> b) {
+  return Lane<T>(static_cast<T>(a.value ^ b.value));
+}
 template <std::integral T>
 TENON_LANE Lane<T> operator~(Lane<T> a) {
-  if constexpr (std::is_same_v<T, bool>) return Lane<T>(!a.value);
-  else return Lane<T>(static_cast<T>(~a.value));
+  if constexpr (std::is_same_v<T, bool>)
+    return Lane<T>(!a.value);
+  else
+    return Lane<T>(static_cast<T>(~a.value));
 }
 // A shift by a negative amount, or by the width or more, shifts everything out.
 template <std::integral T>
@@ -169,49 +204,87 @@ TENON_LANE Lane<T> operator>>(Lane<T> a, Lane<T> b) {
   constexpr int kWidth = 8 * sizeof(T);
   auto count = static_cast<std::make_unsigned_t<T>>(b.value);
   bool in_range = count < kWidth;
-  if constexpr (std::is_signed_v<T>) return Lane<T>(static_cast<T>(a.value >> (in_range ? count : kWidth - 1)));
-  else return Lane<T>(in_range ? static_cast<T>(a.value >> count) : T{0});
+  if constexpr (std::is_signed_v<T>)
+    return Lane<T>(static_cast<T>(a.value >> (in_range ? count : kWidth - 1)));
+  else
+    return Lane<T>(in_range ? static_cast<T>(a.value >> count) : T{0});
 }
 
 template <class T>
-TENON_LANE Lane<T> where(Lane<bool> condition, Lane<T> a, Lane<T> b) { return condition.value ? a : b; }
+TENON_LANE Lane<T> where(Lane<bool> condition, Lane<T> a, Lane<T> b) {
+  return condition.value ? a : b;
+}
 template <class T>
-TENON_LANE Lane<T> zeros_like(Lane<T>) { return Lane<T>(T{}); }
+TENON_LANE Lane<T> zeros_like(Lane<T>) {
+  return Lane<T>(T{});
+}
 
 // --- of real numbers
 
 template <std::integral T>
-TENON_LANE Lane<T> maximum(Lane<T> a, Lane<T> b) { return a.value < b.value ? b : a; }
+TENON_LANE Lane<T> maximum(Lane<T> a, Lane<T> b) {
+  return a.value < b.value ? b : a;
+}
 template <std::integral T>
-TENON_LANE Lane<T> minimum(Lane<T> a, Lane<T> b) { return b.value < a.value ? b : a; }
+TENON_LANE Lane<T> minimum(Lane<T> a, Lane<T> b) {
+  return b.value < a.value ? b : a;
+}
 template <std::integral T>
-TENON_LANE Lane<T> abs(Lane<T> a) { return a.value < T{0} ? -a : a; }
+TENON_LANE Lane<T> abs(Lane<T> a) {
+  return a.value < T{0} ? -a : a;
+}
 template <std::integral T>
-TENON_LANE Lane<T> sign(Lane<T> a) { return Lane<T>(static_cast<T>((a.value > T{0}) - (a.value < T{0}))); }
+TENON_LANE Lane<T> sign(Lane<T> a) {
+  return Lane<T>(static_cast<T>((a.value > T{0}) - (a.value < T{0})));
+}
 template <std::integral T>
-TENON_LANE Lane<T> sgn(Lane<T> a) { return sign(a); }
+TENON_LANE Lane<T> sgn(Lane<T> a) {
+  return sign(a);
+}
 template <std::integral T>
-TENON_LANE Lane<T> conj(Lane<T> a) { return a; }
+TENON_LANE Lane<T> conj(Lane<T> a) {
+  return a;
+}
 template <std::integral T>
-TENON_LANE Lane<T> floor(Lane<T> a) { return a; }
+TENON_LANE Lane<T> floor(Lane<T> a) {
+  return a;
+}
 template <std::integral T>
-TENON_LANE Lane<T> ceil(Lane<T> a) { return a; }
+TENON_LANE Lane<T> ceil(Lane<T> a) {
+  return a;
+}
 template <std::integral T>
-TENON_LANE Lane<T> trunc(Lane<T> a) { return a; }
+TENON_LANE Lane<T> trunc(Lane<T> a) {
+  return a;
+}
 template <std::integral T>
-TENON_LANE Lane<T> round(Lane<T> a) { return a; }
+TENON_LANE Lane<T> round(Lane<T> a) {
+  return a;
+}
 template <std::integral T>
-TENON_LANE Lane<bool> isnan(Lane<T>) { return Lane<bool>(false); }
+TENON_LANE Lane<bool> isnan(Lane<T>) {
+  return Lane<bool>(false);
+}
 template <std::integral T>
-TENON_LANE Lane<bool> isinf(Lane<T>) { return Lane<bool>(false); }
+TENON_LANE Lane<bool> isinf(Lane<T>) {
+  return Lane<bool>(false);
+}
 template <std::integral T>
-TENON_LANE Lane<bool> isposinf(Lane<T>) { return Lane<bool>(false); }
+TENON_LANE Lane<bool> isposinf(Lane<T>) {
+  return Lane<bool>(false);
+}
 template <std::integral T>
-TENON_LANE Lane<bool> isneginf(Lane<T>) { return Lane<bool>(false); }
+TENON_LANE Lane<bool> isneginf(Lane<T>) {
+  return Lane<bool>(false);
+}
 template <std::integral T>
-TENON_LANE Lane<bool> isfinite(Lane<T>) { return Lane<bool>(true); }
+TENON_LANE Lane<bool> isfinite(Lane<T>) {
+  return Lane<bool>(true);
+}
 template <std::integral T>
-TENON_LANE Lane<bool> signbit(Lane<T> a) { return Lane<bool>(a.value < T{0}); }
+TENON_LANE Lane<bool> signbit(Lane<T> a) {
+  return Lane<bool>(a.value < T{0});
+}
 
 // Division by zero gives 0; the most negative number by -1 wraps around to itself.
 template <std::integral T>
@@ -289,10 +362,10 @@ TENON_LANE Lane<T> lcm(Lane<T> a, Lane<T> b) {
 
 // --- of complex numbers
 
-#define TENON_LANE_COMPLEX1(name)                                         \
-  template <class R>                                                      \
-  TENON_LANE Lane<std::complex<R>> name(Lane<std::complex<R>> a) {        \
-    return Lane<std::complex<R>>(std::name(a.value));                     \
+#define TENON_LANE_COMPLEX1(name)                                  \
+  template <class R>                                               \
+  TENON_LANE Lane<std::complex<R>> name(Lane<std::complex<R>> a) { \
+    return Lane<std::complex<R>>(std::name(a.value));              \
   }
 TENON_LANE_COMPLEX1(conj)
 TENON_LANE_COMPLEX1(sqrt)
@@ -313,7 +386,9 @@ TENON_LANE_COMPLEX1(atanh)
 #undef TENON_LANE_COMPLEX1
 
 template <class R>
-TENON_LANE Lane<R> abs(Lane<std::complex<R>> a) { return Lane<R>(std::hypot(a.value.real(), a.value.imag())); }
+TENON_LANE Lane<R> abs(Lane<std::complex<R>> a) {
+  return Lane<R>(std::hypot(a.value.real(), a.value.imag()));
+}
 template <class R>
 TENON_LANE Lane<std::complex<R>> sgn(Lane<std::complex<R>> a) {
   R length = abs(a).value;
@@ -332,11 +407,17 @@ TENON_LANE Lane<bool> isfinite(Lane<std::complex<R>> a) {
   return Lane<bool>(std::isfinite(a.value.real()) && std::isfinite(a.value.imag()));
 }
 template <class R>
-TENON_LANE Lane<std::complex<R>> exp2(Lane<std::complex<R>> a) { return exp(a * 0.6931471805599453); }
+TENON_LANE Lane<std::complex<R>> exp2(Lane<std::complex<R>> a) {
+  return exp(a * 0.6931471805599453);
+}
 template <class R>
-TENON_LANE Lane<std::complex<R>> log2(Lane<std::complex<R>> a) { return log(a) * 1.4426950408889634; }
+TENON_LANE Lane<std::complex<R>> log2(Lane<std::complex<R>> a) {
+  return log(a) * 1.4426950408889634;
+}
 template <class R>
-TENON_LANE Lane<std::complex<R>> log10(Lane<std::complex<R>> a) { return log(a) * 0.4342944819032518; }
+TENON_LANE Lane<std::complex<R>> log10(Lane<std::complex<R>> a) {
+  return log(a) * 0.4342944819032518;
+}
 // e^x cos(y) - 1 without the cancellation near zero.
 template <class R>
 TENON_LANE Lane<std::complex<R>> expm1(Lane<std::complex<R>> a) {
@@ -353,7 +434,9 @@ TENON_LANE Lane<std::complex<R>> log1p(Lane<std::complex<R>> a) {
   return Lane<std::complex<R>>({std::log(std::hypot(x + 1, y)), angle});
 }
 template <class R>
-TENON_LANE Lane<std::complex<R>> sigmoid(Lane<std::complex<R>> a) { return 1 / (1 + exp(-a)); }
+TENON_LANE Lane<std::complex<R>> sigmoid(Lane<std::complex<R>> a) {
+  return 1 / (1 + exp(-a));
+}
 template <class R>
 TENON_LANE Lane<std::complex<R>> pow(Lane<std::complex<R>> a, Lane<std::complex<R>> b) {
   return Lane<std::complex<R>>(std::pow(a.value, b.value));

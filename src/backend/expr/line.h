@@ -51,7 +51,7 @@ inline constexpr KernelInfo kKernelInfo[] = {
   {#name, 1, 1, Rule::rule}, gradient_info(#name "_dx", #dx, "gxy"),
 #define TENON_EW2(name, rule, dtypes, params, args, forward, da, db, doc) \
   {#name, 2, 3, Rule::rule}, gradient_info(#name "_da", #da, "gaby"), gradient_info(#name "_db", #db, "gaby"),
-#define TENON_EW3(name, rule, dtypes, params, args, forward, da, db, dc, doc)                                      \
+#define TENON_EW3(name, rule, dtypes, params, args, forward, da, db, dc, doc)                                    \
   {#name, 3, 7, Rule::rule}, gradient_info(#name "_da", #da, "gabcy"), gradient_info(#name "_db", #db, "gabcy"), \
       gradient_info(#name "_dc", #dc, "gabcy"),
 #define TENON_EW1_ TENON_EW1
