@@ -14,6 +14,9 @@ nan = math.nan
 pi = math.pi
 newaxis = None
 
+_nonzero = _C.functions["nonzero"]
+_where = _C.functions["where"]
+
 
 def is_tensor(obj: Any) -> bool:
     """Whether `obj` is a tensor."""
@@ -153,6 +156,20 @@ def einsum(*args: Any) -> Tensor:
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = list(operands[0])
     return _C.functions["einsum"](equation, operands)
+
+
+def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False) -> Any:
+    """The indices of non-zero elements: one row each, or one tensor per dim."""
+    if as_tuple:
+        return (input if input.dim() else input.unsqueeze(0)).nonzero().unbind(1)
+    return _nonzero(input, out=out)
+
+
+def where(*args: Any, **kwargs: Any) -> Any:
+    """`self` where `condition` holds, else `other`; the condition alone gives the indices where it holds."""
+    if len(args) + len(kwargs) == 1:
+        return nonzero(*args, *kwargs.values(), as_tuple=True)
+    return _where(*args, **kwargs)
 
 
 def set_default_device(device: Any) -> None:
