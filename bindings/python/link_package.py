@@ -18,4 +18,4 @@ def link_tree(source: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    link_tree(Path(sys.argv[1]), Path(sys.argv[2]))
+    link_tree(Path(sys.argv[1]).resolve(), Path(sys.argv[2]))

@@ -138,6 +138,15 @@ def test_bad_indices_raise_and_change_nothing(index, error):
     np.testing.assert_array_equal(x.numpy(), array())
 
 
+def test_indices_of_what_holds():
+    x = tenon.tensor([[0, 3], [5, 0]])
+    assert x.nonzero().tolist() == [[0, 1], [1, 0]]
+    for pair in [x.nonzero(as_tuple=True), tenon.nonzero(x, as_tuple=True), tenon.where(x > 0)]:
+        assert [indices.tolist() for indices in pair] == [[0, 1], [1, 0]]
+    assert x[tenon.where(x > 0)].tolist() == [3, 5]
+    assert tenon.tensor(4).nonzero(as_tuple=True)[0].tolist() == [0]
+
+
 def test_deleting_and_shapes_that_do_not_fit_raise():
     x = tenon.zeros(2, 3)
     with pytest.raises(TypeError):

@@ -81,6 +81,7 @@ from tenon._functions import (  # noqa: E402
     is_tensor,
     nan,
     newaxis,
+    nonzero,
     numel,
     pi,
     result_type,
@@ -89,6 +90,7 @@ from tenon._functions import (  # noqa: E402
     typename,
     unique,
     unique_consecutive,
+    where,
 )
 from tenon._tensor import _attach  # noqa: E402
 

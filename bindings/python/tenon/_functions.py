@@ -14,6 +14,9 @@ nan = math.nan
 pi = math.pi
 newaxis = None
 
+_nonzero = _C.functions["nonzero"]
+_where = _C.functions["where"]
+
 
 def is_tensor(obj: Any) -> bool:
     """Whether `obj` is a tensor."""
@@ -155,6 +158,20 @@ def einsum(*args: Any) -> Tensor:
     return _C.functions["einsum"](equation, operands)
 
 
+def nonzero(input: Tensor, *, out: Tensor | None = None, as_tuple: bool = False) -> Any:
+    """The indices of non-zero elements: one row each, or one tensor per dim."""
+    if as_tuple:
+        return (input if input.dim() else input.unsqueeze(0)).nonzero().unbind(1)
+    return _nonzero(input, out=out)
+
+
+def where(*args: Any, **kwargs: Any) -> Any:
+    """`self` where `condition` holds, else `other`; the condition alone gives the indices where it holds."""
+    if len(args) + len(kwargs) == 1:
+        return nonzero(*args, *kwargs.values(), as_tuple=True)
+    return _where(*args, **kwargs)
+
+
 def set_default_device(device: Any) -> None:
     """Sets the device of factories that are given none; None sets the CPU."""
     _C._set_default_device("cpu" if device is None else device)
@@ -166,9 +183,13 @@ def get_cpu_isa() -> str:
 
 
 def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Any:
-    """The distinct elements, or slices along `dim`, in order; on request where each element is among them, and counts."""
+    """The distinct elements, or slices along `dim`, in order; on request also where each one is and how often."""
     if dim is None:
         found = _C.functions["_unique2"](input, sorted, return_inverse, return_counts)
     else:

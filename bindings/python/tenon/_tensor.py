@@ -217,11 +217,19 @@ def round_(self: Tensor, ndigits: int = 0) -> Tensor:
     return self.round(decimals=ndigits)
 
 
+def nonzero(self: Tensor, *, as_tuple: bool = False) -> Any:
+    """The indices of non-zero elements: one row each, or one tensor per dim."""
+    if as_tuple:
+        return (self if self.dim() else self.unsqueeze(0)).nonzero().unbind(1)
+    return _C.functions["nonzero"](self)
+
+
 def _attach() -> None:
     methods = {
         "backward": backward,
         "register_hook": register_hook,
         "register_post_accumulate_grad_hook": register_post_accumulate_grad_hook,
+        "nonzero": nonzero,
         "numpy": numpy_,
         "__array__": array,
         "__array_wrap__": array_wrap,

@@ -126,7 +126,10 @@ class _Call:
         all_grads: list[Tensor | None] = [None] * len(self.outputs)
         for slot, grad in zip(self.output_slots, grads):
             all_grads[slot] = grad
-        result = self.function.backward(self.ctx, *all_grads)
+        try:
+            result = self.function.backward(self.ctx, *all_grads)
+        finally:
+            self.ctx._saved = None
         if not isinstance(result, tuple):
             result = (result,)
         extra = result[self.count :]
