@@ -121,6 +121,7 @@ Tensor normalize_channels(const Tensor& input, const optional<Tensor>& running_m
 
 Tensor batch_norm(const Tensor& input, const optional<Tensor>& running_mean, const optional<Tensor>& running_var,
                   const optional<Tensor>& weight, const optional<Tensor>& bias, bool training, double momentum, double eps) {
+  if (input.dim() == 1 && input.numel() == 0) return input.clone();
   TENON_CHECK(input.dim() >= 2, "batch_norm: input must have at least two dims, got shape ", input.sizes());
   TENON_CHECK_AS(NotImplementedError, input.is_floating_point(), "batch_norm: not implemented for ", input.dtype(),
                  " tensors; it takes floating-point ones");

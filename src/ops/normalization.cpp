@@ -127,6 +127,16 @@ Tensor layer_norm(const Tensor& input, IntArrayRef normalized_shape, const optio
 Tensor rms_norm(const Tensor& input, IntArrayRef normalized_shape, const optional<Tensor>& weight, optional<double> eps) {
   const double smallest = input.dtype() == kDouble ? std::numeric_limits<double>::epsilon()
                                                    : static_cast<double>(std::numeric_limits<float>::epsilon());
+  if (input.is_complex()) {
+    // The kernels are of real numbers.
+    const IntArrayRef sizes = input.sizes();
+    TENON_CHECK(sizes.size() >= normalized_shape.size() && sizes.slice(sizes.size() - normalized_shape.size()) == normalized_shape,
+                "rms_norm: Given normalized_shape=", normalized_shape, ", expected input that ends with it, but got input of size", sizes);
+    DimVector dims;
+    for (size_t d = 1; d <= normalized_shape.size(); ++d) dims.push_back(-static_cast<int64_t>(d));
+    const Tensor normal = input * rsqrt(mean(square(input), dims, true) + eps.value_or(smallest));
+    return weight ? normal * *weight : normal;
+  }
   return normalize_rows(RowNorm::Rms, "rms_norm", input, normalized_shape, given(weight), Tensor(), eps.value_or(smallest));
 }
 

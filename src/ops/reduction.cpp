@@ -125,6 +125,21 @@ Tensor truth_over(const char* op, Reduction reduction, const Tensor& self, Optio
   return reduce_truth(op, reduction, self, ReducedDims(self, dim, op), keepdim);
 }
 
+// With the dims kept; not recorded.
+Tensor logsumexp_kept(const Tensor& x, const ReducedDims& dims) {
+  NoGradGuard no_grad;
+  if (x.numel() == 0) return full(dims.kept, -std::numeric_limits<double>::infinity(), x.options());
+  if (x.is_complex()) {
+    Tensor largest = amax(real(x), dims.dims, true);
+    largest.masked_fill_(isinf(largest), 0);
+    return log(sum(exp(x - largest), dims.dims, true)) + largest;
+  }
+  Tensor out = make_tensor(dims.kept, x.dtype(), x.device(), "logsumexp");
+  const Backend& backend = backend_of(x);
+  require(backend.reduction, backend, "logsumexp").logsumexp(view_of(out), view_of(x));
+  return out;
+}
+
 }  // namespace
 
 Tensor sum(const Tensor& self, optional<ScalarType> dtype) { return sum(self, nullopt, false, dtype); }
@@ -207,23 +222,14 @@ Tensor count_nonzero(const Tensor& self, OptionalIntArrayRef dim) {
 }
 
 Tensor logsumexp(const Tensor& self, IntArrayRef dim, bool keepdim) {
-  TENON_CHECK_AS(NotImplementedError, !self.is_complex(), "logsumexp: not implemented for complex tensors");
   const Tensor x = to_dtype(self, to_floating(self.dtype()));
-  ReducedDims dims(x, dim, "logsumexp");
-  Tensor out = make_tensor(dims.kept, x.dtype(), x.device(), "logsumexp");
-  const Backend& backend = backend_of(x);
-  if (x.numel() > 0) {
-    require(backend.reduction, backend, "logsumexp").logsumexp(view_of(out), view_of(x));
-  } else {
-    NoGradGuard no_grad;
-    out.fill_(-std::numeric_limits<double>::infinity());
-  }
-  out = shaped(out, dims, keepdim);
+  const ReducedDims dims(x, dim, "logsumexp");
+  Tensor out = shaped(logsumexp_kept(x, dims), dims, keepdim);
   return record("logsumexp", out, &x, {&x, &out}, [kept = dims.kept](const BackwardContext& ctx) -> Grads {
-    const Tensor result = ctx.saved(1).reshape(kept);
+    Tensor result = ctx.saved(1).reshape(kept);
     // Where all are -inf, -inf - (-inf) would be NaN.
-    const Tensor finite = result.masked_fill(isneginf(result), 0);
-    return {ctx.grad().reshape(kept) * exp(ctx.saved(0) - finite)};
+    if (!result.is_complex()) result = result.masked_fill(isneginf(result), 0);
+    return {ctx.grad().reshape(kept) * conj(exp(ctx.saved(0) - result))};
   });
 }
 
