@@ -148,9 +148,11 @@ Tensor sum(const Tensor& self, OptionalIntArrayRef dim, bool keepdim, optional<S
   const ScalarType result = accumulated(self, dtype);
   ReducedDims dims(self, dim, "sum");
   Tensor out = reduce("sum", Reduction::Sum, self, dims, keepdim, result, result);
-  return record("sum", out, &self, {}, [kept = dims.kept, sizes = self.impl()->sizes, from = self.dtype()](const BackwardContext& ctx) -> Grads {
-    return {received(ctx.grad().reshape(kept).expand(sizes), from)};
-  });
+  return record(
+      "sum", out, &self, {},
+      [kept = dims.kept, sizes = self.impl()->sizes, from = self.dtype()](const BackwardContext& ctx) -> Grads {
+        return {received(ctx.grad().reshape(kept).expand(sizes), from)};
+      });
 }
 
 Tensor mean(const Tensor& self, optional<ScalarType> dtype) { return mean(self, nullopt, false, dtype); }
@@ -167,7 +169,8 @@ Tensor mean(const Tensor& self, OptionalIntArrayRef dim, bool keepdim, optional<
     out = to_dtype(out.div_(Scalar(static_cast<double>(dims.count))), result);
   }
   return record("mean", out, &self, {},
-                [kept = dims.kept, count = dims.count, sizes = self.impl()->sizes, from = self.dtype()](const BackwardContext& ctx) -> Grads {
+                [kept = dims.kept, count = dims.count, sizes = self.impl()->sizes,
+                 from = self.dtype()](const BackwardContext& ctx) -> Grads {
                   const Tensor share = ctx.grad() / Scalar(static_cast<double>(count));
                   return {received(share.reshape(kept).expand(sizes), from)};
                 });
@@ -180,8 +183,8 @@ Tensor nansum(const Tensor& self, OptionalIntArrayRef dim, bool keepdim, optiona
 }
 
 Tensor nanmean(const Tensor& self, OptionalIntArrayRef dim, bool keepdim, optional<ScalarType> dtype) {
-  TENON_CHECK(is_differentiable(self.dtype()), "nanmean(): expected input to have floating point or complex dtype but got ",
-              self.dtype());
+  TENON_CHECK(is_differentiable(self.dtype()),
+              "nanmean(): expected input to have floating point or complex dtype but got ", self.dtype());
   const Tensor missing = isnan(self);
   return sum(self.masked_fill(missing, 0), dim, keepdim, dtype) / sum(logical_not(missing), dim, keepdim);
 }
@@ -200,7 +203,8 @@ Tensor prod(const Tensor& self, int64_t dim, bool keepdim, optional<ScalarType> 
   ReducedDims dims(self, dim, "prod");
   Tensor out = reduce("prod", Reduction::Prod, self, dims, keepdim, result, result);
   return record("prod", out, &self, {&self, &out},
-                [result, kept = dims.kept, d = wrap_dim(dim, self.dim(), "prod"), from = self.dtype()](const BackwardContext& ctx) -> Grads {
+                [result, kept = dims.kept, d = wrap_dim(dim, self.dim(), "prod"),
+                 from = self.dtype()](const BackwardContext& ctx) -> Grads {
                   const Tensor x = to_dtype(ctx.saved(0), result);
                   if (x.dim() == 0) return {received(ctx.grad(), from)};
                   return {received(prod_grad(ctx.grad().reshape(kept), x, ctx.saved(1).reshape(kept), d), from)};
@@ -217,8 +221,8 @@ Tensor all(const Tensor& self, OptionalIntArrayRef dim, bool keepdim) {
 }
 
 Tensor count_nonzero(const Tensor& self, OptionalIntArrayRef dim) {
-  return reduce("count_nonzero", Reduction::CountNonzero, self, ReducedDims(self, dim, "count_nonzero"), false, self.dtype(),
-                kLong);
+  return reduce("count_nonzero", Reduction::CountNonzero, self, ReducedDims(self, dim, "count_nonzero"), false,
+                self.dtype(), kLong);
 }
 
 Tensor logsumexp(const Tensor& self, IntArrayRef dim, bool keepdim) {
@@ -239,7 +243,8 @@ Tensor trace(const Tensor& self) {
 }
 
 bool equal(const Tensor& self, const Tensor& other) {
-  TENON_CHECK_DEVICE(self.device() == other.device(), "equal: self is on ", self.device(), " but other is on ", other.device());
+  TENON_CHECK_DEVICE(self.device() == other.device(), "equal: self is on ", self.device(), " but other is on ",
+                     other.device());
   if (self.sizes() != other.sizes()) return false;
   return all(eq(self, other)).item<bool>();
 }

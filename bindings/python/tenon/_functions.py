@@ -166,9 +166,13 @@ def get_cpu_isa() -> str:
 
 
 def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Any:
-    """The distinct elements, or slices along `dim`, in order; on request where each element is among them, and counts."""
+    """The distinct elements, or slices along `dim`, in order; on request where each is found, and counts."""
     if dim is None:
         found = _C.functions["_unique2"](input, sorted, return_inverse, return_counts)
     else:
