@@ -171,8 +171,10 @@ Tensor group_norm(const Tensor& input, int64_t num_groups, const optional<Tensor
                       input.sizes());
     out = layer_norm(input.reshape({-1, n}), n, nullopt, nullopt, eps).reshape(input.sizes());
   }
-  if (weight) out = out * to_dtype(weight->reshape(over_channels), input.dtype());
-  return bias ? out + to_dtype(bias->reshape(over_channels), input.dtype()) : out;
+  auto per_channel = [&](const Tensor& parameter) { return to_dtype(parameter.reshape(over_channels), input.dtype()); };
+  if (weight && bias) return addcmul(per_channel(*bias), out, per_channel(*weight));
+  if (weight) return out * per_channel(*weight);
+  return bias ? out + per_channel(*bias) : out;
 }
 
 }  // namespace tenon
