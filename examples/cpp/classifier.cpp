@@ -59,12 +59,6 @@ class Network {
   Tensor weight1_, bias1_, weight2_, bias2_;
 };
 
-// The mean of -log(the probability given to the right arm).
-Tensor cross_entropy(const Tensor& scores, const Tensor& arms) {
-  const Tensor certainty = arms * scores.log_sigmoid() + (1 - arms) * (-scores).log_sigmoid();
-  return -certainty.sum() / certainty.numel();
-}
-
 double accuracy(const Network& network, const Spirals& spirals) {
   tenon::NoGradGuard no_grad;
   const Tensor right = (network(spirals.points) > 0) == (spirals.arms > 0);
@@ -80,7 +74,7 @@ int main() {
 
   const int steps = 400;
   for (int step = 1; step <= steps; ++step) {
-    const Tensor loss = cross_entropy(network(training.points), training.arms);
+    const Tensor loss = tenon::binary_cross_entropy_with_logits(network(training.points), training.arms);
     loss.backward();
 
     tenon::NoGradGuard no_grad;

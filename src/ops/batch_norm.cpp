@@ -31,8 +31,8 @@ Grads fused_grads(const BackwardContext& ctx, bool training) {
   if (ctx.needs(0)) grad_in = make_like(x, x.dtype());
   if (ctx.needs(1)) grad_weight = make_like(mean, mean.dtype());
   if (ctx.needs(2)) grad_bias = make_like(mean, mean.dtype());
-  norm_kernels(x).batch_norm_backward(MaybeView(grad_in), MaybeView(grad_weight), MaybeView(grad_bias), view_of(g), view_of(x), view_of(mean),
-                                      view_of(rstd), MaybeView(weight), training);
+  norm_kernels(x).batch_norm_backward(MaybeView(grad_in), MaybeView(grad_weight), MaybeView(grad_bias), view_of(g),
+                                      view_of(x), view_of(mean), view_of(rstd), MaybeView(weight), training);
   return {ctx.needs(0) ? grad_in.reshape(input.sizes()) : grad_in,
           ctx.needs(1) ? to_dtype(grad_weight, ctx.saved(1).dtype()) : grad_weight,
           ctx.needs(2) ? to_dtype(grad_bias, ctx.saved(4).dtype()) : grad_bias};
@@ -67,8 +67,8 @@ Grads formula_grads(const BackwardContext& ctx, bool training, double eps) {
 }
 
 void check_vector(const char* op, const char* name, const optional<Tensor>& vector, int64_t channels) {
-  TENON_CHECK(!vector || (vector->dim() == 1 && vector->numel() == channels), op, ": ", name, " should contain ", channels,
-              " elements not ", vector->numel());
+  TENON_CHECK(!vector || (vector->dim() == 1 && vector->numel() == channels), op, ": ", name, " should contain ",
+              channels, " elements not ", vector->numel());
 }
 
 // running = (1 - momentum) * running + momentum * observed.
@@ -76,8 +76,9 @@ void update_running(const optional<Tensor>& running, const Tensor& observed, dou
   if (running) running->mul_(Scalar(1 - momentum)).add_(to_dtype(observed, running->dtype()), Scalar(momentum));
 }
 
-Tensor normalize_channels(const Tensor& input, const optional<Tensor>& running_mean, const optional<Tensor>& running_var,
-                          const Tensor& weight, const Tensor& bias, bool training, double momentum, double eps) {
+Tensor normalize_channels(const Tensor& input, const optional<Tensor>& running_mean,
+                          const optional<Tensor>& running_var, const Tensor& weight, const Tensor& bias, bool training,
+                          double momentum, double eps) {
   if (input.numel() == 0) {
     auto per_channel = [&](const Tensor& t) {
       DimVector sizes(input.sizes().size(), 1);
@@ -120,7 +121,9 @@ Tensor normalize_channels(const Tensor& input, const optional<Tensor>& running_m
 }  // namespace
 
 Tensor batch_norm(const Tensor& input, const optional<Tensor>& running_mean, const optional<Tensor>& running_var,
-                  const optional<Tensor>& weight, const optional<Tensor>& bias, bool training, double momentum, double eps) {
+                  const optional<Tensor>& weight, const optional<Tensor>& bias, bool training, double momentum,
+                  double eps) {
+  if (input.dim() == 1 && input.numel() == 0) return input.clone();
   TENON_CHECK(input.dim() >= 2, "batch_norm: input must have at least two dims, got shape ", input.sizes());
   TENON_CHECK_AS(NotImplementedError, input.is_floating_point(), "batch_norm: not implemented for ", input.dtype(),
                  " tensors; it takes floating-point ones");
@@ -131,14 +134,14 @@ Tensor batch_norm(const Tensor& input, const optional<Tensor>& running_mean, con
   check_vector("batch_norm", "bias", bias, channels);
   TENON_CHECK(training || running_mean, "batch_norm: running_mean must be defined in evaluation mode");
   TENON_CHECK(training || running_var, "batch_norm: running_var must be defined in evaluation mode");
-  TENON_CHECK_VALUE(!training || input.numel() != channels, "Expected more than 1 value per channel when training, got input size ",
-                    input.sizes());
+  TENON_CHECK_VALUE(!training || input.numel() != channels,
+                    "Expected more than 1 value per channel when training, got input size ", input.sizes());
   return normalize_channels(input, running_mean, running_var, given(weight), given(bias), training, momentum, eps);
 }
 
 Tensor instance_norm(const Tensor& input, const optional<Tensor>& running_mean, const optional<Tensor>& running_var,
-                     const optional<Tensor>& weight, const optional<Tensor>& bias, bool use_input_stats, double momentum,
-                     double eps) {
+                     const optional<Tensor>& weight, const optional<Tensor>& bias, bool use_input_stats,
+                     double momentum, double eps) {
   TENON_CHECK(input.dim() >= 2, "instance_norm: input must have at least two dims, got shape ", input.sizes());
   TENON_CHECK_AS(NotImplementedError, input.is_floating_point(), "instance_norm: not implemented for ", input.dtype(),
                  " tensors; it takes floating-point ones");
@@ -153,11 +156,14 @@ Tensor instance_norm(const Tensor& input, const optional<Tensor>& running_mean, 
                     "Expected more than 1 spatial element when training, got input size ", input.sizes());
   if (input.numel() == 0) return input.clone();
   // Every channel of every sample is a channel of its own.
-  auto repeated = [&](const optional<Tensor>& vector) { return vector ? optional<Tensor>(vector->repeat({samples})) : nullopt; };
+  auto repeated = [&](const optional<Tensor>& vector) {
+    return vector ? optional<Tensor>(vector->repeat({samples})) : nullopt;
+  };
   const optional<Tensor> means = repeated(running_mean), vars = repeated(running_var);
   const Tensor x = input.contiguous().reshape({1, samples * channels, -1});
-  Tensor out = normalize_channels(x, means, vars, given(repeated(weight)), given(repeated(bias)), use_input_stats, momentum, eps)
-                   .reshape(input.sizes());
+  Tensor out =
+      normalize_channels(x, means, vars, given(repeated(weight)), given(repeated(bias)), use_input_stats, momentum, eps)
+          .reshape(input.sizes());
   if (use_input_stats) {
     NoGradGuard no_grad;
     if (running_mean) running_mean->copy_(mean(means->view({samples, channels}), 0));

@@ -13,7 +13,8 @@ Tensor extreme_over(const char* op, Reduction reduction, const Tensor& self, Int
   check_real(op, self);
   ReducedDims dims(self, dim, op);
   if (self.numel() == 0) {
-    TENON_CHECK(!dim.empty(), op, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+    TENON_CHECK(!dim.empty(), op,
+                "(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
                 "reduction dim with the 'dim' argument.");
     for (int64_t d : dims.dims) check_not_empty(op, self, d);
   }
@@ -33,7 +34,8 @@ struct Extreme {
     if (self.numel() == 0) return;
     const Backend& backend = backend_of(self);
     require(backend.reduction, backend, op)
-        .extreme_along(is_max, with_values ? view_of(values) : TensorView{nullptr, self.dtype(), dims.kept, indices.strides()},
+        .extreme_along(is_max,
+                       with_values ? view_of(values) : TensorView{nullptr, self.dtype(), dims.kept, indices.strides()},
                        view_of(indices), view_of(self), dim);
   }
 
@@ -71,8 +73,12 @@ Tensor max(const Tensor& self) { return extreme_over("max", Reduction::Max, self
 Tensor min(const Tensor& self) { return extreme_over("min", Reduction::Min, self, {}, false); }
 Tensor max(const Tensor& self, const Tensor& other) { return maximum(self, other); }
 Tensor min(const Tensor& self, const Tensor& other) { return minimum(self, other); }
-ValuesIndices max(const Tensor& self, int64_t dim, bool keepdim) { return extreme_along("max", true, self, dim, keepdim); }
-ValuesIndices min(const Tensor& self, int64_t dim, bool keepdim) { return extreme_along("min", false, self, dim, keepdim); }
+ValuesIndices max(const Tensor& self, int64_t dim, bool keepdim) {
+  return extreme_along("max", true, self, dim, keepdim);
+}
+ValuesIndices min(const Tensor& self, int64_t dim, bool keepdim) {
+  return extreme_along("min", false, self, dim, keepdim);
+}
 
 Tensor amax(const Tensor& self, IntArrayRef dim, bool keepdim) {
   return extreme_over("amax", Reduction::Max, self, dim, keepdim);
@@ -83,7 +89,8 @@ Tensor amin(const Tensor& self, IntArrayRef dim, bool keepdim) {
 
 TwoTensors aminmax(const Tensor& self, optional<int64_t> dim, bool keepdim) {
   if (dim) return {amin(self, *dim, keepdim), amax(self, *dim, keepdim)};
-  TENON_CHECK(self.numel() > 0, "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
+  TENON_CHECK(self.numel() > 0,
+              "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.");
   return {amin(self, {}, keepdim), amax(self, {}, keepdim)};
 }
 

@@ -23,12 +23,14 @@ Tensor variance_grad(const Tensor& grad, const Tensor& self, const ReducedDims& 
   return broadcastable(grad, dims.kept) * deviation * Scalar(2.0 / divisor);
 }
 
-Tensor deviation_grad(const Tensor& grad, const Tensor& self, const Tensor& result, const ReducedDims& dims, double divisor) {
+Tensor deviation_grad(const Tensor& grad, const Tensor& self, const Tensor& result, const ReducedDims& dims,
+                      double divisor) {
   const Tensor of_variance = (grad / (result * 2)).masked_fill(result.eq(0), 0);
   return variance_grad(of_variance, self, dims, divisor);
 }
 
-Moments moments(const char* op, Spread spread, const Tensor& self, OptionalIntArrayRef dim, double correction, bool keepdim) {
+Moments moments(const char* op, Spread spread, const Tensor& self, OptionalIntArrayRef dim, double correction,
+                bool keepdim) {
   TENON_CHECK(is_differentiable(self.dtype()), op, ": std and var only support floating point and complex dtypes, got ",
               self.dtype());
   const ReducedDims dims(self, dim, op);
@@ -69,7 +71,8 @@ Moments moments(const char* op, Spread spread, const Tensor& self, OptionalIntAr
 }
 
 // Complex numbers spread as their two parts do.
-Moments moments_of(const char* op, Spread spread, const Tensor& self, OptionalIntArrayRef dim, double correction, bool keepdim) {
+Moments moments_of(const char* op, Spread spread, const Tensor& self, OptionalIntArrayRef dim, double correction,
+                   bool keepdim) {
   if (!self.is_complex()) return moments(op, spread, self, dim, correction, keepdim);
   const Tensor variance = moments(op, Spread::Variance, real(self), dim, correction, keepdim).spread +
                           moments(op, Spread::Variance, imag(self), dim, correction, keepdim).spread;

@@ -44,10 +44,11 @@ Grads fused_grads(RowNorm kind, const char* op, const BackwardContext& ctx, int6
     const Tensor mean = ctx.saved(3);
     if (ctx.needs(2)) grads[2] = make_tensor({n}, ctx.saved(4).dtype(), x.device(), op);
     const MaybeView grad_bias_view(grads[2]);
-    norm_kernels(x, op).layer_norm_backward(grad_in_view, grad_weight_view, grad_bias_view, view_of(g), view_of(x), view_of(mean),
-                                            view_of(rstd), weight_view);
+    norm_kernels(x, op).layer_norm_backward(grad_in_view, grad_weight_view, grad_bias_view, view_of(g), view_of(x),
+                                            view_of(mean), view_of(rstd), weight_view);
   } else {
-    norm_kernels(x, op).rms_norm_backward(grad_in_view, grad_weight_view, view_of(g), view_of(x), view_of(rstd), weight_view);
+    norm_kernels(x, op).rms_norm_backward(grad_in_view, grad_weight_view, view_of(g), view_of(x), view_of(rstd),
+                                          weight_view);
   }
   if (ctx.needs(0)) grads[0] = grad_in.view(input.sizes());
   if (ctx.needs(1)) grads[1] = grads[1].view(ctx.saved(1).sizes());
@@ -82,15 +83,15 @@ void check_parameter(const char* op, const char* name, const Tensor& parameter, 
               " and normalized_shape = ", normalized_shape);
 }
 
-Tensor normalize_rows(RowNorm kind, const char* op, const Tensor& input, IntArrayRef normalized_shape, const Tensor& weight,
-                      const Tensor& bias, double eps) {
+Tensor normalize_rows(RowNorm kind, const char* op, const Tensor& input, IntArrayRef normalized_shape,
+                      const Tensor& weight, const Tensor& bias, double eps) {
   TENON_CHECK(!normalized_shape.empty(), op, ": Expected normalized_shape to be at least 1-dimensional");
   check_parameter(op, "weight", weight, normalized_shape);
   check_parameter(op, "bias", bias, normalized_shape);
   const size_t dims = normalized_shape.size();
   TENON_CHECK(input.sizes().size() >= dims && input.sizes().slice(input.sizes().size() - dims) == normalized_shape, op,
-              ": Given normalized_shape=", normalized_shape, ", expected input with shape [*, ...] that ends with it, but got input of size",
-              input.sizes());
+              ": Given normalized_shape=", normalized_shape,
+              ", expected input with shape [*, ...] that ends with it, but got input of size", input.sizes());
   TENON_CHECK_AS(NotImplementedError, input.is_floating_point(), op, ": not implemented for ", input.dtype(),
                  " tensors; it takes floating-point ones");
   if (input.numel() == 0) {
@@ -106,7 +107,8 @@ Tensor normalize_rows(RowNorm kind, const char* op, const Tensor& input, IntArra
   Tensor average;
   if (kind == RowNorm::Layer) {
     average = make_tensor({x.size(0)}, wide, input.device(), op);
-    norm_kernels(x, op).layer_norm(out_rows, view_of(average), view_of(rstd), view_of(x), MaybeView(w), MaybeView(b), eps);
+    norm_kernels(x, op).layer_norm(out_rows, view_of(average), view_of(rstd), view_of(x), MaybeView(w), MaybeView(b),
+                                   eps);
   } else {
     norm_kernels(x, op).rms_norm(out_rows, view_of(rstd), view_of(x), MaybeView(w), eps);
   }
@@ -124,34 +126,55 @@ Tensor layer_norm(const Tensor& input, IntArrayRef normalized_shape, const optio
   return normalize_rows(RowNorm::Layer, "layer_norm", input, normalized_shape, given(weight), given(bias), eps);
 }
 
-Tensor rms_norm(const Tensor& input, IntArrayRef normalized_shape, const optional<Tensor>& weight, optional<double> eps) {
+Tensor rms_norm(const Tensor& input, IntArrayRef normalized_shape, const optional<Tensor>& weight,
+                optional<double> eps) {
   const double smallest = input.dtype() == kDouble ? std::numeric_limits<double>::epsilon()
                                                    : static_cast<double>(std::numeric_limits<float>::epsilon());
-  return normalize_rows(RowNorm::Rms, "rms_norm", input, normalized_shape, given(weight), Tensor(), eps.value_or(smallest));
+  if (input.is_complex()) {
+    // The kernels are of real numbers.
+    const IntArrayRef sizes = input.sizes();
+    TENON_CHECK(sizes.size() >= normalized_shape.size() &&
+                    sizes.slice(sizes.size() - normalized_shape.size()) == normalized_shape,
+                "rms_norm: Given normalized_shape=", normalized_shape,
+                ", expected input that ends with it, but got input of size", sizes);
+    DimVector dims;
+    for (size_t d = 1; d <= normalized_shape.size(); ++d) dims.push_back(-static_cast<int64_t>(d));
+    const Tensor normal = input * rsqrt(mean(square(input), dims, true) + eps.value_or(smallest));
+    return weight ? normal * *weight : normal;
+  }
+  return normalize_rows(RowNorm::Rms, "rms_norm", input, normalized_shape, given(weight), Tensor(),
+                        eps.value_or(smallest));
 }
 
 Tensor group_norm(const Tensor& input, int64_t num_groups, const optional<Tensor>& weight, const optional<Tensor>& bias,
                   double eps) {
-  TENON_CHECK(input.dim() >= 2, "group_norm: Expected at least 2 dimensions for input tensor but received ", input.dim());
+  TENON_CHECK(input.dim() >= 2, "group_norm: Expected at least 2 dimensions for input tensor but received ",
+              input.dim());
   TENON_CHECK(num_groups > 0, "group_norm: Expected num_groups to be greater than 0, got ", num_groups);
   const int64_t channels = input.size(1);
-  TENON_CHECK(channels % num_groups == 0, "group_norm: Expected number of channels in input to be divisible by num_groups, but "
-              "got input of shape ", input.sizes(), " and num_groups=", num_groups);
+  TENON_CHECK(channels % num_groups == 0,
+              "group_norm: Expected number of channels in input to be divisible by num_groups, but "
+              "got input of shape ",
+              input.sizes(), " and num_groups=", num_groups);
   DimVector over_channels(input.sizes().size(), 1);
   over_channels[1] = channels;
   for (const optional<Tensor>* parameter : {&weight, &bias}) {
     TENON_CHECK(!*parameter || ((*parameter)->dim() == 1 && (*parameter)->numel() == channels), "group_norm: Expected ",
-                parameter == &weight ? "weight" : "bias", " to be a vector of size equal to the number of channels in input, but got ",
-                (*parameter)->sizes(), " for input of shape ", input.sizes());
+                parameter == &weight ? "weight" : "bias",
+                " to be a vector of size equal to the number of channels in input, but got ", (*parameter)->sizes(),
+                " for input of shape ", input.sizes());
   }
   Tensor out = input;
   if (input.numel() > 0) {
     const int64_t n = input.numel() / (input.size(0) * num_groups);
-    TENON_CHECK_VALUE(input.size(0) * n > 1, "Expected more than 1 value per channel when training, got input size ", input.sizes());
+    TENON_CHECK_VALUE(input.size(0) * n > 1, "Expected more than 1 value per channel when training, got input size ",
+                      input.sizes());
     out = layer_norm(input.reshape({-1, n}), n, nullopt, nullopt, eps).reshape(input.sizes());
   }
-  if (weight) out = out * to_dtype(weight->reshape(over_channels), input.dtype());
-  return bias ? out + to_dtype(bias->reshape(over_channels), input.dtype()) : out;
+  auto per_channel = [&](const Tensor& parameter) { return to_dtype(parameter.reshape(over_channels), input.dtype()); };
+  if (weight && bias) return addcmul(per_channel(*bias), out, per_channel(*weight));
+  if (weight) return out * per_channel(*weight);
+  return bias ? out + per_channel(*bias) : out;
 }
 
 }  // namespace tenon

@@ -125,6 +125,21 @@ Tensor truth_over(const char* op, Reduction reduction, const Tensor& self, Optio
   return reduce_truth(op, reduction, self, ReducedDims(self, dim, op), keepdim);
 }
 
+// With the dims kept; not recorded.
+Tensor logsumexp_kept(const Tensor& x, const ReducedDims& dims) {
+  NoGradGuard no_grad;
+  if (x.numel() == 0) return full(dims.kept, -std::numeric_limits<double>::infinity(), x.options());
+  if (x.is_complex()) {
+    Tensor largest = amax(real(x), dims.dims, true);
+    largest.masked_fill_(isinf(largest), 0);
+    return log(sum(exp(x - largest), dims.dims, true)) + largest;
+  }
+  Tensor out = make_tensor(dims.kept, x.dtype(), x.device(), "logsumexp");
+  const Backend& backend = backend_of(x);
+  require(backend.reduction, backend, "logsumexp").logsumexp(view_of(out), view_of(x));
+  return out;
+}
+
 }  // namespace
 
 Tensor sum(const Tensor& self, optional<ScalarType> dtype) { return sum(self, nullopt, false, dtype); }
@@ -133,9 +148,11 @@ Tensor sum(const Tensor& self, OptionalIntArrayRef dim, bool keepdim, optional<S
   const ScalarType result = accumulated(self, dtype);
   ReducedDims dims(self, dim, "sum");
   Tensor out = reduce("sum", Reduction::Sum, self, dims, keepdim, result, result);
-  return record("sum", out, &self, {}, [kept = dims.kept, sizes = self.impl()->sizes, from = self.dtype()](const BackwardContext& ctx) -> Grads {
-    return {received(ctx.grad().reshape(kept).expand(sizes), from)};
-  });
+  return record(
+      "sum", out, &self, {},
+      [kept = dims.kept, sizes = self.impl()->sizes, from = self.dtype()](const BackwardContext& ctx) -> Grads {
+        return {received(ctx.grad().reshape(kept).expand(sizes), from)};
+      });
 }
 
 Tensor mean(const Tensor& self, optional<ScalarType> dtype) { return mean(self, nullopt, false, dtype); }
@@ -152,7 +169,8 @@ Tensor mean(const Tensor& self, OptionalIntArrayRef dim, bool keepdim, optional<
     out = to_dtype(out.div_(Scalar(static_cast<double>(dims.count))), result);
   }
   return record("mean", out, &self, {},
-                [kept = dims.kept, count = dims.count, sizes = self.impl()->sizes, from = self.dtype()](const BackwardContext& ctx) -> Grads {
+                [kept = dims.kept, count = dims.count, sizes = self.impl()->sizes,
+                 from = self.dtype()](const BackwardContext& ctx) -> Grads {
                   const Tensor share = ctx.grad() / Scalar(static_cast<double>(count));
                   return {received(share.reshape(kept).expand(sizes), from)};
                 });
@@ -165,8 +183,8 @@ Tensor nansum(const Tensor& self, OptionalIntArrayRef dim, bool keepdim, optiona
 }
 
 Tensor nanmean(const Tensor& self, OptionalIntArrayRef dim, bool keepdim, optional<ScalarType> dtype) {
-  TENON_CHECK(is_differentiable(self.dtype()), "nanmean(): expected input to have floating point or complex dtype but got ",
-              self.dtype());
+  TENON_CHECK(is_differentiable(self.dtype()),
+              "nanmean(): expected input to have floating point or complex dtype but got ", self.dtype());
   const Tensor missing = isnan(self);
   return sum(self.masked_fill(missing, 0), dim, keepdim, dtype) / sum(logical_not(missing), dim, keepdim);
 }
@@ -185,7 +203,8 @@ Tensor prod(const Tensor& self, int64_t dim, bool keepdim, optional<ScalarType> 
   ReducedDims dims(self, dim, "prod");
   Tensor out = reduce("prod", Reduction::Prod, self, dims, keepdim, result, result);
   return record("prod", out, &self, {&self, &out},
-                [result, kept = dims.kept, d = wrap_dim(dim, self.dim(), "prod"), from = self.dtype()](const BackwardContext& ctx) -> Grads {
+                [result, kept = dims.kept, d = wrap_dim(dim, self.dim(), "prod"),
+                 from = self.dtype()](const BackwardContext& ctx) -> Grads {
                   const Tensor x = to_dtype(ctx.saved(0), result);
                   if (x.dim() == 0) return {received(ctx.grad(), from)};
                   return {received(prod_grad(ctx.grad().reshape(kept), x, ctx.saved(1).reshape(kept), d), from)};
@@ -202,28 +221,19 @@ Tensor all(const Tensor& self, OptionalIntArrayRef dim, bool keepdim) {
 }
 
 Tensor count_nonzero(const Tensor& self, OptionalIntArrayRef dim) {
-  return reduce("count_nonzero", Reduction::CountNonzero, self, ReducedDims(self, dim, "count_nonzero"), false, self.dtype(),
-                kLong);
+  return reduce("count_nonzero", Reduction::CountNonzero, self, ReducedDims(self, dim, "count_nonzero"), false,
+                self.dtype(), kLong);
 }
 
 Tensor logsumexp(const Tensor& self, IntArrayRef dim, bool keepdim) {
-  TENON_CHECK_AS(NotImplementedError, !self.is_complex(), "logsumexp: not implemented for complex tensors");
   const Tensor x = to_dtype(self, to_floating(self.dtype()));
-  ReducedDims dims(x, dim, "logsumexp");
-  Tensor out = make_tensor(dims.kept, x.dtype(), x.device(), "logsumexp");
-  const Backend& backend = backend_of(x);
-  if (x.numel() > 0) {
-    require(backend.reduction, backend, "logsumexp").logsumexp(view_of(out), view_of(x));
-  } else {
-    NoGradGuard no_grad;
-    out.fill_(-std::numeric_limits<double>::infinity());
-  }
-  out = shaped(out, dims, keepdim);
+  const ReducedDims dims(x, dim, "logsumexp");
+  Tensor out = shaped(logsumexp_kept(x, dims), dims, keepdim);
   return record("logsumexp", out, &x, {&x, &out}, [kept = dims.kept](const BackwardContext& ctx) -> Grads {
-    const Tensor result = ctx.saved(1).reshape(kept);
+    Tensor result = ctx.saved(1).reshape(kept);
     // Where all are -inf, -inf - (-inf) would be NaN.
-    const Tensor finite = result.masked_fill(isneginf(result), 0);
-    return {ctx.grad().reshape(kept) * exp(ctx.saved(0) - finite)};
+    if (!result.is_complex()) result = result.masked_fill(isneginf(result), 0);
+    return {ctx.grad().reshape(kept) * conj(exp(ctx.saved(0) - result))};
   });
 }
 
@@ -233,7 +243,8 @@ Tensor trace(const Tensor& self) {
 }
 
 bool equal(const Tensor& self, const Tensor& other) {
-  TENON_CHECK_DEVICE(self.device() == other.device(), "equal: self is on ", self.device(), " but other is on ", other.device());
+  TENON_CHECK_DEVICE(self.device() == other.device(), "equal: self is on ", self.device(), " but other is on ",
+                     other.device());
   if (self.sizes() != other.sizes()) return false;
   return all(eq(self, other)).item<bool>();
 }

@@ -18,7 +18,8 @@ Tensor run_scan(const char* op, Scan scan, const Tensor& x, int64_t dim, Tensor*
   if (indices) *indices = make_tensor(x.sizes(), kLong, x.device(), op);
   if (x.numel() == 0) return out;
   const Backend& backend = backend_of(x);
-  require(backend.scan, backend, op).scan(scan, view_of(out), indices ? view_of(*indices) : TensorView(), view_of(x), dim);
+  require(backend.scan, backend, op)
+      .scan(scan, view_of(out), indices ? view_of(*indices) : TensorView(), view_of(x), dim);
   return out;
 }
 
@@ -122,7 +123,8 @@ Tensor logcumsumexp(const Tensor& self, int64_t dim) {
 ValuesIndices cummax(const Tensor& self, int64_t dim) { return scan_extreme("cummax", Scan::Max, self, dim); }
 ValuesIndices cummin(const Tensor& self, int64_t dim) { return scan_extreme("cummin", Scan::Min, self, dim); }
 
-Tensor diff(const Tensor& self, int64_t n, int64_t dim, const optional<Tensor>& prepend, const optional<Tensor>& append) {
+Tensor diff(const Tensor& self, int64_t n, int64_t dim, const optional<Tensor>& prepend,
+            const optional<Tensor>& append) {
   TENON_CHECK(self.dim() > 0, "diff: expects input to be at least one-dimensional");
   TENON_CHECK(n >= 0, "diff: order must be non-negative but got ", n);
   const int64_t d = wrap_dim(dim, self.dim(), "diff");

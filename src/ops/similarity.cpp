@@ -25,7 +25,8 @@ Tensor pairwise_distance(const Tensor& x1, const Tensor& x2, double p, double ep
 }
 
 Tensor local_response_norm(const Tensor& input, int64_t size, double alpha, double beta, double k) {
-  TENON_CHECK_VALUE(input.dim() >= 3, "local_response_norm: Expected 3D or higher dimensionality input (got ", input.dim(), " dimensions)");
+  TENON_CHECK_VALUE(input.dim() >= 3, "local_response_norm: Expected 3D or higher dimensionality input (got ",
+                    input.dim(), " dimensions)");
   TENON_CHECK(size > 0, "local_response_norm: size must be positive, got ", size);
   if (input.numel() == 0) return input;
   const Tensor squares = square(input);

@@ -45,9 +45,10 @@ struct Selected {
 
 // `values` recorded as self's elements at `indices` along `dim`, which both have.
 Tensor record_picked(const char* op, Tensor values, const Tensor& self, int64_t dim, const Tensor& indices) {
-  return record(op, std::move(values), &self, &indices, [dim, sizes = self.impl()->sizes](const BackwardContext& ctx) -> Grads {
-    return {scatter_picked(ctx.grad(), dim, ctx.saved(0), sizes)};
-  });
+  return record(op, std::move(values), &self, &indices,
+                [dim, sizes = self.impl()->sizes](const BackwardContext& ctx) -> Grads {
+                  return {scatter_picked(ctx.grad(), dim, ctx.saved(0), sizes)};
+                });
 }
 
 // The elements of self at `indices`, which have `dim` kept; without it unless keepdim.
@@ -70,9 +71,11 @@ Selected sorted_rows(const char* op, const Tensor& self, int64_t dim, bool desce
 }
 
 Tensor kth_indices(const char* op, const Tensor& self, int64_t dim, int64_t k) {
-  return Selected(op, self, dim, 1, [&](const TensorView& values, const TensorView& indices, const TensorView& in) {
-           sort_kernels(self, op).kthvalue(values, indices, in, k);
-         }).indices;
+  return Selected(op, self, dim, 1,
+                  [&](const TensorView& values, const TensorView& indices, const TensorView& in) {
+                    sort_kernels(self, op).kthvalue(values, indices, in, k);
+                  })
+      .indices;
 }
 
 // The place of the lower median along `dim`, which is kept. A NaN is the median of what holds one, unless ignored.
@@ -117,7 +120,8 @@ Interpolation parse_interpolation(const char* op, std::string_view name) {
   for (size_t i = 0; i < std::size(kNames); ++i) {
     if (kNames[i] == name) return static_cast<Interpolation>(i);
   }
-  detail::fail<TensorError>(op, "() interpolation must be one of linear, lower, higher, midpoint or nearest, but got ", name);
+  detail::fail<TensorError>(op, "() interpolation must be one of linear, lower, higher, midpoint or nearest, but got ",
+                            name);
 }
 
 // q's dim, if any, comes first in the result.
@@ -125,10 +129,11 @@ Tensor quantiles(const char* op, const Tensor& self, const Tensor& q, optional<i
                  std::string_view interpolation, bool ignores_nan) {
   const Interpolation way = parse_interpolation(op, interpolation);
   TENON_CHECK(self.numel() > 0, op, "() input tensor must be non-empty");
-  TENON_CHECK(self.dtype() == kFloat || self.dtype() == kDouble, op, "() input tensor must be either float or double dtype, got ",
-              self.dtype());
+  TENON_CHECK(self.dtype() == kFloat || self.dtype() == kDouble, op,
+              "() input tensor must be either float or double dtype, got ", self.dtype());
   TENON_CHECK(q.dim() <= 1, op, "() q must be a scalar or 1D tensor, got shape ", q.sizes());
-  TENON_CHECK(q.dtype() == self.dtype(), op, "() q tensor must be same dtype as the input tensor, got ", q.dtype(), " and ", self.dtype());
+  TENON_CHECK(q.dtype() == self.dtype(), op, "() q tensor must be same dtype as the input tensor, got ", q.dtype(),
+              " and ", self.dtype());
   TENON_CHECK(all(q.ge(0) & q.le(1)).item<bool>(), op, "() q values must be in the range [0, 1]");
   const Tensor x = dim ? self : self.reshape({-1});
   const int64_t d = dim ? wrap_dim(*dim, self.dim(), op) : 0;
@@ -167,7 +172,9 @@ ValuesIndices sort(const Tensor& self, int64_t dim, bool descending) {
   const Selected sorted = sorted_rows("sort", self, d, descending);
   return {record_picked("sort", sorted.values, self, d, sorted.indices), sorted.indices};
 }
-ValuesIndices sort(const Tensor& self, optional<bool>, int64_t dim, bool descending) { return sort(self, dim, descending); }
+ValuesIndices sort(const Tensor& self, optional<bool>, int64_t dim, bool descending) {
+  return sort(self, dim, descending);
+}
 Tensor argsort(const Tensor& self, int64_t dim, bool descending) {
   return sorted_rows("argsort", self, wrap_dim(dim, self.dim(), "argsort"), descending).indices;
 }
@@ -179,9 +186,10 @@ ValuesIndices topk(const Tensor& self, int64_t k, int64_t dim, bool largest, boo
   const int64_t n = self.dim() == 0 ? 1 : self.size(d);
   TENON_CHECK(k >= 0 && k <= n, "topk: selected index k out of range: k is ", k, ", dim ", d, " has size ", n);
   if (self.dim() == 0 && k == 0) return {empty({0}, self.options()), empty({0}, TensorOptions(kLong))};
-  const Selected top("topk", self, d, k, [&](const TensorView& values, const TensorView& indices, const TensorView& in) {
-    sort_kernels(self, "topk").topk(values, indices, in, largest, sorted);
-  });
+  const Selected top("topk", self, d, k,
+                     [&](const TensorView& values, const TensorView& indices, const TensorView& in) {
+                       sort_kernels(self, "topk").topk(values, indices, in, largest, sorted);
+                     });
   return {record_picked("topk", top.values, self, d, top.indices), top.indices};
 }
 
@@ -228,13 +236,15 @@ ValuesIndices mode(const Tensor& self, int64_t dim, bool keepdim) {
   return pick("mode", self, d, indices, keepdim);
 }
 
-Tensor quantile(const Tensor& self, const Tensor& q, optional<int64_t> dim, bool keepdim, std::string_view interpolation) {
+Tensor quantile(const Tensor& self, const Tensor& q, optional<int64_t> dim, bool keepdim,
+                std::string_view interpolation) {
   return quantiles("quantile", self, q, dim, keepdim, interpolation, false);
 }
 Tensor quantile(const Tensor& self, double q, optional<int64_t> dim, bool keepdim, std::string_view interpolation) {
   return quantiles("quantile", self, as_quantile(self, q, "quantile"), dim, keepdim, interpolation, false);
 }
-Tensor nanquantile(const Tensor& self, const Tensor& q, optional<int64_t> dim, bool keepdim, std::string_view interpolation) {
+Tensor nanquantile(const Tensor& self, const Tensor& q, optional<int64_t> dim, bool keepdim,
+                   std::string_view interpolation) {
   return quantiles("nanquantile", self, q, dim, keepdim, interpolation, true);
 }
 Tensor nanquantile(const Tensor& self, double q, optional<int64_t> dim, bool keepdim, std::string_view interpolation) {

@@ -15,7 +15,8 @@ struct Runs {
   // `differs[i]` says whether slice i + 1 is not equal to slice i.
   Runs(int64_t n, const Tensor& differs)
       : begins(n == 0 ? differs : cat({ones({1}, TensorOptions(kBool).device(differs.device())), differs})),
-        first(begins.nonzero().reshape({-1})), count(n) {}
+        first(begins.nonzero().reshape({-1})),
+        count(n) {}
 
   // The number of its run, for each slice.
   Tensor numbers() const { return begins.cumsum(0) - 1; }
@@ -57,8 +58,10 @@ ThreeTensors distinct(const Tensor& slices, const Tensor& order, bool return_inv
 }
 
 void check_dim_not_empty(const char* op, const Tensor& slices) {
-  TENON_CHECK(slices.size(0) == 0 || slices.numel() > 0, op, ": There are 0 sized dimensions, and they are not selected, so unique "
-              "cannot be applied, got shape ", slices.sizes());
+  TENON_CHECK(slices.size(0) == 0 || slices.numel() > 0, op,
+              ": There are 0 sized dimensions, and they are not selected, so unique "
+              "cannot be applied, got shape ",
+              slices.sizes());
 }
 
 }  // namespace

@@ -52,19 +52,22 @@ HWY_INLINE void write_row(T* y, int64_t n, const Map& map) {
       });
 }
 
-// y = x * scale + shift, then times weight and plus bias where there are any.
+// y = (x - center) * scale, then times weight and plus bias where there are any. The difference comes first: where scale
+// is large, x * scale and center * scale would cancel badly.
 template <class T>
-HWY_INLINE void affine_row(const T* x, T* y, int64_t n, T scale, T shift, const T* weight, const T* bias) {
+HWY_INLINE void affine_row(const T* x, T* y, int64_t n, T center, T scale, const T* weight, const T* bias) {
   const hn::ScalableTag<T> d;
-  const auto s = hn::Set(d, scale), t = hn::Set(d, shift);
+  const auto c = hn::Set(d, center), s = hn::Set(d, scale);
   if (weight && bias) {
-    write_row(y, n, [&](auto load) HWY_ATTR { return hn::MulAdd(hn::MulAdd(load(x), s, t), load(weight), load(bias)); });
+    write_row(y, n, [&](auto load) HWY_ATTR {
+      return hn::MulAdd(hn::Mul(hn::Sub(load(x), c), s), load(weight), load(bias));
+    });
   } else if (weight) {
-    write_row(y, n, [&](auto load) HWY_ATTR { return hn::Mul(hn::MulAdd(load(x), s, t), load(weight)); });
+    write_row(y, n, [&](auto load) HWY_ATTR { return hn::Mul(hn::Mul(hn::Sub(load(x), c), s), load(weight)); });
   } else if (bias) {
-    write_row(y, n, [&](auto load) HWY_ATTR { return hn::Add(hn::MulAdd(load(x), s, t), load(bias)); });
+    write_row(y, n, [&](auto load) HWY_ATTR { return hn::MulAdd(hn::Sub(load(x), c), s, load(bias)); });
   } else {
-    write_row(y, n, [&](auto load) HWY_ATTR { return hn::MulAdd(load(x), s, t); });
+    write_row(y, n, [&](auto load) HWY_ATTR { return hn::Mul(hn::Sub(load(x), c), s); });
   }
 }
 
@@ -92,7 +95,7 @@ void normalize_rows(const TensorView& out, const TensorView* mean, const TensorV
       });
       const T scale = static_cast<T>(1 / std::sqrt(static_cast<double>(squares) / static_cast<double>(n) + eps));
       rstd.as<T>()[r * rstd.strides[0]] = scale;
-      affine_row(x, writer.row(r), n, scale, -center * scale, w.data(), b.data());
+      affine_row(x, writer.row(r), n, center, scale, w.data(), b.data());
       writer.commit(r);
     }
   });
