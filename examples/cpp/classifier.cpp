@@ -1,23 +1,13 @@
 // Teaches a network of two layers to tell the arms of a double spiral apart, with nothing but tensors and gradients.
+// examples/python/classifier.py is the same program, and prints the same numbers.
 #include <tenon/tenon.h>
 
 #include <cmath>
 #include <cstdio>
 #include <numbers>
-#include <random>
 #include <vector>
 
 using tenon::Tensor;
-
-std::mt19937 dice(7);
-
-Tensor random_normal(tenon::IntArrayRef sizes, float deviation) {
-  std::normal_distribution<float> normal(0, deviation);
-  Tensor values = tenon::empty(sizes);
-  float* data = values.data_ptr<float>();
-  for (int64_t i = 0; i < values.numel(); ++i) data[i] = normal(dice);
-  return values;
-}
 
 struct Spirals {
   Tensor points;  // [n, 2]
@@ -26,25 +16,19 @@ struct Spirals {
 
 // n points along two arms that wind once around each other, a little off their curve.
 Spirals make_spirals(int64_t n) {
-  std::uniform_real_distribution<float> uniform(0, 1);
-  Spirals spirals = {random_normal({n, 2}, 0.03f), tenon::empty({n, 1})};
-  for (int64_t i = 0; i < n; ++i) {
-    const float arm = static_cast<float>(i % 2);
-    const float distance = std::sqrt(uniform(dice));
-    const float angle = std::numbers::pi_v<float> * (2 * distance + arm);
-    spirals.points.data_ptr<float>()[2 * i] += distance * std::cos(angle);
-    spirals.points.data_ptr<float>()[2 * i + 1] += distance * std::sin(angle);
-    spirals.arms.data_ptr<float>()[i] = arm;
-  }
-  return spirals;
+  const Tensor arm = tenon::arange(n, tenon::kFloat) % 2;
+  const Tensor distance = tenon::rand({n}).sqrt();
+  const Tensor angle = std::numbers::pi * (2 * distance + arm);
+  const Tensor curve = tenon::stack({distance * angle.cos(), distance * angle.sin()}, 1);
+  return {curve + 0.03 * tenon::randn({n, 2}), arm.unsqueeze(1)};
 }
 
 class Network {
  public:
   explicit Network(int64_t hidden)
-      : weight1_(random_normal({hidden, 2}, 2)),
-        bias1_(random_normal({hidden}, 1)),
-        weight2_(random_normal({1, hidden}, 1 / std::sqrt(static_cast<float>(hidden)))),
+      : weight1_(2 * tenon::randn({hidden, 2})),
+        bias1_(tenon::randn({hidden})),
+        weight2_(tenon::randn({1, hidden}) / std::sqrt(static_cast<double>(hidden))),
         bias2_(tenon::zeros({1})) {
     for (const Tensor& parameter : parameters()) parameter.requires_grad_();
   }
@@ -66,6 +50,7 @@ double accuracy(const Network& network, const Spirals& spirals) {
 }
 
 int main() {
+  tenon::manual_seed(7);
   const Spirals training = make_spirals(1000), unseen = make_spirals(1000);
   const Network network(64);
   const std::vector<Tensor> parameters = network.parameters();
@@ -83,9 +68,7 @@ int main() {
       parameters[i].sub_(velocities[i], 0.5);
       parameters[i].mutable_grad().reset();
     }
-    if (step % 40 == 0) {
-      std::printf("\rstep %3d of %d   loss %.4f\n", step, steps, loss.item<double>());
-    }
+    if (step % 40 == 0) std::printf("step %3d of %d   loss %.4f\n", step, steps, loss.item<double>());
   }
 
   const double reached = accuracy(network, unseen);

@@ -27,6 +27,9 @@ TOP = len(LAYERS)
 # Thread-local switches that depend on base alone: the lower layers ask whether gradients or inference mode are on.
 LOW_HEADERS = {"tenon/autograd/grad_mode.h": RANK["base"]}
 
+# The bindings offer the choice of an instruction set.
+OPEN_INSIDES = {("bindings", "backend/cpu/isa.h")}
+
 # Which folders may use a library; everything else reaches it through them.
 LIBRARIES = {
     r"hwy/": ["src/backend/cpu", "tests", "benchmarks"],
@@ -85,7 +88,8 @@ def check_include(path, quote, name):
     for device in ("cpu", "cuda"):
         inside = path.parts[:3] == ("src", "backend", device)
         sibling = path.parts[:2] == ("src", "backend") and len(path.parts) == 3
-        if name.startswith(f"backend/{device}/") and not inside and not sibling:
+        open_inside = (path.parts[0], name) in OPEN_INSIDES
+        if name.startswith(f"backend/{device}/") and not (inside or sibling or open_inside):
             yield f"{name} is the inside of a backend; use the interface in backend/"
     rank, own = layer_of_include(name), layer_of_file(path)
     if rank is not None and rank > own:
