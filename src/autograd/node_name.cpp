@@ -48,7 +48,7 @@ constexpr Renamed kRenamed[] = {
     {"selu", "EluBackward0"},
     {"smooth_l1_error", "SmoothL1LossBackward0"},
     {"softsign", "DivBackward0"},
-    {"square", "PowBackward0"},
+    {"square_of", "PowBackward0"},
     {"squared_error", "MseLossBackward0"},
     {"sub2", "SubBackward0"},
     {"tanhshrink", "SubBackward0"},

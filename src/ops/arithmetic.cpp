@@ -110,6 +110,12 @@ const Tensor& add_(const Tensor& self, const Scalar& other, const Scalar& alpha)
   return elementwise_inplace(Line::add2, self, {self, scaled(other, alpha)});
 }
 
+Tensor add(const Scalar& self, const Tensor& other, const Scalar& alpha) {
+  check_alpha("add", alpha, result_type({self, other}));
+  return elementwise(Line::add2, {self, scaled(other, alpha)});
+}
+Tensor sub(const Scalar& self, const Tensor& other, const Scalar& alpha) { return rsub(other, self, alpha); }
+
 Tensor sub(const Tensor& self, const Tensor& other, const Scalar& alpha) {
   check_sub(self, other, alpha);
   return elementwise(Line::sub2, {self, scaled(other, alpha)});
@@ -148,6 +154,11 @@ Tensor floor_divide(const Tensor& self, const Tensor& other) { return div(self, 
 Tensor floor_divide(const Tensor& self, const Scalar& other) { return div(self, other, "floor"); }
 const Tensor& floor_divide_(const Tensor& self, const Tensor& other) { return div_(self, other, "floor"); }
 const Tensor& floor_divide_(const Tensor& self, const Scalar& other) { return div_(self, other, "floor"); }
+
+Tensor square(const Tensor& self) {
+  return elementwise(Line::square_of, Input(self.dtype() == kBool ? to_dtype(self, kLong) : self));
+}
+const Tensor& square_(const Tensor& self) { return elementwise_inplace(Line::square_of, self, Input(self)); }
 
 Tensor pow(const Tensor& self, const Tensor& exponent) { return elementwise(Line::pow2, {self, exponent}); }
 Tensor pow(const Tensor& self, const Scalar& exponent) {
@@ -304,6 +315,7 @@ const Tensor& masked_fill_(const Tensor& self, const Tensor& mask, const Scalar&
 
 Tensor polygamma(int64_t n, const Tensor& self) {
   TENON_CHECK(n >= 0, "polygamma: n must not be negative, got ", n);
+  if (n == 0) return digamma(self);
   const auto order = static_cast<double>(n);
   return elementwise(Line::polygamma_of, Input(self), &order);
 }

@@ -208,10 +208,11 @@ Tensor outer(const Tensor& self, const Tensor& vec2) {
 Tensor ger(const Tensor& self, const Tensor& vec2) { return outer(self, vec2); }
 
 Tensor addr(const Tensor& self, const Tensor& vec1, const Tensor& vec2, const Scalar& beta, const Scalar& alpha) {
-  Tensor product = mul(outer(vec1, vec2), alpha);
+  Tensor product = alpha.equal(1) ? outer(vec1, vec2) : mul(outer(vec1, vec2), alpha);
   TENON_CHECK(is_expandable_to(self.sizes(), product.sizes()), "addr: self of shape ", self.sizes(),
               " does not broadcast to ", product.sizes());
-  return beta.equal(0) ? product : add(mul(self, beta), product);
+  if (beta.equal(0)) return product;
+  return add(beta.equal(1) ? self : mul(self, beta), product);
 }
 
 Tensor matmul(const Tensor& self, const Tensor& other) {
@@ -288,11 +289,16 @@ Tensor tensordot(const Tensor& self, const Tensor& other, IntArrayRef dims_self,
   TENON_CHECK(dims_self.size() == dims_other.size(), "tensordot: the lists of dims differ in length: ", dims_self, " and ",
               dims_other);
   DimVector a = wrap_dims(dims_self, self.dim(), "tensordot"), b = wrap_dims(dims_other, other.dim(), "tensordot");
+  // A dim of size one meets any size: the other side is summed first.
+  Tensor left = self, right = other;
   int64_t contracted = 1;
   for (size_t i = 0; i < a.size(); ++i) {
-    TENON_CHECK(self.size(a[i]) == other.size(b[i]), "tensordot: dim ", a[i], " of ", self.sizes(), " meets dim ", b[i],
-                " of ", other.sizes());
-    contracted *= self.size(a[i]);
+    const int64_t size_a = self.size(a[i]), size_b = other.size(b[i]);
+    TENON_CHECK(size_a == size_b || size_a == 1 || size_b == 1, "tensordot: dim ", a[i], " of ", self.sizes(), " meets dim ",
+                b[i], " of ", other.sizes());
+    if (size_a == 1 && size_b != 1) right = right.sum(b[i], true);
+    if (size_b == 1 && size_a != 1) left = left.sum(a[i], true);
+    contracted *= left.size(a[i]);
   }
   DimVector order_a, order_b(b), sizes;
   auto keep = [&](const Tensor& x, const DimVector& dims, DimVector& order) {
@@ -308,7 +314,7 @@ Tensor tensordot(const Tensor& self, const Tensor& other, IntArrayRef dims_self,
   for (int64_t d : a) order_a.push_back(d);
   const int64_t rows = checked_numel(IntArrayRef(sizes).slice(0, split), "tensordot");
   const int64_t columns = checked_numel(IntArrayRef(sizes).slice(split), "tensordot");
-  return mm(self.permute(order_a).reshape({rows, contracted}), other.permute(order_b).reshape({contracted, columns}))
+  return mm(left.permute(order_a).reshape({rows, contracted}), right.permute(order_b).reshape({contracted, columns}))
       .reshape(sizes);
 }
 

@@ -82,7 +82,7 @@ Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, const Ten
   const double by = steps > 1 ? (b - a) / static_cast<double>(steps - 1) : 0;
   // Counted from the nearer end, so that both ends are exact.
   return generate(steps, options.dtype(), options, [=](int64_t i) {
-    return i < steps / 2 ? a + by * static_cast<double>(i) : b - by * static_cast<double>(steps - 1 - i);
+    return i < steps / 2 || steps == 1 ? a + by * static_cast<double>(i) : b - by * static_cast<double>(steps - 1 - i);
   });
 }
 
