@@ -36,10 +36,13 @@ def check_cpp(path, text, lines):
             yield f"line {number} has {len(line)} columns; {MAX_COLUMNS} are allowed"
 
 
-def check_python(lines):
+def check_python(path, lines):
     first = [line for line in lines[:2] if not line.startswith("#!")]
     if not first or not first[0].lstrip("r").startswith(('"""', "# ")):
         yield "starts without a docstring saying what it is for"
+    # Scripts that write references hold long tables of cases.
+    if path.parts[:2] == ("tests", "tools"):
+        return
     for number, line in enumerate(lines, 1):
         if len(line) > MAX_COLUMNS:
             yield f"line {number} has {len(line)} columns; {MAX_COLUMNS} are allowed"
@@ -64,7 +67,7 @@ def check_file(path, text):
     if path.suffix in CPP:
         yield from check_cpp(path, text, lines)
     if path.suffix == ".py":
-        yield from check_python(lines)
+        yield from check_python(path, lines)
 
 
 def check(root):
@@ -72,7 +75,7 @@ def check(root):
     root = pathlib.Path(root)
     for folder in FOLDERS:
         for file in sorted((root / folder).rglob("*")):
-            if file.is_file() and file.suffix in CPP | {".py", ".sh", ".cmake", ".txt"}:
+            if file.suffix in CPP | {".py", ".sh", ".cmake"} or file.name == "CMakeLists.txt":
                 for problem in check_file(file.relative_to(root), file.read_text()):
                     yield f"{file.relative_to(root)}: {problem}"
 
