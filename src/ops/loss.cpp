@@ -214,6 +214,7 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
                            double eps, bool swap, std::string_view reduction) {
   TENON_CHECK(anchor.dim() == positive.dim() && anchor.dim() == negative.dim(), "triplet_margin_loss: anchor, positive and negative have shapes ",
               anchor.sizes(), ", ", positive.sizes(), " and ", negative.sizes(), "; they must have equally many dims");
+  TENON_CHECK_VALUE(margin > 0, "triplet_margin_loss: margin must be greater than 0, got ", margin);
   Tensor near = pairwise_distance(anchor, positive, p, eps);
   Tensor far = pairwise_distance(anchor, negative, p, eps);
   if (swap) far = minimum(far, pairwise_distance(positive, negative, p, eps));
