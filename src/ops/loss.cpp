@@ -3,33 +3,14 @@
 #include <numbers>
 
 #include "ops/elementwise.h"
+#include "ops/loss.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 
 namespace tenon {
-namespace {
 
 using Line = ElementwiseKernel;
-
-void check_reduction(const char* op, std::string_view reduction) {
-  TENON_CHECK_VALUE(reduction == "none" || reduction == "mean" || reduction == "sum", op,
-                    ": reduction must be 'none', 'mean' or 'sum', got '", reduction, "'");
-}
-
-Tensor reduced(const char* op, const Tensor& loss, std::string_view reduction) {
-  check_reduction(op, reduction);
-  return reduction == "none" ? loss : reduction == "mean" ? loss.mean() : loss.sum();
-}
-
-void check_same_shape(const char* op, const Tensor& input, const Tensor& target) {
-  TENON_CHECK_VALUE(input.sizes() == target.sizes(), op, ": input has shape ", input.sizes(), ", but target has ",
-                    target.sizes());
-}
-
-Tensor at_least_zero(const Tensor& x) { return clamp_min(x, 0); }
-
-}  // namespace
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
   return reduced("mse_loss", elementwise(Line::squared_error, {input, target}), reduction);
@@ -176,49 +157,6 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const optional<T
   if (reduction == "sum") spread = spread.sum();
   if (reduction == "mean") spread = div(spread.sum(), targets.weights(input, weight).sum());
   return add(mul(loss, 1 - label_smoothing), mul(spread, label_smoothing / classes));
-}
-
-Tensor soft_margin_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
-  check_same_shape("soft_margin_loss", input, target);
-  return reduced("soft_margin_loss", neg(log_sigmoid(mul(target, input))), reduction);
-}
-
-Tensor hinge_embedding_loss(const Tensor& input, const Tensor& target, double margin, std::string_view reduction) {
-  Tensor far = where(ne(target, 1), at_least_zero(rsub(input, margin)), Scalar(0));
-  Tensor near = where(ne(target, -1), input, Scalar(0));
-  return reduced("hinge_embedding_loss", add(far, near), reduction);
-}
-
-Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2, const Tensor& target, double margin,
-                           std::string_view reduction) {
-  TENON_CHECK(input1.dim() == input2.dim() && input1.dim() == target.dim(), "margin_ranking_loss: input1, input2 and target have shapes ",
-              input1.sizes(), ", ", input2.sizes(), " and ", target.sizes(), "; they must have equally many dims");
-  return reduced("margin_ranking_loss", at_least_zero(add(mul(neg(target), sub(input1, input2)), margin)), reduction);
-}
-
-Tensor cosine_embedding_loss(const Tensor& input1, const Tensor& input2, const Tensor& target, double margin,
-                             std::string_view reduction) {
-  TENON_CHECK(target.dim() <= 1 && input1.dim() == target.dim() + 1 && input2.dim() == target.dim() + 1,
-              "cosine_embedding_loss: input1, input2 and target have shapes ", input1.sizes(), ", ", input2.sizes(), " and ",
-              target.sizes(), "; the inputs must have one dim more than target, which has at most one");
-  constexpr double kTiny = 1e-12;
-  const int64_t dim = target.dim();
-  Tensor lengths = mul(add(square(input1).sum(dim), kTiny), add(square(input2).sum(dim), kTiny));
-  Tensor cosine = div(mul(input1, input2).sum(dim), sqrt(lengths));
-  Tensor same = where(eq(target, 1), rsub(cosine, 1), Scalar(0));
-  Tensor other = where(eq(target, -1), at_least_zero(sub(cosine, margin)), Scalar(0));
-  return reduced("cosine_embedding_loss", add(same, other), reduction);
-}
-
-Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative, double margin, double p,
-                           double eps, bool swap, std::string_view reduction) {
-  TENON_CHECK(anchor.dim() == positive.dim() && anchor.dim() == negative.dim(), "triplet_margin_loss: anchor, positive and negative have shapes ",
-              anchor.sizes(), ", ", positive.sizes(), " and ", negative.sizes(), "; they must have equally many dims");
-  TENON_CHECK_VALUE(margin > 0, "triplet_margin_loss: margin must be greater than 0, got ", margin);
-  Tensor near = pairwise_distance(anchor, positive, p, eps);
-  Tensor far = pairwise_distance(anchor, negative, p, eps);
-  if (swap) far = minimum(far, pairwise_distance(positive, negative, p, eps));
-  return reduced("triplet_margin_loss", at_least_zero(add(sub(near, far), margin)), reduction);
 }
 
 Tensor poisson_nll_loss(const Tensor& input, const Tensor& target, bool log_input, bool full, double eps,
