@@ -10,21 +10,25 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
                                     const optional<Tensor>& attn_mask, double dropout_p, bool is_causal,
                                     optional<double> scale, bool enable_gqa) {
   constexpr const char* op = "scaled_dot_product_attention";
-  TENON_CHECK(query.dim() >= 2 && key.dim() >= 2 && value.dim() >= 2, op, ": query, key and value must have at least 2 dims, got shapes ",
-              query.sizes(), ", ", key.sizes(), " and ", value.sizes());
-  TENON_CHECK(query.dtype() == key.dtype() && query.dtype() == value.dtype(), op, ": query, key and value must have one dtype, got ",
-              query.dtype(), ", ", key.dtype(), " and ", value.dtype());
+  TENON_CHECK(query.dim() >= 2 && key.dim() >= 2 && value.dim() >= 2, op,
+              ": query, key and value must have at least 2 dims, got shapes ", query.sizes(), ", ", key.sizes(),
+              " and ", value.sizes());
+  TENON_CHECK(query.dtype() == key.dtype() && query.dtype() == value.dtype(), op,
+              ": query, key and value must have one dtype, got ", query.dtype(), ", ", key.dtype(), " and ",
+              value.dtype());
   TENON_CHECK(query.is_floating_point(), op, ": query must be floating-point, got ", query.dtype());
   TENON_CHECK(!attn_mask || attn_mask->dtype() == kBool || attn_mask->dtype() == query.dtype(), op,
               ": attn_mask must be bool or have query's dtype ", query.dtype(), ", got ", attn_mask->dtype());
   TENON_CHECK(!(attn_mask && is_causal), op, ": attn_mask and is_causal exclude each other");
-  TENON_CHECK(query.size(-1) == key.size(-1), op, ": query has ", query.size(-1), " features, but key has ", key.size(-1));
+  TENON_CHECK(query.size(-1) == key.size(-1), op, ": query has ", query.size(-1), " features, but key has ",
+              key.size(-1));
   Tensor keys = key, values = value;
   if (enable_gqa) {
     TENON_CHECK(query.dim() >= 3 && key.dim() >= 3 && value.dim() >= 3, op, ": enable_gqa needs a head dim");
     const int64_t heads = query.size(-3);
-    TENON_CHECK(key.size(-3) > 0 && value.size(-3) > 0 && heads % key.size(-3) == 0 && heads % value.size(-3) == 0, op, ": the ", heads,
-                " query heads do not divide among ", key.size(-3), " key heads and ", value.size(-3), " value heads");
+    TENON_CHECK(key.size(-3) > 0 && value.size(-3) > 0 && heads % key.size(-3) == 0 && heads % value.size(-3) == 0, op,
+                ": the ", heads, " query heads do not divide among ", key.size(-3), " key heads and ", value.size(-3),
+                " value heads");
     keys = key.repeat_interleave(heads / key.size(-3), -3);
     values = value.repeat_interleave(heads / value.size(-3), -3);
   }
@@ -55,13 +59,15 @@ Tensor glu(const Tensor& input, int64_t dim) {
 }
 
 Tensor prelu(const Tensor& self, const Tensor& weight) {
-  TENON_CHECK(self.dtype() == weight.dtype(), "prelu: self has dtype ", self.dtype(), " but weight has ", weight.dtype());
+  TENON_CHECK(self.dtype() == weight.dtype(), "prelu: self has dtype ", self.dtype(), " but weight has ",
+              weight.dtype());
   TENON_CHECK(weight.dim() <= 1, "prelu: weight must have at most 1 dim, got shape ", weight.sizes());
   Tensor slopes = weight;
   if (weight.numel() != 1) {
     TENON_CHECK(self.dim() > 0, "prelu: a 0-d tensor takes one weight, got ", weight.numel());
     const int64_t channels = self.dim() > 1 ? self.size(1) : 1;
-    TENON_CHECK(weight.numel() == channels, "prelu: weight has ", weight.numel(), " entries for ", channels, " channels");
+    TENON_CHECK(weight.numel() == channels, "prelu: weight has ", weight.numel(), " entries for ", channels,
+                " channels");
     DimVector shape(self.sizes().size(), 1);
     shape[1] = channels;
     slopes = weight.view(shape);

@@ -17,8 +17,8 @@ Tensor rows_of_classes(const char* op, const Tensor& input) {
 
 void check_classes(const char* op, const Tensor& target, int64_t least, int64_t classes) {
   TENON_CHECK(target.dtype() == kLong, op, ": target must hold int64 class indices, got ", target.dtype());
-  TENON_CHECK(!logical_or(lt(target, least), ge(target, classes)).any().item<bool>(), op, ": target has a class index outside ",
-              least, "..", classes - 1);
+  TENON_CHECK(!logical_or(lt(target, least), ge(target, classes)).any().item<bool>(), op,
+              ": target has a class index outside ", least, "..", classes - 1);
 }
 
 }  // namespace
@@ -36,16 +36,17 @@ Tensor hinge_embedding_loss(const Tensor& input, const Tensor& target, double ma
 
 Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2, const Tensor& target, double margin,
                            std::string_view reduction) {
-  TENON_CHECK(input1.dim() == input2.dim() && input1.dim() == target.dim(), "margin_ranking_loss: input1, input2 and target have shapes ",
-              input1.sizes(), ", ", input2.sizes(), " and ", target.sizes(), "; they must have equally many dims");
+  TENON_CHECK(input1.dim() == input2.dim() && input1.dim() == target.dim(),
+              "margin_ranking_loss: input1, input2 and target have shapes ", input1.sizes(), ", ", input2.sizes(),
+              " and ", target.sizes(), "; they must have equally many dims");
   return reduced("margin_ranking_loss", at_least_zero(add(mul(neg(target), sub(input1, input2)), margin)), reduction);
 }
 
 Tensor cosine_embedding_loss(const Tensor& input1, const Tensor& input2, const Tensor& target, double margin,
                              std::string_view reduction) {
   TENON_CHECK(target.dim() <= 1 && input1.dim() == target.dim() + 1 && input2.dim() == target.dim() + 1,
-              "cosine_embedding_loss: input1, input2 and target have shapes ", input1.sizes(), ", ", input2.sizes(), " and ",
-              target.sizes(), "; the inputs must have one dim more than target, which has at most one");
+              "cosine_embedding_loss: input1, input2 and target have shapes ", input1.sizes(), ", ", input2.sizes(),
+              " and ", target.sizes(), "; the inputs must have one dim more than target, which has at most one");
   constexpr double kTiny = 1e-12;
   const int64_t dim = target.dim();
   Tensor lengths = mul(add(square(input1).sum(dim), kTiny), add(square(input2).sum(dim), kTiny));
@@ -55,10 +56,11 @@ Tensor cosine_embedding_loss(const Tensor& input1, const Tensor& input2, const T
   return reduced("cosine_embedding_loss", add(same, other), reduction);
 }
 
-Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative, double margin, double p,
-                           double eps, bool swap, std::string_view reduction) {
-  TENON_CHECK(anchor.dim() == positive.dim() && anchor.dim() == negative.dim(), "triplet_margin_loss: anchor, positive and negative have shapes ",
-              anchor.sizes(), ", ", positive.sizes(), " and ", negative.sizes(), "; they must have equally many dims");
+Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative, double margin,
+                           double p, double eps, bool swap, std::string_view reduction) {
+  TENON_CHECK(anchor.dim() == positive.dim() && anchor.dim() == negative.dim(),
+              "triplet_margin_loss: anchor, positive and negative have shapes ", anchor.sizes(), ", ", positive.sizes(),
+              " and ", negative.sizes(), "; they must have equally many dims");
   TENON_CHECK_VALUE(margin > 0, "triplet_margin_loss: margin must be greater than 0, got ", margin);
   Tensor near = pairwise_distance(anchor, positive, p, eps);
   Tensor far = pairwise_distance(anchor, negative, p, eps);
@@ -66,22 +68,22 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
   return reduced("triplet_margin_loss", at_least_zero(add(sub(near, far), margin)), reduction);
 }
 
-Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, double margin, const optional<Tensor>& weight,
-                         std::string_view reduction) {
+Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, double margin,
+                         const optional<Tensor>& weight, std::string_view reduction) {
   constexpr const char* op = "multi_margin_loss";
   TENON_CHECK_VALUE(p == 1 || p == 2, op, ": p must be 1 or 2, got ", p);
   const Tensor rows = rows_of_classes(op, input);
   const int64_t classes = rows.size(1);
-  TENON_CHECK(target.dim() <= 1 && target.numel() == rows.size(0), op, ": input has shape ", input.sizes(), ", so target must have ",
-              rows.size(0), " entries, got shape ", target.sizes());
+  TENON_CHECK(target.dim() <= 1 && target.numel() == rows.size(0), op, ": input has shape ", input.sizes(),
+              ", so target must have ", rows.size(0), " entries, got shape ", target.sizes());
   check_classes(op, target, 0, classes);
   const Tensor index = target.reshape({-1, 1});
   Tensor gap = relu(add(sub(rows, rows.gather(1, index)), margin));
   if (p == 2) gap = square(gap);
   if (weight) {
     TENON_CHECK_VALUE(weight->dim() == 1, op, ": weight must be one-dimensional, got shape ", weight->sizes());
-    TENON_CHECK(weight->size(0) == classes, op, ": weight must have one entry for each of the ", classes, " classes, got ",
-                weight->size(0));
+    TENON_CHECK(weight->size(0) == classes, op, ": weight must have one entry for each of the ", classes,
+                " classes, got ", weight->size(0));
     gap = mul(gap, weight->index_select(0, index.squeeze(1)).unsqueeze(1));
   }
   Tensor loss = div(gap.scatter(1, index, 0).sum(1), classes);
@@ -92,7 +94,8 @@ Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, std::st
   constexpr const char* op = "multilabel_margin_loss";
   const Tensor rows = rows_of_classes(op, input);
   const int64_t classes = rows.size(1);
-  TENON_CHECK(input.sizes() == target.sizes(), op, ": input has shape ", input.sizes(), ", so target must too, got ", target.sizes());
+  TENON_CHECK(input.sizes() == target.sizes(), op, ": input has shape ", input.sizes(), ", so target must too, got ",
+              target.sizes());
   check_classes(op, target, -1, classes);
   const Tensor labels = target.view(rows.sizes());
   // A row's labels end at its first -1.

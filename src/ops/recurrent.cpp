@@ -28,25 +28,28 @@ struct State {
 void check_weights(const char* op, Cell cell, int64_t features, const State& state, const Weights& w) {
   const int64_t hidden = state.hidden.size(-1);
   const int64_t rows = checked_mul(gate_count(cell), cell == Cell::Lstm ? state.cell.size(-1) : hidden, op);
-  TENON_CHECK(w.ih.dim() == 2 && w.ih.size(0) == rows && w.ih.size(1) == features, op, ": w_ih must have shape [", rows, ", ", features,
-              "], got ", w.ih.sizes());
-  TENON_CHECK(w.hh.dim() == 2 && w.hh.size(0) == rows && w.hh.size(1) == hidden, op, ": w_hh must have shape [", rows, ", ", hidden,
-              "], got ", w.hh.sizes());
+  TENON_CHECK(w.ih.dim() == 2 && w.ih.size(0) == rows && w.ih.size(1) == features, op, ": w_ih must have shape [", rows,
+              ", ", features, "], got ", w.ih.sizes());
+  TENON_CHECK(w.hh.dim() == 2 && w.hh.size(0) == rows && w.hh.size(1) == hidden, op, ": w_hh must have shape [", rows,
+              ", ", hidden, "], got ", w.hh.sizes());
 }
 
 // The state after a step, from the input's share of the gates.
 State step(Cell cell, const Tensor& input_gates, const State& state, const Weights& w) {
   const Tensor hidden_gates = linear(state.hidden, w.hh, w.bias_hh);
   switch (cell) {
-    case Cell::Tanh: return {tanh(add(input_gates, hidden_gates)), {}};
-    case Cell::Relu: return {relu(add(input_gates, hidden_gates)), {}};
+    case Cell::Tanh:
+      return {tanh(add(input_gates, hidden_gates)), {}};
+    case Cell::Relu:
+      return {relu(add(input_gates, hidden_gates)), {}};
     case Cell::Gru: {
       const std::vector<Tensor> in = input_gates.chunk(3, -1), own = hidden_gates.chunk(3, -1);
       Tensor reset = sigmoid(add(in[0], own[0])), update = sigmoid(add(in[1], own[1]));
       Tensor candidate = tanh(add(in[2], mul(reset, own[2])));
       return {add(candidate, mul(update, sub(state.hidden, candidate))), {}};
     }
-    case Cell::Lstm: break;
+    case Cell::Lstm:
+      break;
   }
   const std::vector<Tensor> gates = add(input_gates, hidden_gates).chunk(4, -1);
   Tensor next = add(mul(sigmoid(gates[1]), state.cell), mul(sigmoid(gates[0]), tanh(gates[2])));
@@ -60,8 +63,8 @@ State single_step(const char* op, Cell cell, const Tensor& input, const State& s
   for (const Tensor* each : {&state.hidden, cell == Cell::Lstm ? &state.cell : &state.hidden}) {
     TENON_CHECK(input.dim() == each->dim() && (input.dim() == 1 || input.dim() == 2), op,
                 ": input and hx must both have 1 or 2 dims, got shapes ", input.sizes(), " and ", each->sizes());
-    TENON_CHECK(input.dim() == 1 || input.size(0) == each->size(0), op, ": input has a batch of ", input.size(0), ", but hx of ",
-                each->size(0));
+    TENON_CHECK(input.dim() == 1 || input.size(0) == each->size(0), op, ": input has a batch of ", input.size(0),
+                ", but hx of ", each->size(0));
   }
   TENON_CHECK(cell != Cell::Lstm || state.hidden.sizes() == state.cell.sizes(), op, ": the hidden state has shape ",
               state.hidden.sizes(), ", so the cell state must too");
@@ -133,10 +136,11 @@ std::vector<Weights> sorted_weights(const char* op, Cell cell, TensorList params
   TENON_CHECK(s.num_layers > 0, op, ": num_layers must be positive, got ", s.num_layers);
   const int64_t runs = checked_mul(s.num_layers, s.bidirectional ? 2 : 1, op);
   const size_t base = s.has_biases ? 4 : 2;
-  const bool projects = cell == Cell::Lstm && params.size() % (base + 1) == 0 && params.size() / (base + 1) == static_cast<size_t>(runs);
+  const bool projects =
+      cell == Cell::Lstm && params.size() % (base + 1) == 0 && params.size() / (base + 1) == static_cast<size_t>(runs);
   const size_t each = base + (projects ? 1 : 0);
-  TENON_CHECK(params.size() % each == 0 && params.size() / each == static_cast<size_t>(runs), op, ": ", runs, " runs of ", each,
-              " weights each are needed, got ", params.size(), " weights");
+  TENON_CHECK(params.size() % each == 0 && params.size() / each == static_cast<size_t>(runs), op, ": ", runs,
+              " runs of ", each, " weights each are needed, got ", params.size(), " weights");
   std::vector<Weights> weights;
   for (size_t at = 0; at < params.size(); at += each) {
     Weights w{params[at], params[at + 1], nullopt, nullopt, {}};
@@ -179,24 +183,25 @@ Run run_layers(const char* op, Cell cell, Sequences in, const State& initial, Te
   return {in.data, {stack(last_hidden, 0), last_cells.empty() ? Tensor() : stack(last_cells, 0)}};
 }
 
-Run run_padded(const char* op, Cell cell, const Tensor& input, const State& initial, TensorList params, const Settings& s,
-               bool batch_first) {
+Run run_padded(const char* op, Cell cell, const Tensor& input, const State& initial, TensorList params,
+               const Settings& s, bool batch_first) {
   TENON_CHECK(input.dim() == 3, op, ": input must have 3 dims, got shape ", input.sizes());
   const Tensor by_time = batch_first ? input.transpose(0, 1) : input;
   const int64_t steps = by_time.size(0), batch = by_time.size(1);
   TENON_CHECK(steps > 0, op, ": the sequence must have at least one step, got input of shape ", input.sizes());
-  Run run = run_layers(op, cell, {by_time.flatten(0, 1), DimVector(static_cast<size_t>(steps), batch)}, initial, params, s);
+  Run run =
+      run_layers(op, cell, {by_time.flatten(0, 1), DimVector(static_cast<size_t>(steps), batch)}, initial, params, s);
   run.outputs = run.outputs.view({steps, batch, run.outputs.size(-1)});
   if (batch_first) run.outputs = run.outputs.transpose(0, 1);
   return run;
 }
 
-Run run_packed(const char* op, Cell cell, const Tensor& data, const Tensor& batch_sizes, const State& initial, TensorList params,
-               const Settings& s) {
+Run run_packed(const char* op, Cell cell, const Tensor& data, const Tensor& batch_sizes, const State& initial,
+               TensorList params, const Settings& s) {
   TENON_CHECK(data.dim() == 2, op, ": packed data must have 2 dims, got shape ", data.sizes());
-  TENON_CHECK(batch_sizes.dim() == 1 && batch_sizes.dtype() == kLong && batch_sizes.is_cpu() && batch_sizes.numel() > 0, op,
-              ": batch_sizes must be a 1-d int64 tensor on the CPU with at least one entry, got ", batch_sizes.dtype(), " of shape ",
-              batch_sizes.sizes());
+  TENON_CHECK(batch_sizes.dim() == 1 && batch_sizes.dtype() == kLong && batch_sizes.is_cpu() && batch_sizes.numel() > 0,
+              op, ": batch_sizes must be a 1-d int64 tensor on the CPU with at least one entry, got ",
+              batch_sizes.dtype(), " of shape ", batch_sizes.sizes());
   const Tensor plain = batch_sizes.contiguous();
   const DimVector counts(IntArrayRef(plain.const_data_ptr<int64_t>(), static_cast<size_t>(plain.numel())));
   int64_t total = 0;
@@ -216,14 +221,14 @@ State lstm_state(const char* op, TensorList hx) {
 
 }  // namespace
 
-TwoTensors lstm_cell(const Tensor& input, TensorList hx, const Tensor& w_ih, const Tensor& w_hh, const optional<Tensor>& b_ih,
-                     const optional<Tensor>& b_hh) {
+TwoTensors lstm_cell(const Tensor& input, TensorList hx, const Tensor& w_ih, const Tensor& w_hh,
+                     const optional<Tensor>& b_ih, const optional<Tensor>& b_hh) {
   State next = single_step("lstm_cell", Cell::Lstm, input, lstm_state("lstm_cell", hx), {w_ih, w_hh, b_ih, b_hh, {}});
   return {next.hidden, next.cell};
 }
 
-ThreeTensors lstm(const Tensor& input, TensorList hx, TensorList params, bool has_biases, int64_t num_layers, double dropout,
-                  bool train, bool bidirectional, bool batch_first) {
+ThreeTensors lstm(const Tensor& input, TensorList hx, TensorList params, bool has_biases, int64_t num_layers,
+                  double dropout, bool train, bool bidirectional, bool batch_first) {
   Run run = run_padded("lstm", Cell::Lstm, input, lstm_state("lstm", hx), params,
                        {has_biases, num_layers, dropout, train, bidirectional}, batch_first);
   return {run.outputs, run.last.hidden, run.last.cell};
@@ -236,22 +241,22 @@ ThreeTensors lstm(const Tensor& data, const Tensor& batch_sizes, TensorList hx, 
   return {run.outputs, run.last.hidden, run.last.cell};
 }
 
-#define TENON_RECURRENT(name, cell)                                                                                      \
-  Tensor name##_cell(const Tensor& input, const Tensor& hx, const Tensor& w_ih, const Tensor& w_hh,                      \
-                     const optional<Tensor>& b_ih, const optional<Tensor>& b_hh) {                                       \
-    return single_step(#name "_cell", cell, input, {hx, {}}, {w_ih, w_hh, b_ih, b_hh, {}}).hidden;                       \
-  }                                                                                                                      \
-  TwoTensors name(const Tensor& input, const Tensor& hx, TensorList params, bool has_biases, int64_t num_layers,         \
-                  double dropout, bool train, bool bidirectional, bool batch_first) {                                    \
-    Run run = run_padded(#name, cell, input, {hx, {}}, params, {has_biases, num_layers, dropout, train, bidirectional},  \
-                         batch_first);                                                                                   \
-    return {run.outputs, run.last.hidden};                                                                               \
-  }                                                                                                                      \
-  TwoTensors name(const Tensor& data, const Tensor& batch_sizes, const Tensor& hx, TensorList params, bool has_biases,   \
-                  int64_t num_layers, double dropout, bool train, bool bidirectional) {                                  \
-    Run run = run_packed(#name, cell, data, batch_sizes, {hx, {}}, params,                                               \
-                         {has_biases, num_layers, dropout, train, bidirectional});                                       \
-    return {run.outputs, run.last.hidden};                                                                               \
+#define TENON_RECURRENT(name, cell)                                                                                    \
+  Tensor name##_cell(const Tensor& input, const Tensor& hx, const Tensor& w_ih, const Tensor& w_hh,                    \
+                     const optional<Tensor>& b_ih, const optional<Tensor>& b_hh) {                                     \
+    return single_step(#name "_cell", cell, input, {hx, {}}, {w_ih, w_hh, b_ih, b_hh, {}}).hidden;                     \
+  }                                                                                                                    \
+  TwoTensors name(const Tensor& input, const Tensor& hx, TensorList params, bool has_biases, int64_t num_layers,       \
+                  double dropout, bool train, bool bidirectional, bool batch_first) {                                  \
+    Run run = run_padded(#name, cell, input, {hx, {}}, params,                                                         \
+                         {has_biases, num_layers, dropout, train, bidirectional}, batch_first);                        \
+    return {run.outputs, run.last.hidden};                                                                             \
+  }                                                                                                                    \
+  TwoTensors name(const Tensor& data, const Tensor& batch_sizes, const Tensor& hx, TensorList params, bool has_biases, \
+                  int64_t num_layers, double dropout, bool train, bool bidirectional) {                                \
+    Run run = run_packed(#name, cell, data, batch_sizes, {hx, {}}, params,                                             \
+                         {has_biases, num_layers, dropout, train, bidirectional});                                     \
+    return {run.outputs, run.last.hidden};                                                                             \
   }
 TENON_RECURRENT(gru, Cell::Gru)
 TENON_RECURRENT(rnn_tanh, Cell::Tanh)
