@@ -1,8 +1,7 @@
-// Scaled dot product attention, gates and recurrent cells, composed of other ops.
+// Scaled dot product attention and gates, composed of other ops.
 #include <cmath>
 #include <limits>
 
-#include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 
 namespace tenon {
@@ -11,19 +10,25 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
                                     const optional<Tensor>& attn_mask, double dropout_p, bool is_causal,
                                     optional<double> scale, bool enable_gqa) {
   constexpr const char* op = "scaled_dot_product_attention";
-  TENON_CHECK(query.dim() >= 2 && key.dim() >= 2 && value.dim() >= 2, op, ": query, key and value must have at least 2 dims, got shapes ",
-              query.sizes(), ", ", key.sizes(), " and ", value.sizes());
-  TENON_CHECK(query.dtype() == key.dtype() && query.dtype() == value.dtype(), op, ": query, key and value must have one dtype, got ",
-              query.dtype(), ", ", key.dtype(), " and ", value.dtype());
+  TENON_CHECK(query.dim() >= 2 && key.dim() >= 2 && value.dim() >= 2, op,
+              ": query, key and value must have at least 2 dims, got shapes ", query.sizes(), ", ", key.sizes(),
+              " and ", value.sizes());
+  TENON_CHECK(query.dtype() == key.dtype() && query.dtype() == value.dtype(), op,
+              ": query, key and value must have one dtype, got ", query.dtype(), ", ", key.dtype(), " and ",
+              value.dtype());
   TENON_CHECK(query.is_floating_point(), op, ": query must be floating-point, got ", query.dtype());
+  TENON_CHECK(!attn_mask || attn_mask->dtype() == kBool || attn_mask->dtype() == query.dtype(), op,
+              ": attn_mask must be bool or have query's dtype ", query.dtype(), ", got ", attn_mask->dtype());
   TENON_CHECK(!(attn_mask && is_causal), op, ": attn_mask and is_causal exclude each other");
-  TENON_CHECK(query.size(-1) == key.size(-1), op, ": query has ", query.size(-1), " features, but key has ", key.size(-1));
+  TENON_CHECK(query.size(-1) == key.size(-1), op, ": query has ", query.size(-1), " features, but key has ",
+              key.size(-1));
   Tensor keys = key, values = value;
   if (enable_gqa) {
     TENON_CHECK(query.dim() >= 3 && key.dim() >= 3 && value.dim() >= 3, op, ": enable_gqa needs a head dim");
     const int64_t heads = query.size(-3);
-    TENON_CHECK(key.size(-3) > 0 && value.size(-3) > 0 && heads % key.size(-3) == 0 && heads % value.size(-3) == 0, op, ": the ", heads,
-                " query heads do not divide among ", key.size(-3), " key heads and ", value.size(-3), " value heads");
+    TENON_CHECK(key.size(-3) > 0 && value.size(-3) > 0 && heads % key.size(-3) == 0 && heads % value.size(-3) == 0, op,
+                ": the ", heads, " query heads do not divide among ", key.size(-3), " key heads and ", value.size(-3),
+                " value heads");
     keys = key.repeat_interleave(heads / key.size(-3), -3);
     values = value.repeat_interleave(heads / value.size(-3), -3);
   }
@@ -54,13 +59,15 @@ Tensor glu(const Tensor& input, int64_t dim) {
 }
 
 Tensor prelu(const Tensor& self, const Tensor& weight) {
-  TENON_CHECK(self.dtype() == weight.dtype(), "prelu: self has dtype ", self.dtype(), " but weight has ", weight.dtype());
+  TENON_CHECK(self.dtype() == weight.dtype(), "prelu: self has dtype ", self.dtype(), " but weight has ",
+              weight.dtype());
   TENON_CHECK(weight.dim() <= 1, "prelu: weight must have at most 1 dim, got shape ", weight.sizes());
   Tensor slopes = weight;
   if (weight.numel() != 1) {
     TENON_CHECK(self.dim() > 0, "prelu: a 0-d tensor takes one weight, got ", weight.numel());
     const int64_t channels = self.dim() > 1 ? self.size(1) : 1;
-    TENON_CHECK(weight.numel() == channels, "prelu: weight has ", weight.numel(), " entries for ", channels, " channels");
+    TENON_CHECK(weight.numel() == channels, "prelu: weight has ", weight.numel(), " entries for ", channels,
+                " channels");
     DimVector shape(self.sizes().size(), 1);
     shape[1] = channels;
     slopes = weight.view(shape);
@@ -68,51 +75,6 @@ Tensor prelu(const Tensor& self, const Tensor& weight) {
     slopes = weight.reshape({});
   }
   return where(gt(self, 0), self, mul(slopes, self));
-}
-
-namespace {
-
-void check_cell(const char* op, const Tensor& input, const Tensor& hx, const Tensor& w_ih, const Tensor& w_hh, int64_t gates) {
-  TENON_CHECK(input.dim() == hx.dim() && (input.dim() == 1 || input.dim() == 2), op, ": input and hx must both have 1 or 2 dims, got shapes ",
-              input.sizes(), " and ", hx.sizes());
-  const int64_t rows = checked_mul(gates, hx.size(-1), op);
-  TENON_CHECK(w_ih.dim() == 2 && w_ih.size(0) == rows && w_ih.size(1) == input.size(-1), op, ": w_ih must have shape [", rows, ", ",
-              input.size(-1), "], got ", w_ih.sizes());
-  TENON_CHECK(w_hh.dim() == 2 && w_hh.size(0) == rows && w_hh.size(1) == hx.size(-1), op, ": w_hh must have shape [", rows, ", ",
-              hx.size(-1), "], got ", w_hh.sizes());
-}
-
-}  // namespace
-
-TwoTensors lstm_cell(const Tensor& input, TensorList hx, const Tensor& w_ih, const Tensor& w_hh, const optional<Tensor>& b_ih,
-                     const optional<Tensor>& b_hh) {
-  TENON_CHECK(hx.size() == 2, "lstm_cell: hx must hold the hidden and the cell state, got ", hx.size(), " tensors");
-  check_cell("lstm_cell", input, hx[0], w_ih, w_hh, 4);
-  const std::vector<Tensor> gates = add(linear(input, w_ih, b_ih), linear(hx[0], w_hh, b_hh)).chunk(4, -1);
-  Tensor cell = add(mul(sigmoid(gates[1]), hx[1]), mul(sigmoid(gates[0]), tanh(gates[2])));
-  return {mul(sigmoid(gates[3]), tanh(cell)), cell};
-}
-
-Tensor gru_cell(const Tensor& input, const Tensor& hx, const Tensor& w_ih, const Tensor& w_hh, const optional<Tensor>& b_ih,
-                const optional<Tensor>& b_hh) {
-  check_cell("gru_cell", input, hx, w_ih, w_hh, 3);
-  const std::vector<Tensor> in = linear(input, w_ih, b_ih).chunk(3, -1);
-  const std::vector<Tensor> hidden = linear(hx, w_hh, b_hh).chunk(3, -1);
-  Tensor reset = sigmoid(add(in[0], hidden[0])), update = sigmoid(add(in[1], hidden[1]));
-  Tensor candidate = tanh(add(in[2], mul(reset, hidden[2])));
-  return add(candidate, mul(update, sub(hx, candidate)));
-}
-
-Tensor rnn_tanh_cell(const Tensor& input, const Tensor& hx, const Tensor& w_ih, const Tensor& w_hh, const optional<Tensor>& b_ih,
-                     const optional<Tensor>& b_hh) {
-  check_cell("rnn_tanh_cell", input, hx, w_ih, w_hh, 1);
-  return tanh(add(linear(input, w_ih, b_ih), linear(hx, w_hh, b_hh)));
-}
-
-Tensor rnn_relu_cell(const Tensor& input, const Tensor& hx, const Tensor& w_ih, const Tensor& w_hh, const optional<Tensor>& b_ih,
-                     const optional<Tensor>& b_hh) {
-  check_cell("rnn_relu_cell", input, hx, w_ih, w_hh, 1);
-  return relu(add(linear(input, w_ih, b_ih), linear(hx, w_hh, b_hh)));
 }
 
 }  // namespace tenon

@@ -1,4 +1,6 @@
 // Losses: elementwise errors and likelihoods, reduced to a number.
+#include "ops/loss.h"
+
 #include <cmath>
 #include <numbers>
 
@@ -8,28 +10,8 @@
 #include "tenon/ops/ops.h"
 
 namespace tenon {
-namespace {
 
 using Line = ElementwiseKernel;
-
-void check_reduction(const char* op, std::string_view reduction) {
-  TENON_CHECK_VALUE(reduction == "none" || reduction == "mean" || reduction == "sum", op,
-                    ": reduction must be 'none', 'mean' or 'sum', got '", reduction, "'");
-}
-
-Tensor reduced(const char* op, const Tensor& loss, std::string_view reduction) {
-  check_reduction(op, reduction);
-  return reduction == "none" ? loss : reduction == "mean" ? loss.mean() : loss.sum();
-}
-
-void check_same_shape(const char* op, const Tensor& input, const Tensor& target) {
-  TENON_CHECK_VALUE(input.sizes() == target.sizes(), op, ": input has shape ", input.sizes(), ", but target has ",
-                    target.sizes());
-}
-
-Tensor at_least_zero(const Tensor& x) { return clamp_min(x, 0); }
-
-}  // namespace
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
   return reduced("mse_loss", elementwise(Line::squared_error, {input, target}), reduction);
@@ -89,37 +71,47 @@ struct ClassTargets {
   Tensor valid;
   Tensor index;  // with a class dim of size one
 
-  ClassTargets(const char* op, const Tensor& input, const Tensor& target, const optional<Tensor>& weight, int64_t ignore_index) {
+  ClassTargets(const char* op, const Tensor& input, const Tensor& target, const optional<Tensor>& weight,
+               int64_t ignore_index) {
     TENON_CHECK(input.dim() > 0, op, ": input must have at least 1 dim");
     class_dim = input.dim() == 1 ? 0 : 1;
     TENON_CHECK(target.dtype() == kLong || target.dtype() == kByte || target.dtype() == kInt, op,
                 ": target must hold integer class indices, got ", target.dtype());
     DimVector wanted = input.impl()->sizes;
     wanted.erase(static_cast<size_t>(class_dim));
-    TENON_CHECK_VALUE(input.dim() == 1 || input.size(0) == (target.dim() > 0 ? target.size(0) : -1), op, ": input has shape ", input.sizes(),
-                      ", so target must have shape ", wanted, ", got ", target.sizes());
-    TENON_CHECK(target.sizes() == wanted, op, ": input has shape ", input.sizes(), ", so target must have shape ", wanted,
-                ", got ", target.sizes());
+    TENON_CHECK_VALUE(input.dim() == 1 || input.size(0) == (target.dim() > 0 ? target.size(0) : -1), op,
+                      ": input has shape ", input.sizes(), ", so target must have shape ", wanted, ", got ",
+                      target.sizes());
+    TENON_CHECK(target.sizes() == wanted, op, ": input has shape ", input.sizes(), ", so target must have shape ",
+                wanted, ", got ", target.sizes());
     if (weight) {
-      TENON_CHECK(weight->dim() == 1 && weight->size(0) == input.size(class_dim), op, ": weight must have one entry for each of the ",
-                  input.size(class_dim), " classes, got shape ", weight->sizes());
+      TENON_CHECK(weight->dim() == 1 && weight->size(0) == input.size(class_dim), op,
+                  ": weight must have one entry for each of the ", input.size(class_dim), " classes, got shape ",
+                  weight->sizes());
     }
     Tensor classes = to_dtype(target, kLong);
     valid = ne(classes, ignore_index);
     index = masked_fill(classes, logical_not(valid), 0).unsqueeze(class_dim);
     const int64_t count = input.size(class_dim);
-    TENON_CHECK_INDEX(!logical_or(lt(index, 0), ge(index, count)).any().item<bool>(), op, ": target has a class index outside 0..",
-                      count - 1, " that is not ignore_index ", ignore_index);
+    TENON_CHECK_INDEX(!logical_or(lt(index, 0), ge(index, count)).any().item<bool>(), op,
+                      ": target has a class index outside 0..", count - 1, " that is not ignore_index ", ignore_index);
   }
 
   // The value at each target's class.
   Tensor pick(const Tensor& values) const { return values.gather(class_dim, index).squeeze(class_dim); }
   // Each target's class weight, zero for ignored ones.
   Tensor weights(const Tensor& like, const optional<Tensor>& weight) const {
-    Tensor each = weight ? weight->index_select(0, index.reshape({-1})).reshape(valid.sizes()) : ones(valid.sizes(), like.options());
+    Tensor each = weight ? weight->index_select(0, index.reshape({-1})).reshape(valid.sizes())
+                         : ones(valid.sizes(), like.options());
     return masked_fill(each, logical_not(valid), 0);
   }
 };
+
+// The mean of losses by their weights, summed in float where they are of a half type, whose range is soon left.
+Tensor weighted_mean(const Tensor& loss, const Tensor& weights) {
+  const ScalarType compute = compute_dtype(loss.dtype());
+  return to_dtype(div(to_dtype(loss, compute).sum(), to_dtype(weights, compute).sum()), loss.dtype());
+}
 
 Tensor negative_likelihood(const char* op, const Tensor& log_probabilities, const ClassTargets& targets,
                            const optional<Tensor>& weight, std::string_view reduction) {
@@ -131,7 +123,7 @@ Tensor negative_likelihood(const char* op, const Tensor& log_probabilities, cons
   Tensor each = targets.weights(log_probabilities, weight);
   if (weight) loss = mul(loss, each);
   if (reduction == "none") return loss;
-  return reduction == "sum" ? loss.sum() : div(loss.sum(), each.sum());
+  return reduction == "sum" ? loss.sum() : weighted_mean(loss, each);
 }
 
 }  // namespace
@@ -139,15 +131,17 @@ Tensor negative_likelihood(const char* op, const Tensor& log_probabilities, cons
 Tensor nll_loss(const Tensor& input, const Tensor& target, const optional<Tensor>& weight, int64_t ignore_index,
                 std::string_view reduction) {
   TENON_CHECK(input.is_floating_point(), "nll_loss: input must be floating-point, got ", input.dtype());
-  return negative_likelihood("nll_loss", input, ClassTargets("nll_loss", input, target, weight, ignore_index), weight, reduction);
+  return negative_likelihood("nll_loss", input, ClassTargets("nll_loss", input, target, weight, ignore_index), weight,
+                             reduction);
 }
 
 Tensor cross_entropy(const Tensor& input, const Tensor& target, const optional<Tensor>& weight, int64_t ignore_index,
                      std::string_view reduction, double label_smoothing) {
-  TENON_CHECK(label_smoothing >= 0 && label_smoothing <= 1, "cross_entropy: label_smoothing must be between 0 and 1, got ",
-              label_smoothing);
-  TENON_CHECK(input.dim() > 0 && input.is_floating_point(), "cross_entropy: input must be floating-point with a class dim, got ",
-              input.dtype(), " of shape ", input.sizes());
+  TENON_CHECK(label_smoothing >= 0 && label_smoothing <= 1,
+              "cross_entropy: label_smoothing must be between 0 and 1, got ", label_smoothing);
+  TENON_CHECK(input.dim() > 0 && input.is_floating_point(),
+              "cross_entropy: input must be floating-point with a class dim, got ", input.dtype(), " of shape ",
+              input.sizes());
   check_reduction("cross_entropy", reduction);
   const int64_t class_dim = input.dim() == 1 ? 0 : 1;
   const auto classes = static_cast<double>(input.size(class_dim));
@@ -161,12 +155,11 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const optional<T
   auto weighted = [&](const Tensor& x) { return weight ? mul(x, class_weights) : x; };
 
   if (target.sizes() == input.sizes()) {
-    TENON_CHECK(target.is_floating_point(), "cross_entropy: target of input's shape must hold probabilities, got ", target.dtype());
+    TENON_CHECK(target.is_floating_point(), "cross_entropy: target of input's shape must hold probabilities, got ",
+                target.dtype());
     Tensor smoothed = label_smoothing > 0 ? add(mul(target, 1 - label_smoothing), label_smoothing / classes) : target;
     Tensor loss = neg(weighted(mul(log_probabilities, smoothed)).sum(class_dim));
-    if (reduction == "none") return loss;
-    // The mean is over the batch, whatever the weights.
-    return reduction == "sum" ? loss.sum() : div(loss.sum(), static_cast<double>(input.numel()) / classes);
+    return reduced("cross_entropy", loss, reduction);
   }
 
   ClassTargets targets("cross_entropy", input, target, weight, ignore_index);
@@ -174,50 +167,8 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const optional<T
   if (label_smoothing == 0) return loss;
   Tensor spread = masked_fill(neg(weighted(log_probabilities).sum(class_dim)), logical_not(targets.valid), 0);
   if (reduction == "sum") spread = spread.sum();
-  if (reduction == "mean") spread = div(spread.sum(), targets.weights(input, weight).sum());
+  if (reduction == "mean") spread = weighted_mean(spread, targets.weights(input, weight));
   return add(mul(loss, 1 - label_smoothing), mul(spread, label_smoothing / classes));
-}
-
-Tensor soft_margin_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
-  check_same_shape("soft_margin_loss", input, target);
-  return reduced("soft_margin_loss", neg(log_sigmoid(mul(target, input))), reduction);
-}
-
-Tensor hinge_embedding_loss(const Tensor& input, const Tensor& target, double margin, std::string_view reduction) {
-  Tensor far = where(ne(target, 1), at_least_zero(rsub(input, margin)), Scalar(0));
-  Tensor near = where(ne(target, -1), input, Scalar(0));
-  return reduced("hinge_embedding_loss", add(far, near), reduction);
-}
-
-Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2, const Tensor& target, double margin,
-                           std::string_view reduction) {
-  TENON_CHECK(input1.dim() == input2.dim() && input1.dim() == target.dim(), "margin_ranking_loss: input1, input2 and target have shapes ",
-              input1.sizes(), ", ", input2.sizes(), " and ", target.sizes(), "; they must have equally many dims");
-  return reduced("margin_ranking_loss", at_least_zero(add(mul(neg(target), sub(input1, input2)), margin)), reduction);
-}
-
-Tensor cosine_embedding_loss(const Tensor& input1, const Tensor& input2, const Tensor& target, double margin,
-                             std::string_view reduction) {
-  TENON_CHECK(target.dim() <= 1 && input1.dim() == target.dim() + 1 && input2.dim() == target.dim() + 1,
-              "cosine_embedding_loss: input1, input2 and target have shapes ", input1.sizes(), ", ", input2.sizes(), " and ",
-              target.sizes(), "; the inputs must have one dim more than target, which has at most one");
-  constexpr double kTiny = 1e-12;
-  const int64_t dim = target.dim();
-  Tensor lengths = mul(add(square(input1).sum(dim), kTiny), add(square(input2).sum(dim), kTiny));
-  Tensor cosine = div(mul(input1, input2).sum(dim), sqrt(lengths));
-  Tensor same = where(eq(target, 1), rsub(cosine, 1), Scalar(0));
-  Tensor other = where(eq(target, -1), at_least_zero(sub(cosine, margin)), Scalar(0));
-  return reduced("cosine_embedding_loss", add(same, other), reduction);
-}
-
-Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative, double margin, double p,
-                           double eps, bool swap, std::string_view reduction) {
-  TENON_CHECK(anchor.dim() == positive.dim() && anchor.dim() == negative.dim(), "triplet_margin_loss: anchor, positive and negative have shapes ",
-              anchor.sizes(), ", ", positive.sizes(), " and ", negative.sizes(), "; they must have equally many dims");
-  Tensor near = pairwise_distance(anchor, positive, p, eps);
-  Tensor far = pairwise_distance(anchor, negative, p, eps);
-  if (swap) far = minimum(far, pairwise_distance(positive, negative, p, eps));
-  return reduced("triplet_margin_loss", at_least_zero(add(sub(near, far), margin)), reduction);
 }
 
 Tensor poisson_nll_loss(const Tensor& input, const Tensor& target, bool log_input, bool full, double eps,
@@ -235,10 +186,11 @@ Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor
   TENON_CHECK_VALUE(!lt(var, 0).any().item<bool>(), "gaussian_nll_loss: var has a negative entry");
   Tensor variance = var;
   if (variance.sizes() != input.sizes()) {
-    const bool one_each = input.dim() == variance.dim() + 1 && variance.sizes() == input.sizes().slice(0, variance.sizes().size());
+    const bool one_each =
+        input.dim() == variance.dim() + 1 && variance.sizes() == input.sizes().slice(0, variance.sizes().size());
     if (one_each) variance = variance.unsqueeze(-1);
-    TENON_CHECK_VALUE(is_expandable_to(variance.sizes(), input.sizes()), "gaussian_nll_loss: var of shape ", var.sizes(),
-                      " does not fit input of shape ", input.sizes());
+    TENON_CHECK_VALUE(is_expandable_to(variance.sizes(), input.sizes()), "gaussian_nll_loss: var of shape ",
+                      var.sizes(), " does not fit input of shape ", input.sizes());
   }
   // The bound on the variance does not stop its gradient.
   variance = variance.clone();
