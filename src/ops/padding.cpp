@@ -32,7 +32,7 @@ Sides sides_of(const char* op, const Tensor& input, IntArrayRef pad) {
   return sides;
 }
 
-// Where each element of a padded dim comes from; the amounts are checked against what the mode allows.
+// Where each element of a padded dim comes from, where negative amounts crop; checks what the mode allows.
 Tensor source_indices(const char* op, std::string_view mode, int64_t size, int64_t before, int64_t after, const TensorOptions& options) {
   TENON_CHECK(size > 0 || (before == 0 && after == 0), op, ": mode '", mode, "' cannot pad a dim of size 0");
   const int64_t most = mode == "reflect" ? size - 1 : size;
@@ -53,6 +53,8 @@ Tensor crop(Tensor input, Sides& sides) {
     // One side may crop more than there is when the other adds it again.
     const int64_t begin = std::min(front, input.size(dim)), end = std::max(begin, input.size(dim) - back);
     if (front > 0 || back > 0) input = input.narrow(dim, begin, end - begin);
+    sides.before[d] = std::max<int64_t>(0, sides.before[d]);
+    sides.after[d] = std::max<int64_t>(0, sides.after[d]);
   }
   return input;
 }
@@ -88,14 +90,14 @@ Tensor pad(const Tensor& input, IntArrayRef pad, std::string_view mode, optional
   const auto dims = static_cast<int64_t>(sides.before.size());
   TENON_CHECK(dims >= 1 && dims <= 3 && (input.dim() == dims + 1 || input.dim() == dims + 2), op, ": mode '", mode,
               "' pads the last 1, 2 or 3 dims of an input with one or two dims more, got pad ", pad, " for shape ", input.sizes());
-  Tensor result = crop(input, sides);
+  // What wraps around is what cropping leaves; the other modes see the whole input.
+  Tensor result = mode == "circular" ? crop(input, sides) : input;
   const int64_t lead = input.dim() - dims;
   for (size_t d = 0; d < sides.before.size(); ++d) {
-    const int64_t before = std::max<int64_t>(0, sides.before[d]), after = std::max<int64_t>(0, sides.after[d]);
-    if (before == 0 && after == 0) continue;
+    if (sides.before[d] == 0 && sides.after[d] == 0) continue;
     const int64_t dim = lead + static_cast<int64_t>(d);
     const TensorOptions options = TensorOptions().dtype(kLong).device(input.device());
-    result = result.index_select(dim, source_indices(op, mode, result.size(dim), before, after, options));
+    result = result.index_select(dim, source_indices(op, mode, result.size(dim), sides.before[d], sides.after[d], options));
   }
   return result;
 }

@@ -56,7 +56,7 @@ def _pooling(name: str, dims: int) -> Any:
         return_indices: bool = False,
     ) -> Any:
         pool = both if return_indices else values
-        return pool(input, kernel_size, () if stride is None else stride, padding, dilation, ceil_mode)
+        return pool(input, kernel_size, stride, padding, dilation, ceil_mode)
 
     def adaptive_max_pool(input: _C.Tensor, output_size: Any, return_indices: bool = False) -> Any:
         return (both if return_indices else values)(input, _grid(input, output_size, dims))
@@ -83,21 +83,6 @@ def _mean_pooling(name: str, dims: int) -> Any:
     adaptive_avg_pool.__name__ = adaptive_avg_pool.__qualname__ = name
     adaptive_avg_pool.__doc__ = means.__doc__
     return adaptive_avg_pool
-
-
-def _without_none(name: str) -> Any:
-    # An empty list says to the op what None says to PyTorch.
-    op = _C.nn_functions[name]
-
-    def pool(*args: Any, **kwargs: Any) -> _C.Tensor:
-        def given(value: Any) -> Any:
-            return () if value is None else value
-
-        return op(*map(given, args), **{key: value if key == "divisor_override" else given(value) for key, value in kwargs.items()})
-
-    pool.__name__ = pool.__qualname__ = name
-    pool.__doc__ = op.__doc__
-    return pool
 
 
 for _dims in (1, 2, 3):
