@@ -9,6 +9,9 @@
 namespace tenon {
 namespace {
 
+// Amounts up to this can be negated, and added to the size of any dim.
+constexpr int64_t kMostPadding = int64_t{1} << 62;
+
 // The amounts before and after each padded dim, in the order of dims.
 struct Sides {
   DimVector before, after;
@@ -18,6 +21,9 @@ Sides sides_of(const char* op, const Tensor& input, IntArrayRef pad) {
   TENON_CHECK(pad.size() % 2 == 0, op, ": pad must have an even number of entries, got ", pad);
   TENON_CHECK(static_cast<int64_t>(pad.size() / 2) <= input.dim(), op, ": pad of ", pad.size(), " entries is for ", pad.size() / 2,
               " dims, but input has shape ", input.sizes());
+  for (const int64_t amount : pad) {
+    TENON_CHECK(amount >= -kMostPadding && amount <= kMostPadding, op, ": amounts must be within 2^62, got pad ", pad);
+  }
   Sides sides;
   for (size_t i = pad.size() / 2; i-- > 0;) {
     sides.before.push_back(pad[2 * i]);
@@ -33,10 +39,11 @@ Sides sides_of(const char* op, const Tensor& input, IntArrayRef pad) {
 }
 
 // Where each element of a padded dim comes from, where negative amounts crop; checks what the mode allows.
-Tensor source_indices(const char* op, std::string_view mode, int64_t size, int64_t before, int64_t after, const TensorOptions& options) {
+Tensor source_indices(const char* op, std::string_view mode, int64_t size, int64_t uncropped, int64_t before, int64_t after,
+                      const TensorOptions& options) {
   TENON_CHECK(size > 0 || (before == 0 && after == 0), op, ": mode '", mode, "' cannot pad a dim of size 0");
-  const int64_t most = mode == "reflect" ? size - 1 : size;
-  TENON_CHECK(mode == "replicate" || (before <= most && after <= most), op, ": mode '", mode, "' pads a dim of size ", size, " by at most ",
+  const int64_t most = mode == "reflect" ? uncropped - 1 : uncropped;
+  TENON_CHECK(mode == "replicate" || (before <= most && after <= most), op, ": mode '", mode, "' pads a dim of size ", uncropped, " by at most ",
               most, ", got ", before, " and ", after);
   const Tensor wanted = arange(Scalar(-before), Scalar(size + after), Scalar(1), options);
   if (mode == "replicate") return wanted.clamp(Scalar(0), Scalar(size - 1));
@@ -97,7 +104,8 @@ Tensor pad(const Tensor& input, IntArrayRef pad, std::string_view mode, optional
     if (sides.before[d] == 0 && sides.after[d] == 0) continue;
     const int64_t dim = lead + static_cast<int64_t>(d);
     const TensorOptions options = TensorOptions().dtype(kLong).device(input.device());
-    result = result.index_select(dim, source_indices(op, mode, result.size(dim), sides.before[d], sides.after[d], options));
+    const Tensor sources = source_indices(op, mode, result.size(dim), input.size(dim), sides.before[d], sides.after[d], options);
+    result = result.index_select(dim, sources);
   }
   return result;
 }
