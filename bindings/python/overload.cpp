@@ -135,8 +135,14 @@ bool Overload::bind_one(PyObject* given, size_t i, bool loose, Value& value) con
   const Param& param = info_->params[i];
   if (given == Py_None) {
     // A default of its own is what None asks for where the parameter names a type, a format or a generator.
-    if (!param.nullable) return false;
-    value = std::monostate();
+    if (param.nullable) {
+      value = std::monostate();
+      return true;
+    }
+    // A list that may be left empty may be None.
+    const auto* list = defaults_[i] ? std::get_if<std::vector<int64_t>>(defaults_[i]) : nullptr;
+    if (param.kind != ParamKind::IntList || !list || !list->empty()) return false;
+    value = *defaults_[i];
     return true;
   }
   return to_value(given, param.kind, loose, value);

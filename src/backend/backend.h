@@ -12,6 +12,7 @@
 #include "backend/elementwise_kernel.h"
 #include "backend/index_kernels.h"
 #include "backend/norm_kernels.h"
+#include "backend/pool_kernels.h"
 #include "backend/random_kernels.h"
 #include "backend/sort_kernels.h"
 #include "backend/tensor_view.h"
@@ -92,6 +93,7 @@ struct Backend {
   const IndexKernels* index;
   const NormKernels* norm;
   const RandomKernels* random;
+  const PoolKernels* pool;
 };
 
 // The backend of a device; throws DeviceError saying why it is unavailable.

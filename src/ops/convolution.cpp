@@ -2,6 +2,7 @@
 // both of its arguments and has the other two as gradients; so all derivatives of any order are made of these three.
 #include "autograd/record.h"
 #include "backend/backend.h"
+#include "ops/spatial.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 #include "tensor/make.h"
@@ -14,17 +15,6 @@ struct ConvParams {
   DimVector stride, padding, dilation;
   int64_t groups;
 };
-
-// A list with one entry per spatial dim; a single entry serves all.
-DimVector per_dim(const char* op, const char* name, IntArrayRef values, size_t dims, int64_t least) {
-  TENON_CHECK(values.size() == dims || values.size() == 1, op, ": ", name, " must have 1 or ", dims, " entries, got ", values);
-  DimVector result(dims);
-  for (size_t d = 0; d < dims; ++d) {
-    result[d] = values[values.size() == 1 ? 0 : d];
-    TENON_CHECK(result[d] >= least, op, ": ", name, " must be at least ", least, ", got ", values);
-  }
-  return result;
-}
 
 // One spatial dim's extent of a dilated kernel.
 int64_t reach(const char* op, int64_t kernel, int64_t dilation) {

@@ -22,7 +22,8 @@ Backend make_backend() {
           .sort = &cpu::sort_table(),
           .index = &cpu::index_table(),
           .norm = &cpu::norm_table(),
-          .random = &cpu_random};
+          .random = &cpu_random,
+          .pool = &cpu::pool_table()};
 }
 
 }  // namespace

@@ -14,5 +14,6 @@ TENON_API const IndexKernels& index_table();
 TENON_API const NormKernels& norm_table();
 TENON_API const MatmulKernels& matmul_table();
 TENON_API const ConvKernels& conv_table();
+TENON_API const PoolKernels& pool_table();
 
 }  // namespace tenon::cpu

@@ -40,3 +40,53 @@ def log_softmax(input: _C.Tensor, dim: int | None = None, _stacklevel: int = 3, 
 def softmin(input: _C.Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> _C.Tensor:
     """softmax of -input."""
     return softmax(-input, dim, dtype=dtype)
+
+
+def _pooling(name: str, dims: int) -> Any:
+    # Max pooling gives its indices on request.
+    values, both = (_C.nn_functions[name + ending] for ending in ("", "_with_indices"))
+
+    def max_pool(
+        input: _C.Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Any:
+        pool = both if return_indices else values
+        return pool(input, kernel_size, stride, padding, dilation, ceil_mode)
+
+    def adaptive_max_pool(input: _C.Tensor, output_size: Any, return_indices: bool = False) -> Any:
+        return (both if return_indices else values)(input, _grid(input, output_size, dims))
+
+    pool = adaptive_max_pool if name.startswith("adaptive") else max_pool
+    pool.__name__ = pool.__qualname__ = name
+    pool.__doc__ = values.__doc__
+    return pool
+
+
+def _grid(input: _C.Tensor, output_size: Any, dims: int) -> Any:
+    # None stands for the input's own size.
+    if not isinstance(output_size, (list, tuple)):
+        return output_size
+    return [own if size is None else size for size, own in zip(output_size, input.shape[-dims:], strict=True)]
+
+
+def _mean_pooling(name: str, dims: int) -> Any:
+    means = _C.nn_functions[name]
+
+    def adaptive_avg_pool(input: _C.Tensor, output_size: Any) -> _C.Tensor:
+        return means(input, _grid(input, output_size, dims))
+
+    adaptive_avg_pool.__name__ = adaptive_avg_pool.__qualname__ = name
+    adaptive_avg_pool.__doc__ = means.__doc__
+    return adaptive_avg_pool
+
+
+for _dims in (1, 2, 3):
+    for _name in (f"max_pool{_dims}d", f"adaptive_max_pool{_dims}d"):
+        globals()[_name] = _pooling(_name, _dims)
+    _name = f"adaptive_avg_pool{_dims}d"
+    globals()[_name] = _mean_pooling(_name, _dims)
