@@ -100,6 +100,7 @@ void add(KernelList& list) {
   if constexpr ((F::dtypes & kind) != 0) {
     if constexpr (!std::is_same_v<ResultOf<F, ValueOf<T>>, expr::NoGradient>) {
       list.kernels[static_cast<int>(F::id)] = reinterpret_cast<const void*>(&elementwise_kernel<F, T>);
+      list.params[static_cast<int>(F::id)] = F::param_count;
     }
   }
 }

@@ -28,6 +28,7 @@ struct ElementwiseArgs {
 // By ElementwiseKernel; null where there is none.
 struct KernelList {
   const void* kernels[static_cast<int>(ElementwiseKernel::count)] = {};
+  uint8_t params[static_cast<int>(ElementwiseKernel::count)] = {};
 };
 
 const KernelList& float_kernels();
