@@ -60,7 +60,6 @@ inline unsigned blocks_for(int64_t n) {
 const MemoryKernels& memory_table();
 const ElementwiseKernels& elementwise_table();
 const ReductionKernels& reduction_table();
-// Null where cuBLASLt is not found.
-const MatmulKernels* matmul_table();
+const MatmulKernels& matmul_table();
 
 }  // namespace tenon::cuda
