@@ -23,8 +23,8 @@ TEST(Cuda, IsAvailableExactlyWhenItHasNoReasonNotToBe) {
 TEST(Cuda, AMissingDeviceIsADeviceErrorThatStatesTheReason) {
   if (cuda::is_available()) GTEST_SKIP() << "this machine has a usable CUDA device";
   try {
-    ones({2}).to(kCUDA);
-    FAIL() << "to(kCUDA) must throw";
+    ones({2}).to(Device(kCUDA));
+    FAIL() << "to must throw";
   } catch (const DeviceError& error) {
     EXPECT_NE(std::string(error.what()).find(cuda::unavailable_reason()), std::string::npos) << error.what();
   }
@@ -91,8 +91,8 @@ class Mirror {
         for (size_t i = 0; i < elements(); ++i) {
           const double a = static_cast<double>(expected[i]), b = static_cast<double>(got[i]);
           if (a == b || (std::isnan(a) && std::isnan(b))) continue;
-          ASSERT_LE(std::abs(a - b), relative * (1 + std::abs(a))) << what << " in " << dtype_ << " at " << i << ": CPU "
-                                                                   << a << ", device " << b;
+          ASSERT_LE(std::abs(a - b), relative * (1 + std::abs(a)))
+              << what << " in " << dtype_ << " at " << i << ": CPU " << a << ", device " << b;
         }
       }
     });
@@ -120,7 +120,7 @@ double tolerance(ScalarType dtype) {
 // Every kernel of the table on both backends, into `out`; the CPU computes half types in float.
 void compare_kernels(const Backend& device, ScalarType dtype, const std::vector<int64_t>& in_strides) {
   const double params[] = {1, 2, 3};
-  const bool reduced = is_reduced_floating_point(dtype);
+  const ScalarType compute = is_reduced_floating_point(dtype) ? kFloat : dtype;
   for (int k = 0; k < static_cast<int>(ElementwiseKernel::count); ++k) {
     const auto kernel = static_cast<ElementwiseKernel>(k);
     const expr::KernelInfo& info = expr::info(kernel);
@@ -135,13 +135,12 @@ void compare_kernels(const Backend& device, ScalarType dtype, const std::vector<
     }
     bool claimed = true;
     try {
-      cpu_backend().elementwise->run(kernel, reduced ? kFloat : dtype, out.on_host(), host_inputs.data(), info.inputs,
-                                     params);
+      cpu_backend().elementwise->run(kernel, compute, out.on_host(), host_inputs.data(), info.inputs, params);
     } catch (const NotImplementedError&) {
       claimed = false;
     }
     const auto run = [&] {
-      device.elementwise->run(kernel, reduced ? kFloat : dtype, out.on_device(), device_inputs.data(), info.inputs, params);
+      device.elementwise->run(kernel, compute, out.on_device(), device_inputs.data(), info.inputs, params);
     };
     if (!claimed) {
       EXPECT_THROW(run(), NotImplementedError) << info.name << " in " << dtype;
@@ -204,7 +203,7 @@ TEST_F(CudaDevice, MatrixProductsComputeWhatTheCpuComputes) {
   for (ScalarType dtype : {kFloat, kDouble, kHalf, kBFloat16}) {
     for (const bool transposed : {false, true}) {
       for (const double beta : {0.0, 0.5}) {
-        const std::vector<int64_t> lhs_strides = transposed ? std::vector<int64_t>{m * k, 1, m} : std::vector<int64_t>{m * k, k, 1};
+        const std::vector<int64_t> lhs_strides = {m * k, transposed ? 1 : k, transposed ? m : 1};
         Mirror lhs(device(), dtype, {b, m, k}, lhs_strides, 1), rhs(device(), dtype, {b, k, n}, {0, n, 1}, 2);
         Mirror out(device(), dtype, {b, m, n}, {m * n, n, 1}, 3), bias(device(), dtype, {n}, {1}, 4);
         const TensorView host_bias = bias.on_host(), device_bias = bias.on_device();
@@ -222,15 +221,15 @@ TEST_F(CudaDevice, MatrixProductsComputeWhatTheCpuComputes) {
 
 TEST_F(CudaDevice, TensorsGoThereAndBack) {
   const Tensor x = arange(12).to(kFloat).reshape({3, 4});
-  const Tensor there = x.t().to(kCUDA);
+  const Tensor there = x.t().to(Device(kCUDA));
   EXPECT_TRUE(there.is_cuda());
-  const Tensor back = (there * 2 + 1).to(kCPU);
+  const Tensor back = (there * 2 + 1).to(Device(kCPU));
   EXPECT_TRUE(equal(back, x.t() * 2 + 1));
   EXPECT_THROW(there.to("cuda:1"), DeviceError);
 }
 
 TEST_F(CudaDevice, AMissingFamilyIsNamed) {
-  EXPECT_THROW(softmax(ones({2, 3}).to(kCUDA), 1), DeviceError);
+  EXPECT_THROW(softmax(ones({2, 3}).to(Device(kCUDA)), 1), DeviceError);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The elementwise kernels: every formula of the table over one value type. Each file elementwise_<type>.cu compiles them
-// for its type and lists them by number; elementwise.cu launches them.
+// The elementwise kernels: every formula of the table over one value type. Each elementwise_<type>.cu compiles them for
+// its type and lists them by number; elementwise.cu launches them.
 #pragma once
 
 #include <utility>

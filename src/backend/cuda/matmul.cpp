@@ -134,15 +134,16 @@ void multiply(const Packed& out, const Packed& lhs, const Packed& rhs, const Sca
           "setting the workspace");
   lt::Heuristic chosen = {};
   int found = 0;
-  succeed(lib.heuristic(lib.handle, desc.value, a.value, b.value, c.value, c.value, preference.value, 1, &chosen, &found),
+  succeed(lib.heuristic(lib.handle, desc.value, a.value, b.value, c.value, c.value, preference.value, 1, &chosen,
+                        &found),
           "cublasLtMatmulAlgoGetHeuristic");
   TENON_CHECK_DEVICE(found == 1, "matmul: cuBLASLt has no algorithm for these sizes");
   const Scratch workspace(chosen.workspace_bytes);
   const Factor scale(alpha, types.scale), keep(beta, types.scale);
   void* result = out.view().data;
-  succeed(lib.matmul(lib.handle, desc.value, scale.bytes, rhs.view().data, a.value, lhs.view().data, b.value, keep.bytes,
-                     result, c.value, result, c.value, &chosen.algorithm, workspace.data(), chosen.workspace_bytes,
-                     nullptr),
+  succeed(lib.matmul(lib.handle, desc.value, scale.bytes, rhs.view().data, a.value, lhs.view().data, b.value,
+                     keep.bytes, result, c.value, result, c.value, &chosen.algorithm, workspace.data(),
+                     chosen.workspace_bytes, nullptr),
           "cublasLtMatmul");
 }
 

@@ -1,5 +1,5 @@
-// The memory of the CUDA backend: the device in use, and CUDA's stream-ordered pool, which keeps what is freed for reuse
-// until empty_cache.
+// The memory of the CUDA backend: the device in use, and CUDA's stream-ordered pool, which keeps what is freed for
+// reuse until empty_cache.
 #include <algorithm>
 
 #include "backend/cuda/launch.h"
@@ -11,7 +11,8 @@ void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
   // Takes the error off the runtime, so that the next call does not report it again.
   (void)cudaGetLastError();
-  detail::fail<DeviceError>("cuda: ", what, " failed: ", cudaGetErrorString(status), " (", cudaGetErrorName(status), ")");
+  detail::fail<DeviceError>("cuda: ", what, " failed: ", cudaGetErrorString(status), " (", cudaGetErrorName(status),
+                            ")");
 }
 
 int device_in_use() {
@@ -62,7 +63,8 @@ void empty_cache() {
 
 void use_device(int device_index) {
   TENON_CHECK_DEVICE(device_index <= 0, "device cuda:", device_index,
-                     " is not available: a process uses one device, called cuda or cuda:0; TENON_CUDA_DEVICE chooses it");
+                     " is not available: a process uses one device, called cuda or cuda:0, which "
+                     "TENON_CUDA_DEVICE chooses");
   thread_local bool ready = false;
   if (ready) return;
   check(cudaSetDevice(device_in_use()), "choosing the device");

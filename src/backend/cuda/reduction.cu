@@ -1,5 +1,5 @@
-// Reductions on CUDA. Blocks fold fixed pieces of each output's elements in a tree, and a second kernel folds the pieces
-// in order, so that results depend on shapes alone. Floats accumulate in double, everything else in int64.
+// Reductions on CUDA. Blocks fold fixed pieces of each output's elements in a tree, and a second kernel folds the
+// pieces in order, so that results depend on shapes alone. Floats accumulate in double, everything else in int64.
 #include <algorithm>
 #include <cstdlib>
 #include <vector>
