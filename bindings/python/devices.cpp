@@ -9,6 +9,7 @@
 #include "arguments.h"
 #include "creation.h"
 #include "tenon/base/generator.h"
+#include "tenon/cuda.h"
 
 namespace tenon::python {
 namespace {
@@ -24,6 +25,10 @@ DeviceType device_type(std::string_view name) {
 PyObject* make_device(Device device) { return nb::cast(device).release().ptr(); }
 
 void init_devices(nb::module_& module) {
+  module.def("cuda_unavailable_reason", &cuda::unavailable_reason);
+  module.def("cuda_device_count", &cuda::device_count);
+  module.def("cuda_synchronize", &cuda::synchronize);
+  module.def("cuda_empty_cache", &cuda::empty_cache);
   nb::class_<Device>(module, "device", "Where a tensor's memory lives: 'cpu', 'cuda' or 'cuda:1'.")
       .def("__init__", [](Device* self, std::string_view name) { new (self) Device(name); }, nb::arg("device"))
       .def("__init__", [](Device* self, const Device& other) { new (self) Device(other); }, nb::arg("device"))

@@ -4,4 +4,5 @@
 #include "tenon/autograd/autograd.h"
 #include "tenon/autograd/function.h"
 #include "tenon/base/parallel.h"
+#include "tenon/cuda.h"
 #include "tenon/ops/ops.h"

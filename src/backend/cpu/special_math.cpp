@@ -1,104 +1,27 @@
-// The polygamma functions, the inverse error function and exact division: recurrences, asymptotic series, Newton steps.
+// The special functions as calls of their own, compiled for the baseline, and the inverse error function by Newton steps.
 #include "backend/cpu/special_math.h"
 
 #include <cmath>
 #include <limits>
+#include <numbers>
+
+#include "backend/expr/special.h"
 
 namespace tenon::cpu {
-namespace {
 
-constexpr double kPi = 3.14159265358979323846;
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInf = std::numeric_limits<double>::infinity();
-
-// From here on the asymptotic series of digamma and trigamma are exact to double precision.
-constexpr double kAsymptotic = 10;
-
-}  // namespace
-
-double digamma(double x) {
-  if (x == 0) return std::copysign(kInf, -x);
-  if (std::isinf(x)) return x > 0 ? kInf : kNan;
-  double result = 0;
-  if (x < 0) {
-    if (x == std::floor(x)) return kNan;
-    // Reflection, on the fraction because pi * x has lost it for large x.
-    double fraction = x - std::trunc(x);
-    result = -kPi / std::tan(kPi * fraction);
-    x = 1 - x;
-  }
-  for (; x < kAsymptotic; x += 1) result -= 1 / x;
-  double z = 1 / (x * x);
-  // Bernoulli numbers B_2k / 2k.
-  double series =
-      z * (1.0 / 12 -
-           z * (1.0 / 120 -
-                z * (1.0 / 252 -
-                     z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z * (1.0 / 12 - z * 3617.0 / 8160)))))));
-  return result + (std::log(x) - 0.5 / x - series);
-}
-
-double trigamma(double x) {
-  if (std::isinf(x)) return x > 0 ? 0 : kNan;
-  double sign = 1, result = 0;
-  if (x <= 0) {
-    if (x == std::floor(x)) return kInf;
-    double sine = std::sin(kPi * (x - std::trunc(x)));
-    result = -(kPi * kPi) / (sine * sine);
-    sign = -1;
-    x = 1 - x;
-  }
-  for (; x < kAsymptotic; x += 1) result += 1 / (x * x);
-  double z = 1 / (x * x);
-  double series =
-      1.0 / 6 -
-      z * (1.0 / 30 -
-           z * (1.0 / 42 - z * (1.0 / 30 - z * (5.0 / 66 - z * (691.0 / 2730 - z * (7.0 / 6 - z * 3617.0 / 510))))));
-  return sign * (result + (1 + (0.5 + series / x) / x) / x);
-}
-
-namespace {
-
-// The sum over k >= 0 of (q + k)^-s for integers s > 1, by Euler and Maclaurin.
-double hurwitz_zeta(double s, double q) {
-  double sum = 0;
-  for (; q < kAsymptotic; q += 1) {
-    if (q == 0) return kInf;
-    sum += std::pow(q, -s);
-  }
-  sum += std::pow(q, 1 - s) / (s - 1) + 0.5 * std::pow(q, -s);
-  // B_2k / (2k)!
-  constexpr double kTerms[] = {1.0 / 12,           -1.0 / 720,           1.0 / 30240,          -1.0 / 1209600,
-                               1.0 / 47900160,     -691.0 / 1307674368000, 1.0 / 74724249600, -3617.0 / 10670622842880000};
-  double factor = s * std::pow(q, -s - 1);
-  double next = s;
-  for (double term : kTerms) {
-    sum += term * factor;
-    factor *= (next + 1) * (next + 2) / (q * q);
-    next += 2;
-  }
-  return sum;
-}
-
-}  // namespace
-
-double polygamma(double n, double x) {
-  if (n == 0) return digamma(x);
-  if (n == 1) return trigamma(x);
-  if (std::isnan(x) || x == -kInf) return kNan;
-  const double sign = std::fmod(n, 2) == 1 ? 1 : -1;
-  return sign * std::tgamma(n + 1) * (x == kInf ? 0 : hurwitz_zeta(n + 1, x));
-}
+double digamma(double x) { return expr::special::digamma(x); }
+double trigamma(double x) { return expr::special::trigamma(x); }
+double polygamma(double n, double x) { return expr::special::polygamma(n, x); }
 
 double erfinv(double x) {
-  if (!(std::abs(x) <= 1)) return kNan;
-  if (std::abs(x) == 1) return std::copysign(kInf, x);
+  if (!(std::abs(x) <= 1)) return std::numeric_limits<double>::quiet_NaN();
+  if (std::abs(x) == 1) return std::copysign(std::numeric_limits<double>::infinity(), x);
   if (std::abs(x) < 1e-8) return x * 0.886226925452758;
   // A rough start (Winitzki), then Halley's steps on erf, or on erfc in the tail where erf has no digits left.
   constexpr double kShape = 0.147;
   double tail = 1 - std::abs(x);
   double log_term = std::log(tail * (1 + std::abs(x)));
-  double half = 2 / (kPi * kShape) + log_term / 2;
+  double half = 2 / (std::numbers::pi * kShape) + log_term / 2;
   double y = std::sqrt(std::sqrt(half * half - log_term / kShape) - half);
   for (int step = 0; step < 3; ++step) {
     double error = std::abs(x) > 0.5 ? tail - std::erfc(y) : std::erf(y) - std::abs(x);
@@ -113,19 +36,7 @@ double log_gamma(double x) {
   return ::lgamma_r(x, &sign);
 }
 
-double floor_divide(double a, double b) {
-  if (b == 0) return a / b;
-  double rest = std::fmod(a, b);
-  double quotient = (a - rest) / b;
-  if (rest != 0 && (b < 0) != (rest < 0)) quotient -= 1;
-  if (quotient == 0) return std::copysign(0.0, a / b);
-  double floored = std::floor(quotient);
-  return quotient - floored > 0.5 ? floored + 1 : floored;
-}
-
-double python_remainder(double a, double b) {
-  double rest = std::fmod(a, b);
-  return rest != 0 && (b < 0) != (rest < 0) ? rest + b : rest;
-}
+double floor_divide(double a, double b) { return expr::special::floor_divide(a, b); }
+double python_remainder(double a, double b) { return expr::special::python_remainder(a, b); }
 
 }  // namespace tenon::cpu

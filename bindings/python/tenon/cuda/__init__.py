@@ -7,11 +7,7 @@ from tenon import _C
 
 def unavailable_reason() -> str | None:
     """Why CUDA cannot be used, or None when it can."""
-    try:
-        _C.functions["empty"]((1,), device="cuda")
-    except RuntimeError as error:
-        return str(error)
-    return None
+    return _C.cuda_unavailable_reason() or None
 
 
 def is_available() -> bool:
@@ -21,13 +17,7 @@ def is_available() -> bool:
 
 def device_count() -> int:
     """The number of CUDA devices that can be used."""
-    count = 0
-    while True:
-        try:
-            _C.functions["empty"]((1,), device=f"cuda:{count}")
-        except RuntimeError:
-            return count
-        count += 1
+    return _C.cuda_device_count()
 
 
 def is_initialized() -> bool:
@@ -36,12 +26,13 @@ def is_initialized() -> bool:
 
 
 def synchronize(device: object = None) -> None:
-    """Waits until all work on a device is done."""
+    """Waits until all work on a device is done; raises DeviceError where there is none."""
+    _C.cuda_synchronize()
 
 
 def empty_cache() -> None:
     """Gives memory kept for reuse back to the devices."""
-    _C.empty_cache()
+    _C.cuda_empty_cache()
 
 
 def manual_seed(seed: int) -> None:

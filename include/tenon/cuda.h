@@ -1,0 +1,4 @@
+// The public name of the CUDA header.
+#pragma once
+
+#include "tenon/backend/cuda.h"

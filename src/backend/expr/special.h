@@ -1,0 +1,106 @@
+// Scalar functions that the C++ library lacks, in double precision: the polygamma functions and exact division,
+// by recurrences and asymptotic series. Host and device; depends on base alone.
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "tenon/base/half.h"
+
+namespace tenon::expr::special {
+
+inline constexpr double kPi = 3.14159265358979323846;
+inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+inline constexpr double kInf = std::numeric_limits<double>::infinity();
+
+// From here on the asymptotic series of digamma and trigamma are exact to double precision.
+inline constexpr double kAsymptotic = 10;
+
+TENON_HOST_DEVICE inline double digamma(double x) {
+  if (x == 0) return std::copysign(kInf, -x);
+  if (std::isinf(x)) return x > 0 ? kInf : kNan;
+  double result = 0;
+  if (x < 0) {
+    if (x == std::floor(x)) return kNan;
+    // Reflection, on the fraction because pi * x has lost it for large x.
+    double fraction = x - std::trunc(x);
+    result = -kPi / std::tan(kPi * fraction);
+    x = 1 - x;
+  }
+  for (; x < kAsymptotic; x += 1) result -= 1 / x;
+  double z = 1 / (x * x);
+  // Bernoulli numbers B_2k / 2k.
+  double series =
+      z * (1.0 / 12 -
+           z * (1.0 / 120 -
+                z * (1.0 / 252 -
+                     z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z * (1.0 / 12 - z * 3617.0 / 8160)))))));
+  return result + (std::log(x) - 0.5 / x - series);
+}
+
+TENON_HOST_DEVICE inline double trigamma(double x) {
+  if (std::isinf(x)) return x > 0 ? 0 : kNan;
+  double sign = 1, result = 0;
+  if (x <= 0) {
+    if (x == std::floor(x)) return kInf;
+    double sine = std::sin(kPi * (x - std::trunc(x)));
+    result = -(kPi * kPi) / (sine * sine);
+    sign = -1;
+    x = 1 - x;
+  }
+  for (; x < kAsymptotic; x += 1) result += 1 / (x * x);
+  double z = 1 / (x * x);
+  double series =
+      1.0 / 6 -
+      z * (1.0 / 30 -
+           z * (1.0 / 42 - z * (1.0 / 30 - z * (5.0 / 66 - z * (691.0 / 2730 - z * (7.0 / 6 - z * 3617.0 / 510))))));
+  return sign * (result + (1 + (0.5 + series / x) / x) / x);
+}
+
+// The sum over k >= 0 of (q + k)^-s for integers s > 1, by Euler and Maclaurin.
+TENON_HOST_DEVICE inline double hurwitz_zeta(double s, double q) {
+  double sum = 0;
+  for (; q < kAsymptotic; q += 1) {
+    if (q == 0) return kInf;
+    sum += std::pow(q, -s);
+  }
+  sum += std::pow(q, 1 - s) / (s - 1) + 0.5 * std::pow(q, -s);
+  // B_2k / (2k)!
+  constexpr double kTerms[] = {1.0 / 12,           -1.0 / 720,           1.0 / 30240,          -1.0 / 1209600,
+                               1.0 / 47900160,     -691.0 / 1307674368000, 1.0 / 74724249600, -3617.0 / 10670622842880000};
+  double factor = s * std::pow(q, -s - 1);
+  double next = s;
+  for (double term : kTerms) {
+    sum += term * factor;
+    factor *= (next + 1) * (next + 2) / (q * q);
+    next += 2;
+  }
+  return sum;
+}
+
+// The n-th derivative of digamma, for whole n >= 0.
+TENON_HOST_DEVICE inline double polygamma(double n, double x) {
+  if (n == 0) return digamma(x);
+  if (n == 1) return trigamma(x);
+  if (std::isnan(x) || x == -kInf) return kNan;
+  const double sign = std::fmod(n, 2) == 1 ? 1 : -1;
+  return sign * std::tgamma(n + 1) * (x == kInf ? 0 : hurwitz_zeta(n + 1, x));
+}
+
+// Floor division and remainder with the sign of the divisor, as Python has them.
+TENON_HOST_DEVICE inline double floor_divide(double a, double b) {
+  if (b == 0) return a / b;
+  double rest = std::fmod(a, b);
+  double quotient = (a - rest) / b;
+  if (rest != 0 && (b < 0) != (rest < 0)) quotient -= 1;
+  if (quotient == 0) return std::copysign(0.0, a / b);
+  double floored = std::floor(quotient);
+  return quotient - floored > 0.5 ? floored + 1 : floored;
+}
+
+TENON_HOST_DEVICE inline double python_remainder(double a, double b) {
+  double rest = std::fmod(a, b);
+  return rest != 0 && (b < 0) != (rest < 0) ? rest + b : rest;
+}
+
+}  // namespace tenon::expr::special
