@@ -21,6 +21,18 @@ const std::set<std::string> kAboutLayout = {"view", "as_strided", "view_as_compl
 // Ops by name that write into an argument besides self, which therefore may not be an expanded tensor.
 const std::set<std::string> kWritesArguments = {"batch_norm", "instance_norm"};
 
+// Draws fill a tensor in the order of its memory, as PyTorch's do.
+bool draws(const OpInfo& op) {
+  for (const Param& param : op.params) {
+    if (param.kind == ParamKind::Generator) return true;
+  }
+  return op.name == "randint_like";
+}
+
+bool ignores_layout(const OpInfo& op) {
+  return !kUninitialised.contains(op.name) && !kAboutLayout.contains(op.name) && !draws(op);
+}
+
 struct Outcome {
   std::string error;
   std::vector<Tensor> results;
@@ -89,8 +101,10 @@ void expect_same(const Outcome& actual, const Outcome& expected, double toleranc
       continue;
     }
     const auto x = numbers(a), y = numbers(b);
+    // Factories make floats whatever the dtype of the sample.
+    const double allowed = to_real(a.dtype()) == kFloat ? std::max(tolerance, 1e-4) : tolerance;
     for (size_t j = 0; j < x.size(); ++j) {
-      ASSERT_TRUE(near(x[j], y[j], tolerance)) << "result " << i << " at " << j << ": " << x[j] << " and " << y[j];
+      ASSERT_TRUE(near(x[j], y[j], allowed)) << "result " << i << " at " << j << ": " << x[j] << " and " << y[j];
     }
   }
 }
@@ -140,7 +154,7 @@ bool has_tensors(const Value& value) {
 TEST(EveryOp, IgnoresTheLayoutOfItsInputs) {
   const auto unchanged = [](const Tensor& tensor) { return tensor; };
   for (const OpInfo& op : op_registry()) {
-    if (kUninitialised.contains(op.name) || kAboutLayout.contains(op.name)) continue;
+    if (!ignores_layout(op)) continue;
     for (const Sample& sample : samples(op)) {
       for (size_t i = 0; i < sample.args.size(); ++i) {
         if (!has_tensors(sample.args[i])) continue;
@@ -159,7 +173,7 @@ TEST(EveryOp, IgnoresTheLayoutOfItsInputs) {
 
 TEST(EveryOp, TakesEmptyInputsOfAnyLayout) {
   for (const OpInfo& op : op_registry()) {
-    if (kUninitialised.contains(op.name) || kAboutLayout.contains(op.name)) continue;
+    if (!ignores_layout(op)) continue;
     for (const Sample& sample : samples(op)) {
       SCOPED_TRACE(describe(op, sample));
       const Outcome compact_outcome = run(op, changed(sample, -1, emptied, compact));

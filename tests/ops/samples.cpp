@@ -119,7 +119,7 @@ class Parser {
     std::vector<int64_t> values;
     while (!list.empty()) {
       const std::string_view one = list.substr(0, list.find(','));
-      values.push_back(one == "N" ? (large_ ? 3001 : 3) : one == "M" ? (large_ ? 67 : 4) : number(one).to_int64());
+      values.push_back(one == "N" ? (large_ ? 1501 : 3) : one == "M" ? (large_ ? 67 : 4) : number(one).to_int64());
       list.remove_prefix(std::min(list.size(), one.size() + 1));
     }
     return values;
