@@ -168,7 +168,8 @@ class ElementwiseNode final : public Node {
     }
     const bool fused = !GradMode::is_enabled() && is_floating_point(common_);
     for (int i = 0; i < op_.arity; ++i) {
-      if (!needs_input_grad(static_cast<size_t>(i))) continue;
+      // A truth value, which an in-place form writes into a float tensor, does not change with its inputs.
+      if (!needs_input_grad(static_cast<size_t>(i)) || op_.rule == expr::Rule::BOOL) continue;
       TENON_CHECK_AS(NotImplementedError, op_.gradient[i], op_.name, ": the derivative is not implemented");
       result[static_cast<size_t>(i)] = fused ? fused_gradient(i, g, values) : formula_gradient(i, g, values);
     }
@@ -293,6 +294,8 @@ const Tensor& elementwise_inplace(ElementwiseKernel line, const Tensor& self, Ar
                                   const double* params) {
   const ElementwiseOp& op = elementwise_op(line);
   Plan plan = make_plan(op, inputs);
+  TENON_CHECK(op.rule != expr::Rule::REAL || !is_complex(plan.common), op.name,
+              "_: self is complex, but the result is real; use the out-of-place form");
   check_inplace_result(self, plan.result, plan.sizes, op.name);
   auto node = make_node(op, plan.common, self.dtype(), inputs, params);
   check_inplace(self, op.name, static_cast<bool>(node));

@@ -70,6 +70,13 @@ Value box(const std::tuple<T...>& result) {
   return std::apply([](const auto&... tensors) { return std::vector<Tensor>{tensors...}; }, result);
 }
 
+void check_defined(const Value* args, size_t count, const char* op) {
+  for (size_t i = 0; i < count; ++i) {
+    const Tensor* tensor = std::get_if<Tensor>(&args[i]);
+    TENON_CHECK(!tensor || tensor->defined(), op, ": argument ", i + 1, " is an undefined tensor");
+  }
+}
+
 template <class Signature, Signature* Function>
 struct Boxed;
 template <class R, class... Args, R (*Function)(Args...)>
@@ -80,7 +87,12 @@ struct Boxed<R(Args...), Function> {
     ((params[i].kind = Unboxed<std::decay_t<Args>>::kind, params[i++].nullable = Unboxed<std::decay_t<Args>>::nullable), ...);
     return params;
   }
-  static Value call(const Value* args) { return call(args, std::index_sequence_for<Args...>()); }
+  static Value call(const Value* args) {
+    check_defined(args, sizeof...(Args), name);
+    return call(args, std::index_sequence_for<Args...>());
+  }
+  // As the line has it; for messages.
+  inline static const char* name = "";
 
  private:
   template <size_t... I>
@@ -169,6 +181,7 @@ class Builder {
   template <class Boxed>
   void add(const char* name, OpPlace place, bool elementwise, std::initializer_list<const char*> names,
            std::string_view text, const char* result, const char* doc) {
+    Boxed::name = name;
     OpInfo op{name, place, elementwise, Boxed::params(), result, doc, &Boxed::call};
     size_t i = 0;
     for (const char* given : names) op.params[i++].name = given;

@@ -1,0 +1,250 @@
+// Visits every op of the registry: its results do not depend on how inputs lie in memory, on the instruction set, or on
+// the number of threads.
+#include <cmath>
+#include <cstring>
+#include <set>
+
+#include "backend/cpu/isa.h"
+#include "helpers.h"
+#include "samples.h"
+#include "tenon/base/parallel.h"
+
+namespace tenon::testing {
+namespace {
+
+// Ops by name whose results are not initialised.
+const std::set<std::string> kUninitialised = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"};
+
+// Ops by name that are about strides: they rightly see or refuse another layout.
+const std::set<std::string> kAboutLayout = {"view", "as_strided", "view_as_complex", "resize_"};
+
+// Ops by name that write into an argument besides self, which therefore may not be an expanded tensor.
+const std::set<std::string> kWritesArguments = {"batch_norm", "instance_norm"};
+
+// Draws fill a tensor in the order of its memory, as PyTorch's do.
+bool draws(const OpInfo& op) {
+  for (const Param& param : op.params) {
+    if (param.kind == ParamKind::Generator) return true;
+  }
+  return op.name == "randint_like";
+}
+
+bool ignores_layout(const OpInfo& op) {
+  return !kUninitialised.contains(op.name) && !kAboutLayout.contains(op.name) && !draws(op);
+}
+
+struct Outcome {
+  std::string error;
+  std::vector<Tensor> results;
+};
+
+Outcome run(const OpInfo& op, const std::vector<Value>& args) {
+  NoGradGuard no_grad;
+  try {
+    return {"", tensors_of(call(op, args))};
+  } catch (const Error& error) {
+    return {error.what(), {}};
+  }
+}
+
+// The results of a call and then the gradients of its float inputs.
+Outcome run_with_gradients(const OpInfo& op, const Sample& sample) {
+  try {
+    std::vector<Tensor> leaves;
+    const std::vector<Value> args = map_tensors(sample.args, [&](size_t arg, const Tensor& tensor) {
+      if (!tensor.defined()) return tensor;
+      Tensor copy = tensor.clone();
+      if (!sample.differentiable[arg] || !is_differentiable(copy.dtype())) return copy;
+      leaves.push_back(copy.requires_grad_());
+      return op.place == OpPlace::Inplace ? copy.clone() : copy;
+    });
+    Outcome outcome{"", tensors_of(call(op, args))};
+    std::vector<Tensor> roots, grads;
+    for (const Tensor& result : outcome.results) {
+      if (!result.defined() || !result.requires_grad()) continue;
+      roots.push_back(result);
+      grads.push_back(generic_values(result.sizes().vec(), roots.size() << 40).to(result.dtype()));
+    }
+    if (roots.empty() || leaves.empty()) return outcome;
+    for (const Tensor& grad : autograd::grad(roots, leaves, grads, nullopt, false, true)) outcome.results.push_back(grad);
+    return outcome;
+  } catch (const NotImplementedError& error) {
+    return {error.what(), {}};
+  }
+}
+
+std::vector<std::complex<double>> numbers(const Tensor& tensor) {
+  NoGradGuard no_grad;
+  return list<std::complex<double>>(tensor.to(kComplexDouble));
+}
+
+bool near(std::complex<double> a, std::complex<double> b, double tolerance) {
+  const auto part_near = [&](double x, double y) {
+    return x == y || (std::isnan(x) && std::isnan(y)) || std::abs(x - y) <= tolerance * (1 + std::abs(y));
+  };
+  return part_near(a.real(), b.real()) && part_near(a.imag(), b.imag());
+}
+
+void expect_same(const Outcome& actual, const Outcome& expected, double tolerance) {
+  ASSERT_EQ(actual.error.empty(), expected.error.empty()) << actual.error << " | " << expected.error;
+  ASSERT_EQ(actual.results.size(), expected.results.size());
+  for (size_t i = 0; i < actual.results.size(); ++i) {
+    const Tensor &a = actual.results[i], &b = expected.results[i];
+    ASSERT_EQ(a.defined(), b.defined()) << "result " << i;
+    if (!a.defined()) continue;
+    ASSERT_EQ(a.dtype(), b.dtype()) << "result " << i;
+    ASSERT_EQ(a.sizes(), b.sizes()) << "result " << i;
+    if (tolerance == 0) {
+      NoGradGuard no_grad;
+      const Tensor x = a.detach().contiguous(), y = b.detach().contiguous();
+      ASSERT_TRUE(x.numel() == 0 || std::memcmp(x.data_ptr(), y.data_ptr(), x.nbytes()) == 0) << "result " << i;
+      continue;
+    }
+    const auto x = numbers(a), y = numbers(b);
+    // Factories make floats whatever the dtype of the sample.
+    const double allowed = to_real(a.dtype()) == kFloat ? std::max(tolerance, 1e-4) : tolerance;
+    for (size_t j = 0; j < x.size(); ++j) {
+      ASSERT_TRUE(near(x[j], y[j], allowed)) << "result " << i << " at " << j << ": " << x[j] << " and " << y[j];
+    }
+  }
+}
+
+// --- layouts
+
+Tensor transposed(const Tensor& tensor) {
+  if (tensor.dim() < 2) return tensor.clone();
+  return tensor.transpose(0, -1).clone(MemoryFormat::Contiguous).transpose(0, -1);
+}
+
+// Every second element of a larger tensor, from the second on.
+Tensor sliced(const Tensor& tensor) {
+  std::vector<int64_t> sizes = tensor.sizes().vec();
+  sizes.push_back(2);
+  const Tensor view = full(sizes, Scalar(1), tensor.dtype()).select(-1, 1);
+  view.copy_(tensor);
+  return view;
+}
+
+Tensor first_repeated(const Tensor& tensor) {
+  if (tensor.dim() == 0 || tensor.numel() == 0) return tensor.clone();
+  return tensor.narrow(0, 0, 1).expand(tensor.sizes());
+}
+
+// Without any row, if it has as many as the small samples' N.
+Tensor emptied(const Tensor& tensor) {
+  return tensor.dim() > 0 && tensor.size(0) == 3 ? tensor.narrow(0, 0, 0).clone() : tensor.clone();
+}
+
+Tensor compact(const Tensor& tensor) { return tensor.clone(MemoryFormat::Contiguous); }
+
+// The arguments with `change` applied to those that `arg` names, all if negative, then `layout`; the rest are copies.
+std::vector<Value> changed(const Sample& sample, int arg, Tensor (*change)(const Tensor&),
+                           Tensor (*layout)(const Tensor&)) {
+  NoGradGuard no_grad;
+  return map_tensors(sample.args, [&](size_t i, const Tensor& tensor) {
+    if (!tensor.defined()) return tensor;
+    return arg < 0 || static_cast<size_t>(arg) == i ? layout(change(tensor)) : tensor.clone();
+  });
+}
+
+bool has_tensors(const Value& value) {
+  return std::holds_alternative<Tensor>(value) || std::holds_alternative<std::vector<Tensor>>(value);
+}
+
+TEST(EveryOp, IgnoresTheLayoutOfItsInputs) {
+  const auto unchanged = [](const Tensor& tensor) { return tensor; };
+  for (const OpInfo& op : op_registry()) {
+    if (!ignores_layout(op)) continue;
+    for (const Sample& sample : samples(op)) {
+      for (size_t i = 0; i < sample.args.size(); ++i) {
+        if (!has_tensors(sample.args[i])) continue;
+        SCOPED_TRACE(describe(op, sample) + ", argument " + op.params[i].name);
+        const int arg = static_cast<int>(i);
+        const Outcome expected = run(op, changed(sample, arg, unchanged, compact));
+        expect_same(run(op, changed(sample, arg, unchanged, transposed)), expected, 1e-10);
+        expect_same(run(op, changed(sample, arg, unchanged, sliced)), expected, 1e-10);
+        if ((op.place == OpPlace::Inplace && i == 0) || kWritesArguments.contains(op.name)) continue;
+        expect_same(run(op, changed(sample, arg, first_repeated, unchanged)),
+                    run(op, changed(sample, arg, first_repeated, compact)), 1e-10);
+      }
+    }
+  }
+}
+
+TEST(EveryOp, TakesEmptyInputsOfAnyLayout) {
+  for (const OpInfo& op : op_registry()) {
+    if (!ignores_layout(op)) continue;
+    for (const Sample& sample : samples(op)) {
+      SCOPED_TRACE(describe(op, sample));
+      const Outcome compact_outcome = run(op, changed(sample, -1, emptied, compact));
+      expect_same(run(op, changed(sample, -1, emptied, transposed)), compact_outcome, 1e-10);
+      expect_same(run(op, changed(sample, -1, emptied, sliced)), compact_outcome, 1e-10);
+      if (!op.elementwise) continue;
+      ASSERT_EQ(compact_outcome.error, "");
+      EXPECT_EQ(compact_outcome.results.at(0).numel(), 0);
+    }
+  }
+}
+
+// --- machines
+
+class Threads {
+ public:
+  explicit Threads(int count) : before_(get_num_threads()) { set_num_threads(count); }
+  ~Threads() { set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+
+ private:
+  int before_;
+};
+
+class OnIsa {
+ public:
+  explicit OnIsa(cpu::Isa isa) : before_(cpu::isa()) { cpu::set_isa(isa); }
+  ~OnIsa() { cpu::set_isa(before_); }
+  OnIsa(const OnIsa&) = delete;
+
+ private:
+  cpu::Isa before_;
+};
+
+Outcome run_on(int threads, const OpInfo& op, const Sample& sample) {
+  Threads count(threads);
+  return run_with_gradients(op, sample);
+}
+
+TEST(EveryOp, GivesTheSameBitsForAnyNumberOfThreads) {
+  for (const OpInfo& op : op_registry()) {
+    if (kUninitialised.contains(op.name)) continue;
+    for (const Sample& sample : samples(op, SampleSize::Large, kFloat)) {
+      SCOPED_TRACE(describe(op, sample));
+      const Outcome one = run_on(1, op, sample);
+      expect_same(run_on(2, op, sample), one, 0);
+      expect_same(run_on(3, op, sample), one, 0);
+    }
+  }
+}
+
+void expect_isas_agree(SampleSize size, ScalarType dtype, double tolerance) {
+  const cpu::Isa best = cpu::isa();
+  for (const OpInfo& op : op_registry()) {
+    if (kUninitialised.contains(op.name)) continue;
+    for (const Sample& sample : samples(op, size, dtype)) {
+      const Outcome expected = run_with_gradients(op, sample);
+      for (int i = 0; i < static_cast<int>(best); ++i) {
+        SCOPED_TRACE(describe(op, sample) + " on " + cpu::isa_name(static_cast<cpu::Isa>(i)));
+        OnIsa isa(static_cast<cpu::Isa>(i));
+        expect_same(run_with_gradients(op, sample), expected, tolerance);
+      }
+    }
+  }
+}
+
+TEST(EveryOp, AgreesOnEveryInstructionSet) {
+  expect_isas_agree(SampleSize::Small, kDouble, 1e-11);
+  expect_isas_agree(SampleSize::Small, kFloat, 1e-4);
+  expect_isas_agree(SampleSize::Large, kDouble, 1e-8);
+}
+
+}  // namespace
+}  // namespace tenon::testing
