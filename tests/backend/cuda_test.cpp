@@ -135,7 +135,7 @@ void compare_kernels(const Backend& device, ScalarType dtype, const std::vector<
     }
     bool claimed = true;
     try {
-      cpu_backend().elementwise->run(kernel, compute, out.on_host(), host_inputs.data(), info.inputs, params);
+      backend_of(kCPU).elementwise->run(kernel, compute, out.on_host(), host_inputs.data(), info.inputs, params);
     } catch (const NotImplementedError&) {
       claimed = false;
     }
@@ -169,7 +169,7 @@ TEST_F(CudaDevice, CopiesConvertBetweenAllRealDtypes) {
   for (ScalarType from : dtypes) {
     for (ScalarType to : dtypes) {
       Mirror in(device(), from, {kRows, kCols}, {1, kRows}, 1), out(device(), to, {kRows, kCols}, {kCols, 1}, 2);
-      cpu_backend().elementwise->copy(out.on_host(), in.on_host());
+      backend_of(kCPU).elementwise->copy(out.on_host(), in.on_host());
       device().elementwise->copy(out.on_device(), in.on_device());
       out.expect_equal(0, "copy");
     }
@@ -190,7 +190,7 @@ TEST_F(CudaDevice, ReductionsOverAnyDimsComputeWhatTheCpuComputes) {
         const ScalarType result = flag ? kBool : op == Reduction::CountNonzero ? kLong : dtype;
         Mirror in(device(), dtype, sizes, {301 * 41, 41, 1}, 1);
         Mirror out(device(), result, kept, {kept[1] * kept[2], kept[2], 1}, 2);
-        cpu_backend().reduction->reduce(op, dtype, out.on_host(), in.on_host());
+        backend_of(kCPU).reduction->reduce(op, dtype, out.on_host(), in.on_host());
         device().reduction->reduce(op, dtype, out.on_device(), in.on_device());
         out.expect_equal(result == kBool ? 0 : tolerance(dtype), "reduce");
       }
@@ -212,7 +212,7 @@ TEST_F(CudaDevice, MatrixProductsComputeWhatTheCpuComputes) {
         } catch (const DeviceError& error) {
           GTEST_SKIP() << error.what();
         }
-        cpu_backend().matmul->matmul(out.on_host(), lhs.on_host(), rhs.on_host(), 1.5, beta, &host_bias);
+        backend_of(kCPU).matmul->matmul(out.on_host(), lhs.on_host(), rhs.on_host(), 1.5, beta, &host_bias);
         out.expect_equal(tolerance(dtype), "matmul");
       }
     }
