@@ -8,8 +8,8 @@
 
 #include "arguments.h"
 #include "creation.h"
+#include "tenon/backend/cuda.h"
 #include "tenon/base/generator.h"
-#include "tenon/cuda.h"
 
 namespace tenon::python {
 namespace {

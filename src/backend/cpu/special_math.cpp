@@ -1,4 +1,5 @@
-// The special functions as calls of their own, compiled for the baseline, and the inverse error function by Newton steps.
+// The special functions as calls of their own, compiled for the baseline, and the inverse error function by
+// Newton steps.
 #include "backend/cpu/special_math.h"
 
 #include <cmath>

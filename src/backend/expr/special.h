@@ -66,8 +66,10 @@ TENON_HOST_DEVICE inline double hurwitz_zeta(double s, double q) {
   }
   sum += std::pow(q, 1 - s) / (s - 1) + 0.5 * std::pow(q, -s);
   // B_2k / (2k)!
-  constexpr double kTerms[] = {1.0 / 12,           -1.0 / 720,           1.0 / 30240,          -1.0 / 1209600,
-                               1.0 / 47900160,     -691.0 / 1307674368000, 1.0 / 74724249600, -3617.0 / 10670622842880000};
+  constexpr double kTerms[] = {1.0 / 12,       -1.0 / 720,
+                               1.0 / 30240,    -1.0 / 1209600,
+                               1.0 / 47900160, -691.0 / 1307674368000,
+                               1.0 / 74724249600, -3617.0 / 10670622842880000};
   double factor = s * std::pow(q, -s - 1);
   double next = s;
   for (double term : kTerms) {
