@@ -40,7 +40,8 @@ const Backend& backend() {
                                 .sort = nullptr,
                                 .index = nullptr,
                                 .norm = nullptr,
-                                .random = nullptr};
+                                .random = nullptr,
+                                .pool = nullptr};
   return table;
 }
 
