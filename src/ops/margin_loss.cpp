@@ -7,12 +7,12 @@ namespace {
 
 Tensor at_least_zero(const Tensor& x) { return clamp_min(x, 0); }
 
-// Input of these losses as rows of classes: [C] is one row.
+// Input of these losses as rows of classes: [C] is one row, a number one row of one class.
 Tensor rows_of_classes(const char* op, const Tensor& input) {
   TENON_CHECK(input.is_floating_point(), op, ": input must be floating-point, got ", input.dtype());
-  TENON_CHECK((input.dim() == 1 || input.dim() == 2) && input.size(-1) > 0, op,
-              ": input must have 1 or 2 dims, the last not empty, got shape ", input.sizes());
-  return input.dim() == 2 ? input : input.unsqueeze(0);
+  TENON_CHECK(input.dim() <= 2 && (input.dim() == 0 || input.size(-1) > 0), op,
+              ": input must have at most 2 dims, the last not empty, got shape ", input.sizes());
+  return input.dim() == 2 ? input : input.reshape({1, -1});
 }
 
 void check_classes(const char* op, const Tensor& target, int64_t least, int64_t classes) {
@@ -106,7 +106,7 @@ Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, std::st
   const Tensor gap = relu(rsub(sub(rows.gather(1, index).unsqueeze(2), rows.unsqueeze(1)), 1));
   const Tensor counts = logical_and(listed.unsqueeze(2), logical_not(is_label).unsqueeze(1));
   const Tensor loss = div(masked_fill(gap, logical_not(counts), 0).sum({1, 2}), classes);
-  return reduced(op, input.dim() == 1 ? loss.squeeze(0) : loss, reduction);
+  return reduced(op, input.dim() <= 1 ? loss.squeeze(0) : loss, reduction);
 }
 
 Tensor multilabel_soft_margin_loss(const Tensor& input, const Tensor& target, const optional<Tensor>& weight,
