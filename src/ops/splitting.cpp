@@ -34,6 +34,12 @@ void check_can_split(const Tensor& self, const char* op) {
   TENON_CHECK(self.dim() > 0, op, ": expects at least a 1-dimensional tensor");
 }
 
+// A dim without elements can be cut into any number of pieces, each of them a tensor.
+void check_pieces(const char* op, int64_t pieces) {
+  constexpr int64_t kMost = int64_t{1} << 24;
+  TENON_CHECK_VALUE(pieces <= kMost, op, ": expects at most ", kMost, " pieces, got ", pieces);
+}
+
 // Views of `lengths` indices of dim d, one after the other; the lengths fit.
 std::vector<Tensor> split_at(const char* op, const Tensor& self, size_t d, const DimVector& lengths) {
   std::vector<Tensor> parts;
@@ -114,6 +120,7 @@ std::vector<Tensor> chunk(const Tensor& self, int64_t chunks, int64_t dim) {
   TENON_CHECK(chunks > 0, "chunk: expects `chunks` to be greater than 0, got: ", chunks);
   const auto d = static_cast<size_t>(wrap_dim(dim, self.dim(), "chunk"));
   const int64_t size = self.sizes()[d];
+  check_pieces("chunk", chunks);
   // Without elements there are as many empty chunks as asked for.
   if (size == 0) return split_at("chunk", self, d, DimVector(static_cast<size_t>(chunks), 0));
   return split_at("chunk", self, d, equal_lengths(size, size / chunks + (size % chunks != 0)));
@@ -122,6 +129,7 @@ std::vector<Tensor> chunk(const Tensor& self, int64_t chunks, int64_t dim) {
 std::vector<Tensor> tensor_split(const Tensor& self, int64_t sections, int64_t dim) {
   check_can_split(self, "tensor_split");
   TENON_CHECK(sections > 0, "tensor_split: number of sections must be larger than 0, got ", sections);
+  check_pieces("tensor_split", sections);
   const auto d = static_cast<size_t>(wrap_dim(dim, self.dim(), "tensor_split"));
   const int64_t size = self.sizes()[d];
   DimVector lengths;
