@@ -27,7 +27,8 @@ PyTypeObject* numpy_type(const char* name) {
 }
 
 bool is_instance_of_numpy(PyObject* object, const char* name, PyTypeObject*& cache) {
-  if (PyLong_CheckExact(object) || PyFloat_CheckExact(object) || PyTuple_CheckExact(object) || PyList_CheckExact(object)) {
+  if (PyLong_CheckExact(object) || PyFloat_CheckExact(object) || PyTuple_CheckExact(object) ||
+      PyList_CheckExact(object)) {
     return false;
   }
   if (!cache) cache = numpy_type(name);

@@ -1,4 +1,5 @@
-// Backward, hooks, grad modes, saved-tensor hooks and custom functions, under PyTorch's names by tenon/autograd in Python.
+// Backward, hooks, grad modes, saved-tensor hooks and custom functions, under PyTorch's names by tenon/autograd in
+// Python.
 #include "tenon/autograd/autograd.h"
 
 #include <nanobind/stl/optional.h>
@@ -23,14 +24,17 @@ std::vector<Tensor> optional_tensors(nb::handle object, const char* what) {
   nb::object items = steal(PySequence_Tuple(object.ptr()));
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.ptr()); ++i) {
     PyObject* item = PyTuple_GET_ITEM(items.ptr(), i);
-    TENON_CHECK_TYPE(item == Py_None || is_tensor(item), what, ": expected Tensors or None, found ", Py_TYPE(item)->tp_name);
+    TENON_CHECK_TYPE(item == Py_None || is_tensor(item), what, ": expected Tensors or None, found ",
+                     Py_TYPE(item)->tp_name);
     tensors.push_back(item == Py_None ? Tensor() : unwrap(item));
   }
   return tensors;
 }
 
-void run_backward(nb::handle roots, nb::handle grads, optional<bool> retain_graph, bool create_graph, nb::handle inputs) {
-  const std::vector<Tensor> root_list = optional_tensors(roots, "backward"), grad_list = optional_tensors(grads, "backward"),
+void run_backward(nb::handle roots, nb::handle grads, optional<bool> retain_graph, bool create_graph,
+                  nb::handle inputs) {
+  const std::vector<Tensor> root_list = optional_tensors(roots, "backward"),
+                            grad_list = optional_tensors(grads, "backward"),
                             input_list = optional_tensors(inputs, "backward");
   ReleaseGil gil;
   autograd::backward(root_list, grad_list, retain_graph, create_graph, input_list);
@@ -38,12 +42,14 @@ void run_backward(nb::handle roots, nb::handle grads, optional<bool> retain_grap
 
 nb::object run_grad(nb::handle outputs, nb::handle inputs, nb::handle grad_outputs, optional<bool> retain_graph,
                     bool create_graph, bool allow_unused, bool materialize_grads) {
-  const std::vector<Tensor> output_list = optional_tensors(outputs, "grad"), input_list = optional_tensors(inputs, "grad"),
+  const std::vector<Tensor> output_list = optional_tensors(outputs, "grad"),
+                            input_list = optional_tensors(inputs, "grad"),
                             grad_list = optional_tensors(grad_outputs, "grad");
   std::vector<Tensor> result;
   {
     ReleaseGil gil;
-    result = autograd::grad(output_list, input_list, grad_list, retain_graph, create_graph, allow_unused, materialize_grads);
+    result =
+        autograd::grad(output_list, input_list, grad_list, retain_graph, create_graph, allow_unused, materialize_grads);
   }
   nb::object tuple = steal(PyTuple_New(static_cast<Py_ssize_t>(result.size())));
   for (size_t i = 0; i < result.size(); ++i) {
@@ -59,7 +65,8 @@ uint64_t register_hook(const Tensor& self, nb::object hook) {
     nb::gil_scoped_acquire gil;
     nb::object result = nb::borrow(hook.get())(grad);
     if (result.is_none()) return Tensor();
-    TENON_CHECK_TYPE(is_tensor(result.ptr()), "register_hook: expected the hook to return a Tensor or None, but it returned ",
+    TENON_CHECK_TYPE(is_tensor(result.ptr()),
+                     "register_hook: expected the hook to return a Tensor or None, but it returned ",
                      Py_TYPE(result.ptr())->tp_name);
     return unwrap(result.ptr());
   });
@@ -129,7 +136,8 @@ class SavedVariables {
 
 // Runs `forward()`, which returns a tuple of tensors, unrecorded, and then reads from `ctx` what the user asked for.
 // `backward(saved, grads)` returns a tuple of one gradient per entry of `inputs`.
-nb::object apply_function(const std::string& name, nb::handle ctx, nb::handle inputs, nb::object forward, nb::object backward) {
+nb::object apply_function(const std::string& name, nb::handle ctx, nb::handle inputs, nb::object forward,
+                          nb::object backward) {
   auto run_forward = [&](autograd::AutogradContext* own) {
     std::vector<Tensor> outputs = optional_tensors(forward(), "forward");
     own->save_for_backward(optional_tensors(ctx.attr("to_save"), "save_for_backward"));
@@ -138,7 +146,8 @@ nb::object apply_function(const std::string& name, nb::handle ctx, nb::handle in
     own->set_materialize_grads(nb::cast<bool>(ctx.attr("materialize_grads")));
     return outputs;
   };
-  auto run_backward = [backward = SharedObject(std::move(backward))](autograd::AutogradContext* own, std::vector<Tensor> grads) {
+  auto run_backward = [backward = SharedObject(std::move(backward))](autograd::AutogradContext* own,
+                                                                     std::vector<Tensor> grads) {
     nb::gil_scoped_acquire gil;
     nb::object saved = nb::cast(SavedVariables(own));
     nb::object tuple = steal(PyTuple_New(static_cast<Py_ssize_t>(grads.size())));
@@ -164,7 +173,8 @@ nb::object apply_function(const std::string& name, nb::handle ctx, nb::handle in
 template <class F, class... Extra>
 void method(const char* name, F&& function, const Extra&... extra) {
   nb::handle type(reinterpret_cast<PyObject*>(tensor_type));
-  nb::setattr(type, name, nb::cpp_function(std::forward<F>(function), nb::name(name), nb::scope(type), nb::is_method(), extra...));
+  nb::setattr(type, name,
+              nb::cpp_function(std::forward<F>(function), nb::name(name), nb::scope(type), nb::is_method(), extra...));
 }
 
 // Methods that edit self and return the same object.
@@ -180,7 +190,9 @@ auto returning_self(F function) {
 void add_methods() {
   method("detach", &Tensor::detach, "An alias outside any graph.");
   method("detach_", returning_self([](const Tensor& self) { self.detach_(); }));
-  method("retain_grad", [](const Tensor& self) { self.retain_grad(); }, "Makes backward fill .grad though self is no leaf.");
+  method(
+      "retain_grad", [](const Tensor& self) { self.retain_grad(); },
+      "Makes backward fill .grad though self is no leaf.");
   method(
       "requires_grad_",
       [](nb::handle self, bool requires_grad) {
@@ -198,17 +210,19 @@ void add_methods() {
 void init_autograd(nb::module_& module) {
   add_methods();
   nb::class_<SavedVariables>(module, "_SavedVariables").def("get", &SavedVariables::get);
-  module.def("_backward", run_backward, nb::arg("tensors"), nb::arg("grad_tensors").none(), nb::arg("retain_graph").none(),
-             nb::arg("create_graph"), nb::arg("inputs").none());
+  module.def("_backward", run_backward, nb::arg("tensors"), nb::arg("grad_tensors").none(),
+             nb::arg("retain_graph").none(), nb::arg("create_graph"), nb::arg("inputs").none());
   module.def("_grad", run_grad, nb::arg("outputs"), nb::arg("inputs"), nb::arg("grad_outputs").none(),
-             nb::arg("retain_graph").none(), nb::arg("create_graph"), nb::arg("allow_unused"), nb::arg("materialize_grads"));
+             nb::arg("retain_graph").none(), nb::arg("create_graph"), nb::arg("allow_unused"),
+             nb::arg("materialize_grads"));
   module.def("_apply_function", apply_function, nb::arg("name"), nb::arg("ctx"), nb::arg("inputs"), nb::arg("forward"),
              nb::arg("backward"));
   module.def("is_grad_enabled", &GradMode::is_enabled, "Whether ops are recorded on this thread.");
   module.def("_set_grad_enabled", &GradMode::set_enabled, nb::arg("mode"));
   module.def("is_inference_mode_enabled", &InferenceMode::is_enabled, "Whether this thread is in inference mode.");
-  module.def("_push_inference_mode", [](bool mode) { inference_modes.push_back(std::make_unique<InferenceMode>(mode)); },
-             nb::arg("mode"));
+  module.def(
+      "_push_inference_mode", [](bool mode) { inference_modes.push_back(std::make_unique<InferenceMode>(mode)); },
+      nb::arg("mode"));
   module.def("_pop_inference_mode", pop_inference_mode);
   module.def("is_anomaly_enabled", &AnomalyMode::is_enabled, "Whether anomaly mode is on.");
   module.def("is_anomaly_check_nan_enabled", &AnomalyMode::should_check_nan);

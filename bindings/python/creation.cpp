@@ -47,8 +47,8 @@ std::vector<int64_t> nested_sizes(PyObject* data, const char* op) {
   std::vector<int64_t> sizes;
   nb::object current = nb::borrow(data);
   while (is_sequence(current.ptr())) {
-    TENON_CHECK_VALUE(sizes.size() < kMaxDims, op, ": too many dimensions '", Py_TYPE(data)->tp_name, "': at most ", kMaxDims,
-                      " are supported");
+    TENON_CHECK_VALUE(sizes.size() < kMaxDims, op, ": too many dimensions '", Py_TYPE(data)->tp_name, "': at most ",
+                      kMaxDims, " are supported");
     nb::object items = items_of(current.ptr());
     sizes.push_back(item_count(items));
     if (item_count(items) == 0) break;
@@ -66,7 +66,8 @@ Scalar leaf_value(PyObject* leaf, const char* op) {
     int64_t index = 0;
     if (to_int(leaf, index)) return index;
   }
-  detail::fail<TypeError>(op, ": invalid data type '", Py_TYPE(leaf)->tp_name, "'; numbers, sequences of them, arrays and tensors are valid");
+  detail::fail<TypeError>(op, ": invalid data type '", Py_TYPE(leaf)->tp_name,
+                          "'; numbers, sequences of them, arrays and tensors are valid");
 }
 
 ScalarType leaf_dtype(PyObject* leaf, const char* op) {
@@ -86,8 +87,8 @@ void visit_leaves(PyObject* data, IntArrayRef sizes, size_t depth, const char* o
   TENON_CHECK_TYPE(is_sequence(data), op, ": not a sequence: found '", Py_TYPE(data)->tp_name, "' at dim ", depth,
                    ", where its neighbours are sequences");
   nb::object items = items_of(data);
-  TENON_CHECK_VALUE(item_count(items) == sizes[depth], op, ": expected sequence of length ", sizes[depth], " at dim ", depth,
-                    " (got ", item_count(items), ")");
+  TENON_CHECK_VALUE(item_count(items) == sizes[depth], op, ": expected sequence of length ", sizes[depth], " at dim ",
+                    depth, " (got ", item_count(items), ")");
   for (Py_ssize_t i = 0; i < sizes[depth]; ++i) visit_leaves(item_at(items, i).ptr(), sizes, depth + 1, op, visit);
 }
 
@@ -97,9 +98,10 @@ T checked_element(const Scalar& value, const char* op) {
     const double real = value.to_double();
     // Unsigned types wrap negative numbers, as C does.
     const double limit = static_cast<double>(std::numeric_limits<T>::max());
-    const bool fits = value.is_integral() && sizeof(T) == 8 ? true : std::abs(std::trunc(real)) <= limit + (real < 0 ? 1 : 0);
-    TENON_CHECK_AS(Error, fits && !value.is_complex(), op, ": value ", value, " cannot be converted to type ", dtype_v<T>,
-                   " without overflow");
+    const bool fits =
+        value.is_integral() && sizeof(T) == 8 ? true : std::abs(std::trunc(real)) <= limit + (real < 0 ? 1 : 0);
+    TENON_CHECK_AS(Error, fits && !value.is_complex(), op, ": value ", value, " cannot be converted to type ",
+                   dtype_v<T>, " without overflow");
   } else if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::complex<float>> &&
                        !std::is_same_v<T, std::complex<double>>) {
     TENON_CHECK_AS(Error, !value.is_complex(), op, ": value ", value, " cannot be converted to type ", dtype_v<T>,
@@ -143,7 +145,8 @@ Tensor from_nested(PyObject* data, optional<ScalarType> dtype, const char* op) {
 
 PyObject* nested_list(const Tensor& tensor, size_t dim, int64_t offset) {
   if (dim == tensor.sizes().size()) {
-    const char* data = static_cast<const char*>(tensor.data_ptr()) + offset * static_cast<int64_t>(tensor.element_size());
+    const char* data =
+        static_cast<const char*>(tensor.data_ptr()) + offset * static_cast<int64_t>(tensor.element_size());
     const Scalar value = visit_dtype(tensor.dtype(), [&](auto zero) {
       decltype(zero) element;
       std::memcpy(&element, data, sizeof(element));
@@ -163,14 +166,16 @@ PyObject* nested_list(const Tensor& tensor, size_t dim, int64_t offset) {
 optional<Device> device_argument(nb::handle object) {
   if (object.is_none()) return nullopt;
   Device device;
-  TENON_CHECK_TYPE(to_device(object.ptr(), device), "argument 'device' must be device, not ", Py_TYPE(object.ptr())->tp_name);
+  TENON_CHECK_TYPE(to_device(object.ptr(), device), "argument 'device' must be device, not ",
+                   Py_TYPE(object.ptr())->tp_name);
   return device;
 }
 
 optional<ScalarType> dtype_argument(nb::handle object) {
   if (object.is_none()) return nullopt;
   ScalarType dtype;
-  TENON_CHECK_TYPE(to_dtype(object.ptr(), dtype), "argument 'dtype' must be dtype, not ", Py_TYPE(object.ptr())->tp_name);
+  TENON_CHECK_TYPE(to_dtype(object.ptr(), dtype), "argument 'dtype' must be dtype, not ",
+                   Py_TYPE(object.ptr())->tp_name);
   return dtype;
 }
 
@@ -209,8 +214,8 @@ Tensor tensor_of_bytes(const std::vector<uint8_t>& bytes) {
 }
 
 std::vector<uint8_t> bytes_of_tensor(const Tensor& tensor, const char* op) {
-  TENON_CHECK_TYPE(tensor.dtype() == kByte && tensor.is_cpu(), op, ": the state must be a uint8 tensor on the CPU, got ",
-                   tensor.dtype(), " on ", tensor.device());
+  TENON_CHECK_TYPE(tensor.dtype() == kByte && tensor.is_cpu(), op,
+                   ": the state must be a uint8 tensor on the CPU, got ", tensor.dtype(), " on ", tensor.device());
   const Tensor packed = tensor.contiguous();
   const auto* first = static_cast<const uint8_t*>(packed.data_ptr());
   return std::vector<uint8_t>(first, first + packed.numel());
@@ -236,7 +241,8 @@ void init_creation(nb::module_& module) {
   module.def(
       "from_numpy",
       [](nb::handle array) {
-        TENON_CHECK_TYPE(is_numpy_array(array.ptr()), "from_numpy: expected np.ndarray (got ", Py_TYPE(array.ptr())->tp_name, ")");
+        TENON_CHECK_TYPE(is_numpy_array(array.ptr()), "from_numpy: expected np.ndarray (got ",
+                         Py_TYPE(array.ptr())->tp_name, ")");
         return tensor_over_buffer(array.ptr(), "from_numpy");
       },
       nb::arg("ndarray"), "A tensor that shares the memory of a NumPy array.");

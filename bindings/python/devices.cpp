@@ -30,47 +30,59 @@ void init_devices(nb::module_& module) {
   module.def("cuda_synchronize", &cuda::synchronize);
   module.def("cuda_empty_cache", &cuda::empty_cache);
   nb::class_<Device>(module, "device", "Where a tensor's memory lives: 'cpu', 'cuda' or 'cuda:1'.")
-      .def("__init__", [](Device* self, std::string_view name) { new (self) Device(name); }, nb::arg("device"))
-      .def("__init__", [](Device* self, const Device& other) { new (self) Device(other); }, nb::arg("device"))
-      .def("__init__", [](Device* self, int index) { new (self) Device(kCUDA, index); }, nb::arg("index"))
+      .def(
+          "__init__", [](Device* self, std::string_view name) { new (self) Device(name); }, nb::arg("device"))
+      .def(
+          "__init__", [](Device* self, const Device& other) { new (self) Device(other); }, nb::arg("device"))
+      .def(
+          "__init__", [](Device* self, int index) { new (self) Device(kCUDA, index); }, nb::arg("index"))
       .def(
           "__init__",
           [](Device* self, std::string_view type, int index) { new (self) Device(device_type(type), index); },
           nb::arg("type"), nb::arg("index"))
       .def_prop_ro("type", [](const Device& self) { return device_type_name(self.type()); })
-      .def_prop_ro("index",
-                   [](const Device& self) { return self.has_index() ? std::optional<int>(self.index()) : std::nullopt; })
+      .def_prop_ro(
+          "index",
+          [](const Device& self) { return self.has_index() ? std::optional<int>(self.index()) : std::nullopt; })
       .def("__str__", &Device::str)
       .def("__repr__",
            [](const Device& self) {
-             return self.has_index() ? concat("device(type='", device_type_name(self.type()), "', index=", self.index(), ")")
-                                     : concat("device(type='", device_type_name(self.type()), "')");
+             return self.has_index()
+                        ? concat("device(type='", device_type_name(self.type()), "', index=", self.index(), ")")
+                        : concat("device(type='", device_type_name(self.type()), "')");
            })
       .def("__hash__", [](const Device& self) { return static_cast<int>(self.type()) * 1024 + self.index() + 1; })
-      .def("__eq__", [](const Device& self, const Device& other) { return self == other; }, nb::is_operator())
-      .def("__ne__", [](const Device& self, const Device& other) { return !(self == other); }, nb::is_operator())
-      .def("__reduce__", [](const Device& self) {
-        return nb::make_tuple(nb::type<Device>(), nb::make_tuple(self.str()));
-      });
+      .def(
+          "__eq__", [](const Device& self, const Device& other) { return self == other; }, nb::is_operator())
+      .def(
+          "__ne__", [](const Device& self, const Device& other) { return !(self == other); }, nb::is_operator())
+      .def("__reduce__",
+           [](const Device& self) { return nb::make_tuple(nb::type<Device>(), nb::make_tuple(self.str())); });
 
   nb::class_<Generator>(module, "Generator", "A source of random numbers with PyTorch's values for each seed.")
-      .def("__init__",
-           [](Generator* self, nb::object device) {
-             Device where;
-             TENON_CHECK_TYPE(to_device(device.ptr(), where), "Generator: device must be a device or its name");
-             TENON_CHECK_DEVICE(where.is_cpu(), "Generator: only CPU generators are supported, got ", where);
-             new (self) Generator();
-           },
-           nb::arg("device") = "cpu")
-      .def("manual_seed", [](nb::handle_t<Generator> self, const Scalar& seed) {
-        nb::cast<Generator&>(self).manual_seed(static_cast<uint64_t>(seed.to_int64()));
-        return nb::borrow(self);
-      }, nb::arg("seed"))
+      .def(
+          "__init__",
+          [](Generator* self, nb::object device) {
+            Device where;
+            TENON_CHECK_TYPE(to_device(device.ptr(), where), "Generator: device must be a device or its name");
+            TENON_CHECK_DEVICE(where.is_cpu(), "Generator: only CPU generators are supported, got ", where);
+            new (self) Generator();
+          },
+          nb::arg("device") = "cpu")
+      .def(
+          "manual_seed",
+          [](nb::handle_t<Generator> self, const Scalar& seed) {
+            nb::cast<Generator&>(self).manual_seed(static_cast<uint64_t>(seed.to_int64()));
+            return nb::borrow(self);
+          },
+          nb::arg("seed"))
       .def("seed", &Generator::seed)
       .def("initial_seed", &Generator::initial_seed)
       .def("get_state", [](const Generator& self) { return tensor_of_bytes(self.get_state()); })
-      .def("set_state", [](Generator& self, const Tensor& state) { self.set_state(bytes_of_tensor(state, "set_state")); },
-           nb::arg("new_state"))
+      .def(
+          "set_state",
+          [](Generator& self, const Tensor& state) { self.set_state(bytes_of_tensor(state, "set_state")); },
+          nb::arg("new_state"))
       .def("clone_state", &Generator::clone)
       .def_prop_ro("device", [](const Generator&) { return Device(kCPU); });
   module.attr("default_generator") = nb::cast(default_generator());

@@ -67,8 +67,8 @@ struct Traits<DLManagedTensorVersioned> {
   }
   static uint64_t flags(const DLManagedTensorVersioned& managed) { return managed.flags; }
   static void check(const DLManagedTensorVersioned& managed) {
-    TENON_CHECK_AS(Error, managed.major == kMajorVersion, "from_dlpack: the capsule has DLPack version ", managed.major, ".",
-                   managed.minor, ", but ", kMajorVersion, ".x is supported");
+    TENON_CHECK_AS(Error, managed.major == kMajorVersion, "from_dlpack: the capsule has DLPack version ", managed.major,
+                   ".", managed.minor, ", but ", kMajorVersion, ".x is supported");
   }
 };
 
@@ -89,8 +89,8 @@ ScalarType from_dl(DLDataType type) {
     const DLDataType own = to_dl(dtype);
     if (own.code == type.code && own.bits == type.bits && type.lanes == 1) return dtype;
   }
-  tenon::detail::fail<Error>("from_dlpack: no dtype for DLPack's code ", int{type.code}, " with ", int{type.bits}, " bits and ",
-                             type.lanes, " lanes");
+  tenon::detail::fail<Error>("from_dlpack: no dtype for DLPack's code ", int{type.code}, " with ", int{type.bits},
+                             " bits and ", type.lanes, " lanes");
 }
 
 Device from_dl(DLDevice device) {
@@ -123,9 +123,12 @@ nb::object make_capsule(const Tensor& tensor, bool copied) {
   exported->strides = tensor.strides().vec();
   Managed& managed = exported->managed;
   const bool cuda = tensor.is_cuda();
-  managed.tensor = {tensor.data_ptr(),         {cuda ? kDLCUDA : kDLCPU, cuda ? std::max(tensor.device().index(), 0) : 0},
-                    int32_t(tensor.dim()),     to_dl(tensor.dtype()),
-                    exported->shape.data(),    exported->strides.data(),
+  managed.tensor = {tensor.data_ptr(),
+                    {cuda ? kDLCUDA : kDLCPU, cuda ? std::max(tensor.device().index(), 0) : 0},
+                    int32_t(tensor.dim()),
+                    to_dl(tensor.dtype()),
+                    exported->shape.data(),
+                    exported->strides.data(),
                     0};
   managed.context = exported.get();
   managed.deleter = [](Managed* self) { delete static_cast<Exported<Managed>*>(self->context); };
@@ -149,12 +152,15 @@ Tensor take_capsule(PyObject* capsule) {
   const DLTensor& source = managed->tensor;
   const ScalarType dtype = from_dl(source.dtype);
   const Device device = from_dl(source.device);
-  TENON_CHECK_AS(Error, source.ndim >= 0 && (source.ndim == 0 || source.shape), "from_dlpack: the capsule has no shape");
+  TENON_CHECK_AS(Error, source.ndim >= 0 && (source.ndim == 0 || source.shape),
+                 "from_dlpack: the capsule has no shape");
   const IntArrayRef sizes(source.shape, static_cast<size_t>(source.ndim));
   const int64_t numel = checked_numel(sizes, "from_dlpack");
   const DimVector dense = contiguous_strides(sizes);
-  const IntArrayRef strides = source.strides ? IntArrayRef(source.strides, sizes.size()) : IntArrayRef(dense.data(), dense.size());
-  for (int64_t stride : strides) TENON_CHECK_AS(Error, stride >= 0 || numel < 2, "from_dlpack: negative strides are not supported");
+  const IntArrayRef strides =
+      source.strides ? IntArrayRef(source.strides, sizes.size()) : IntArrayRef(dense.data(), dense.size());
+  for (int64_t stride : strides)
+    TENON_CHECK_AS(Error, stride >= 0 || numel < 2, "from_dlpack: negative strides are not supported");
   char* data = static_cast<char*>(source.data) + source.byte_offset;
   const bool read_only = T::flags(*managed) & kReadOnlyFlag;
   check_status(PyCapsule_SetName(capsule, T::used_name));
@@ -172,7 +178,8 @@ Tensor take_capsule(PyObject* capsule) {
 }  // namespace
 
 nb::object to_dlpack(const Tensor& tensor, bool versioned, bool copied) {
-  return versioned ? make_capsule<DLManagedTensorVersioned>(tensor, copied) : make_capsule<DLManagedTensor>(tensor, copied);
+  return versioned ? make_capsule<DLManagedTensorVersioned>(tensor, copied)
+                   : make_capsule<DLManagedTensor>(tensor, copied);
 }
 
 Tensor from_dlpack(nb::handle capsule) {

@@ -36,9 +36,11 @@ TensorIndex to_index(PyObject* item, const Tensor& self) {
     if (unwrap(item).dtype() != kByte && zero_dim_tensor_to_number(item, true, value)) return value.to_int64();
     return unwrap(item);
   }
-  if (PyList_Check(item) || PyTuple_Check(item) || is_numpy_array(item) || PyRange_Check(item)) return index_tensor(item, self);
-  detail::fail<IndexError>("index: only integers, slices (`:`), ellipsis (`...`), None, bools and integer or bool tensors, ",
-                           "arrays and lists are valid indices (got ", Py_TYPE(item)->tp_name, ")");
+  if (PyList_Check(item) || PyTuple_Check(item) || is_numpy_array(item) || PyRange_Check(item))
+    return index_tensor(item, self);
+  detail::fail<IndexError>(
+      "index: only integers, slices (`:`), ellipsis (`...`), None, bools and integer or bool tensors, ",
+      "arrays and lists are valid indices (got ", Py_TYPE(item)->tp_name, ")");
 }
 
 void to_indices(PyObject* key, const Tensor& self, Indices& out) {
@@ -106,7 +108,8 @@ int contains(PyObject* self, PyObject* value) {
         if (is_tensor(value)) {
           equal = eq(x, unwrap(value));
         } else {
-          TENON_CHECK_AS(Error, to_number(value, number), "Tensor.__contains__ only supports Tensor or scalar, but you passed in a ",
+          TENON_CHECK_AS(Error, to_number(value, number),
+                         "Tensor.__contains__ only supports Tensor or scalar, but you passed in a ",
                          Py_TYPE(value)->tp_name);
           equal = eq(x, number);
         }

@@ -101,7 +101,8 @@ const char* refusal(const Tensor& x, int flags) {
   if (!x.is_cpu()) return "Tensor is not on the CPU; use tensor.cpu()";
   if (!format_of(x.dtype())) return "the buffer protocol has no bfloat16";
   if ((flags & PyBUF_WRITABLE) && x.storage()->read_only()) return "the memory of this tensor is read-only";
-  const bool needs_contiguous = (flags & PyBUF_STRIDES) != PyBUF_STRIDES || (flags & PyBUF_C_CONTIGUOUS) == PyBUF_C_CONTIGUOUS;
+  const bool needs_contiguous =
+      (flags & PyBUF_STRIDES) != PyBUF_STRIDES || (flags & PyBUF_C_CONTIGUOUS) == PyBUF_C_CONTIGUOUS;
   if (needs_contiguous && !x.is_contiguous()) return "Tensor is not contiguous; use tensor.contiguous()";
   return nullptr;
 }
@@ -145,15 +146,18 @@ void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<Export*>(vi
 Tensor tensor_over_buffer(PyObject* object, const char* op) {
   const Buffer buffer = export_buffer(object, PyBUF_STRIDED | PyBUF_FORMAT | PyBUF_WRITABLE);
   const optional<ScalarType> dtype = dtype_of_format(buffer->format, buffer->itemsize);
-  TENON_CHECK_TYPE(dtype, op, ": can't convert an array of format '", buffer->format, "'. The supported types are: float64, ",
-                   "float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool, in native byte order.");
+  TENON_CHECK_TYPE(
+      dtype, op, ": can't convert an array of format '", buffer->format, "'. The supported types are: float64, ",
+      "float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool, in native byte order.");
   std::vector<int64_t> sizes, strides;
   const auto item = static_cast<int64_t>(buffer->itemsize);
   for (int d = 0; d < buffer->ndim; ++d) {
     const int64_t size = buffer->shape[d], stride = buffer->strides[d];
-    TENON_CHECK_VALUE(stride >= 0 || size < 2, op, ": at least one stride in the given array is negative, and tensors with ",
+    TENON_CHECK_VALUE(stride >= 0 || size < 2, op,
+                      ": at least one stride in the given array is negative, and tensors with ",
                       "negative strides are not supported. Copy the array to get rid of them.");
-    TENON_CHECK_VALUE(stride % item == 0 || size < 2, op, ": strides not a multiple of the element byte size. Copy the array ",
+    TENON_CHECK_VALUE(stride % item == 0 || size < 2, op,
+                      ": strides not a multiple of the element byte size. Copy the array ",
                       "to reallocate the memory.");
     sizes.push_back(size);
     strides.push_back(size < 2 ? 1 : stride / item);
@@ -169,17 +173,20 @@ Tensor tensor_from_bytes(PyObject* object, ScalarType dtype, int64_t count, int6
   const Buffer buffer = export_buffer(object, PyBUF_WRITABLE);
   const auto item = static_cast<int64_t>(element_size(dtype));
   const int64_t length = buffer->len;
-  TENON_CHECK_VALUE(length > 0 && count != 0, "frombuffer: both buffer length (", length, ") and count (", count, ") must not be 0");
+  TENON_CHECK_VALUE(length > 0 && count != 0, "frombuffer: both buffer length (", length, ") and count (", count,
+                    ") must not be 0");
   TENON_CHECK_VALUE(offset >= 0 && offset < length, "frombuffer: offset (", offset,
                     " bytes) must be non-negative and no greater than buffer length (", length, " bytes) - 1");
   TENON_CHECK_VALUE(count > 0 || (length - offset) % item == 0, "frombuffer: buffer length (", length - offset,
                     " bytes) after offset (", offset, " bytes) must be a multiple of element size (", item, ")");
   if (count < 0) count = (length - offset) / item;
   TENON_CHECK_VALUE(count <= (length - offset) / item, "frombuffer: requested buffer length (", count, " * ", item,
-                    " bytes) after offset (", offset, " bytes) must not be greater than actual buffer length (", length, " bytes)");
+                    " bytes) after offset (", offset, " bytes) must not be greater than actual buffer length (", length,
+                    " bytes)");
   char* data = static_cast<char*>(buffer->buf) + offset;
-  TENON_CHECK_VALUE(reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(is_complex(dtype) ? item / 2 : item) == 0,
-                    "frombuffer: the memory is not aligned for ", dtype);
+  TENON_CHECK_VALUE(
+      reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(is_complex(dtype) ? item / 2 : item) == 0,
+      "frombuffer: the memory is not aligned for ", dtype);
   return tensor_over(data, count, 1, dtype, buffer);
 }
 

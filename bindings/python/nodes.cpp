@@ -18,7 +18,8 @@ struct NodeObject {
 
 nb::object tuple_of(const Grads& grads) {
   nb::object tuple = steal(PyTuple_New(static_cast<Py_ssize_t>(grads.size())));
-  for (size_t i = 0; i < grads.size(); ++i) PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(grads[i])));
+  for (size_t i = 0; i < grads.size(); ++i)
+    PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(grads[i])));
   return tuple;
 }
 
@@ -26,11 +27,12 @@ nb::object tuple_of(const Grads& grads) {
 void replace(Grads& grads, const nb::object& result, const char* what) {
   if (result.is_none()) return;
   nb::object items = steal(PySequence_Tuple(result.ptr()));
-  TENON_CHECK_AS(Error, PyTuple_GET_SIZE(items.ptr()) == static_cast<Py_ssize_t>(grads.size()), what, ": the hook returned ",
-                 PyTuple_GET_SIZE(items.ptr()), " values, expected ", grads.size());
+  TENON_CHECK_AS(Error, PyTuple_GET_SIZE(items.ptr()) == static_cast<Py_ssize_t>(grads.size()), what,
+                 ": the hook returned ", PyTuple_GET_SIZE(items.ptr()), " values, expected ", grads.size());
   for (size_t i = 0; i < grads.size(); ++i) {
     PyObject* item = PyTuple_GET_ITEM(items.ptr(), static_cast<Py_ssize_t>(i));
-    TENON_CHECK_TYPE(item == Py_None || is_tensor(item), what, ": the hook returned ", Py_TYPE(item)->tp_name, ", expected Tensor");
+    TENON_CHECK_TYPE(item == Py_None || is_tensor(item), what, ": the hook returned ", Py_TYPE(item)->tp_name,
+                     ", expected Tensor");
     grads[i] = item == Py_None ? Tensor() : unwrap(item);
   }
 }
@@ -73,9 +75,11 @@ void init_nodes(nb::module_& module) {
       .def_prop_ro("_sequence_nr", [](const NodeObject& self) { return self.node->sequence_nr(); })
       .def("_add_pre_hook", add_pre_hook, nb::arg("hook"))
       .def("_add_post_hook", add_post_hook, nb::arg("hook"))
-      .def("_remove_hook", [](NodeObject& self, uint64_t id) { self.node->remove_hook(id); }, nb::arg("id"))
+      .def(
+          "_remove_hook", [](NodeObject& self, uint64_t id) { self.node->remove_hook(id); }, nb::arg("id"))
       .def("__repr__", [](nb::handle_t<NodeObject> self) {
-        return concat("<", node_display_name(*nb::cast<NodeObject&>(self).node), " object at ", static_cast<void*>(self.ptr()), ">");
+        return concat("<", node_display_name(*nb::cast<NodeObject&>(self).node), " object at ",
+                      static_cast<void*>(self.ptr()), ">");
       });
 }
 

@@ -94,7 +94,8 @@ Tensor div_left(const Scalar& a, const Tensor& b) { return mul(reciprocal(b), a)
 // A number on the left of an op that takes tensors there: a 0-d tensor of the dtype that the other one gives it.
 Tensor as_operand(const Scalar& a, const Tensor& b) {
   const ScalarType own = a.dtype(get_default_dtype());
-  const bool other_wins = (is_integral(own, true) && b.dtype() != kBool) || (!is_complex(own) && is_differentiable(b.dtype()));
+  const bool other_wins =
+      (is_integral(own, true) && b.dtype() != kBool) || (!is_complex(own) && is_differentiable(b.dtype()));
   return scalar_tensor(a, b.options().dtype(other_wins || own == b.dtype() ? b.dtype() : own));
 }
 Tensor floor_divide_left(const Scalar& a, const Tensor& b) { return floor_divide(as_operand(a, b), b); }
@@ -169,8 +170,8 @@ int truth(PyObject* self) {
   return guarded(
       [&] {
         const Tensor& x = unwrap(self);
-        TENON_CHECK_AS(Error, x.numel() == 1, "Boolean value of Tensor with ", x.numel() == 0 ? "no values" : "more than one value",
-                       " is ambiguous");
+        TENON_CHECK_AS(Error, x.numel() == 1, "Boolean value of Tensor with ",
+                       x.numel() == 0 ? "no values" : "more than one value", " is ambiguous");
         return x.item().to<bool>() ? 1 : 0;
       },
       -1);

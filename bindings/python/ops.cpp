@@ -190,7 +190,8 @@ void init_ops(nb::module_& module) {
   };
   for (const OpInfo& op : op_registry()) {
     if (op.place == OpPlace::Hidden) continue;
-    const bool has_method = op.place == OpPlace::Method || op.place == OpPlace::MethodOnly || op.place == OpPlace::Inplace;
+    const bool has_method =
+        op.place == OpPlace::Method || op.place == OpPlace::MethodOnly || op.place == OpPlace::Inplace;
     if (has_method && !is_property(op.name)) add(tensor_methods, op, true);
     if (op.place == OpPlace::NN) add(nn_functions, op, false);
     if (op.place == OpPlace::Linalg) add(linalg_functions, op, false);

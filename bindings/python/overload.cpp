@@ -47,8 +47,9 @@ void add_aliases(const std::string& name, PyObject* (&aliases)[2]) {
 }
 
 std::string describe_mismatch(const OpInfo& op, const Param& param, size_t position, PyObject* given) {
-  return concat(op.name, "(): argument '", param.name, "'", position != SIZE_MAX ? concat(" (position ", position + 1, ")") : "",
-                " must be ", kind_name(param.kind), ", not ", Py_TYPE(given)->tp_name);
+  return concat(op.name, "(): argument '", param.name, "'",
+                position != SIZE_MAX ? concat(" (position ", position + 1, ")") : "", " must be ",
+                kind_name(param.kind), ", not ", Py_TYPE(given)->tp_name);
 }
 
 }  // namespace
@@ -69,13 +70,15 @@ Overload::Overload(const OpInfo& info, bool method)
   }
   if (positional == 0) return;
   const ParamKind last = info.params[positional - 1].kind;
-  if (last == ParamKind::TensorList || (last == ParamKind::IntList && positional == first + 1)) variadic_ = positional - 1;
+  if (last == ParamKind::TensorList || (last == ParamKind::IntList && positional == first + 1))
+    variadic_ = positional - 1;
 }
 
 void Overload::inherit_defaults(const Overload& earlier) {
   const std::vector<Param>&own = info_->params, &theirs = earlier.info_->params;
   for (size_t i = 0; i < std::min(own.size(), theirs.size()); ++i) {
-    const bool same = own[i].name == theirs[i].name && own[i].kind == theirs[i].kind && own[i].nullable == theirs[i].nullable;
+    const bool same =
+        own[i].name == theirs[i].name && own[i].kind == theirs[i].kind && own[i].nullable == theirs[i].nullable;
     if (!defaults_[i] && same) defaults_[i] = earlier.defaults_[i];
   }
 }
@@ -123,7 +126,8 @@ bool Overload::bind_options(const CallArguments& call, Value& value, size_t& use
     }
     ++used;
     if (!fits) {
-      if (why) *why = concat(info_->name, "(): argument '", PyUnicode_AsUTF8(name), "' must not be ", Py_TYPE(given)->tp_name);
+      if (why)
+        *why = concat(info_->name, "(): argument '", PyUnicode_AsUTF8(name), "' must not be ", Py_TYPE(given)->tp_name);
       return false;
     }
   }
@@ -174,7 +178,8 @@ bool Overload::bind_variadic(const CallArguments& call, size_t next, size_t i, V
   return true;
 }
 
-bool Overload::bind(const CallArguments& call, bool loose, ValueBuffer& values, PyObject*& out, std::string* why) const {
+bool Overload::bind(const CallArguments& call, bool loose, ValueBuffer& values, PyObject*& out,
+                    std::string* why) const {
   const std::vector<Param>& params = info_->params;
   size_t next = 0, used = 0;
   for (size_t i = 0; i < params.size(); ++i) {
@@ -213,7 +218,8 @@ bool Overload::bind(const CallArguments& call, bool loose, ValueBuffer& values, 
     }
   }
   if (next < call.positional) {
-    if (why) *why = concat(info_->name, "() takes ", next, " positional arguments but ", call.positional, " were given");
+    if (why)
+      *why = concat(info_->name, "() takes ", next, " positional arguments but ", call.positional, " were given");
     return false;
   }
   out = nullptr;
@@ -229,7 +235,8 @@ bool Overload::bind(const CallArguments& call, bool loose, ValueBuffer& values, 
       bool known = takes_out_ && same_name(call.keyword_name(k), out_name());
       for (const Name& name : names_) known = known || matches(name, call.keyword_name(k));
       if (!known) {
-        *why = concat(info_->name, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(call.keyword_name(k)), "'");
+        *why =
+            concat(info_->name, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(call.keyword_name(k)), "'");
         return false;
       }
     }
@@ -249,7 +256,8 @@ std::string Overload::signature() const {
     if (param.kind == ParamKind::Options) {
       text += "dtype dtype, layout layout, device device, bool requires_grad, bool pin_memory";
     } else {
-      text += concat(kind_name(param.kind), " ", param.name == "self" ? "input" : param.name, param.nullable ? " = None" : "");
+      text += concat(kind_name(param.kind), " ", param.name == "self" ? "input" : param.name,
+                     param.nullable ? " = None" : "");
     }
   }
   if (takes_out_) text += concat(keyword_only ? "" : text.size() > 1 ? ", *" : "*", ", Tensor out");

@@ -48,14 +48,15 @@ class Overload {
   Overload(const OpInfo& info, bool method);
 
   const OpInfo& info() const { return *info_; }
-  // Takes over defaults of `earlier`, a form of the same op, for equal parameters at the same place: C++ forms leave them
-  // out where calls would be ambiguous.
+  // Takes over defaults of `earlier`, a form of the same op, for equal parameters at the same place: C++ forms leave
+  // them out where calls would be ambiguous.
   void inherit_defaults(const Overload& earlier);
   bool takes_out() const { return takes_out_; }
 
   // Fills `values` from the call, and `out` with the out= argument (borrowed, null when absent).
   // Returns false when the call does not fit; `why`, if given, then says why.
-  bool bind(const CallArguments& call, bool loose, ValueBuffer& values, PyObject*& out, std::string* why = nullptr) const;
+  bool bind(const CallArguments& call, bool loose, ValueBuffer& values, PyObject*& out,
+            std::string* why = nullptr) const;
 
   // "(Tensor self, Tensor other, *, Number alpha)"
   std::string signature() const;

@@ -15,7 +15,8 @@ namespace {
 
 Device device_argument(nb::handle object, const char* op) {
   Device device;
-  TENON_CHECK_TYPE(to_device(object.ptr(), device), op, ": argument 'device' must be device, not ", Py_TYPE(object.ptr())->tp_name);
+  TENON_CHECK_TYPE(to_device(object.ptr(), device), op, ": argument 'device' must be device, not ",
+                   Py_TYPE(object.ptr())->tp_name);
   return device;
 }
 
@@ -23,10 +24,13 @@ void add_defaults(nb::module_& module) {
   module.def("get_default_dtype", get_default_dtype, "The dtype of factories that are given none.");
   module.def("set_default_dtype", set_default_dtype, nb::arg("d"), "Sets the dtype of factories that are given none.");
   module.def("get_default_device", get_default_device, "The device of factories that are given none.");
-  module.def("_set_default_device", [](nb::handle device) { set_default_device(device_argument(device, "set_default_device")); },
-             nb::arg("device"));
-  module.def("promote_types", promote_types, nb::arg("type1"), nb::arg("type2"), "The smallest dtype that both convert to.");
-  module.def("can_cast", can_cast, nb::arg("from_"), nb::arg("to"), "Whether an in-place op may convert `from_` to `to`.");
+  module.def(
+      "_set_default_device",
+      [](nb::handle device) { set_default_device(device_argument(device, "set_default_device")); }, nb::arg("device"));
+  module.def("promote_types", promote_types, nb::arg("type1"), nb::arg("type2"),
+             "The smallest dtype that both convert to.");
+  module.def("can_cast", can_cast, nb::arg("from_"), nb::arg("to"),
+             "Whether an in-place op may convert `from_` to `to`.");
 }
 
 void add_cpu(nb::module_& module) {
@@ -59,8 +63,8 @@ void add_memory(nb::module_& module) {
 void add_printing(nb::module_& module) {
   module.def(
       "set_printoptions",
-      [](optional<int64_t> precision, optional<double> threshold, optional<int64_t> edgeitems, optional<int64_t> linewidth,
-         optional<std::string> profile, optional<bool> sci_mode) {
+      [](optional<int64_t> precision, optional<double> threshold, optional<int64_t> edgeitems,
+         optional<int64_t> linewidth, optional<std::string> profile, optional<bool> sci_mode) {
         set_printoptions(precision, threshold, edgeitems, linewidth,
                          profile ? optional<std::string_view>(*profile) : nullopt, sci_mode);
       },

@@ -42,8 +42,8 @@ Tensor to(const Tensor& self, nb::args args, nb::kwargs kwargs) {
   while (next < args.size() && next < 2 && !PyBool_Check(args[next].ptr()) && take(args[next])) ++next;
   bool* const flags[] = {&non_blocking, &copy};
   for (size_t flag = 0; next < args.size() && flag < 2; ++next, ++flag) {
-    TENON_CHECK_TYPE(to_bool(args[next].ptr(), *flags[flag]), "to(): argument ", next + 1, " must be a dtype, a device, a tensor or ",
-                     "a bool, not ", Py_TYPE(args[next].ptr())->tp_name);
+    TENON_CHECK_TYPE(to_bool(args[next].ptr(), *flags[flag]), "to(): argument ", next + 1,
+                     " must be a dtype, a device, a tensor or ", "a bool, not ", Py_TYPE(args[next].ptr())->tp_name);
   }
   TENON_CHECK_TYPE(next == args.size(), "to() takes at most 4 positional arguments but ", args.size(), " were given");
   for (auto [key, value] : kwargs) {
@@ -95,8 +95,9 @@ nb::object stride(const Tensor& self, nb::handle dim) {
 // --- subclasses
 
 PyTypeObject* subclass_argument(nb::handle type) {
-  TENON_CHECK_TYPE(PyType_Check(type.ptr()) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type.ptr()), tensor_type),
-                   "expected a subclass of Tensor");
+  TENON_CHECK_TYPE(
+      PyType_Check(type.ptr()) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type.ptr()), tensor_type),
+      "expected a subclass of Tensor");
   return reinterpret_cast<PyTypeObject*>(type.ptr());
 }
 
@@ -106,12 +107,15 @@ nb::object make_subclass(nb::handle type, const Tensor& data, bool requires_grad
   return steal(wrap_as(subclass_argument(type), own));
 }
 
-nb::object as_subclass(const Tensor& self, nb::handle type) { return steal(wrap_as(subclass_argument(type), alias(self))); }
+nb::object as_subclass(const Tensor& self, nb::handle type) {
+  return steal(wrap_as(subclass_argument(type), alias(self)));
+}
 
 template <class F, class... Extra>
 void method(const char* name, F&& function, const Extra&... extra) {
   nb::handle type(reinterpret_cast<PyObject*>(tensor_type));
-  nb::setattr(type, name, nb::cpp_function(std::forward<F>(function), nb::name(name), nb::scope(type), nb::is_method(), extra...));
+  nb::setattr(type, name,
+              nb::cpp_function(std::forward<F>(function), nb::name(name), nb::scope(type), nb::is_method(), extra...));
 }
 
 void add_conversions() {
@@ -128,7 +132,9 @@ void add_conversions() {
   for (const Conversion& conversion : conversions) {
     method(
         conversion.name,
-        [dtype = conversion.dtype](const Tensor& self, optional<MemoryFormat> format) { return converted(self, dtype, format); },
+        [dtype = conversion.dtype](const Tensor& self, optional<MemoryFormat> format) {
+          return converted(self, dtype, format);
+        },
         format, "self converted to another dtype.");
   }
   method("to", to, "self converted to another dtype or device.");
@@ -138,8 +144,8 @@ void add_conversions() {
       "cuda",
       [](const Tensor& self, nb::handle device, bool) {
         Device where(kCUDA);
-        TENON_CHECK_TYPE(device.is_none() || to_device(device.ptr(), where), "cuda(): argument 'device' must be device, not ",
-                         Py_TYPE(device.ptr())->tp_name);
+        TENON_CHECK_TYPE(device.is_none() || to_device(device.ptr(), where),
+                         "cuda(): argument 'device' must be device, not ", Py_TYPE(device.ptr())->tp_name);
         return self.to(where);
       },
       nb::arg("device") = nb::none(), nb::arg("non_blocking") = false);
@@ -158,7 +164,8 @@ void add_queries() {
   method("get_device", [](const Tensor& self) { return self.is_cpu() ? -1 : std::max(self.device().index(), 0); });
   method(
       "is_contiguous", [](const Tensor& self, MemoryFormat format) { return self.is_contiguous(format); },
-      nb::arg("memory_format") = nb::steal(PyObject_GetAttrString(PyImport_AddModule("tenon._C"), "contiguous_format")));
+      nb::arg("memory_format") =
+          nb::steal(PyObject_GetAttrString(PyImport_AddModule("tenon._C"), "contiguous_format")));
   method("is_complex", &Tensor::is_complex);
   method("is_floating_point", &Tensor::is_floating_point);
   method("is_signed", &Tensor::is_signed);

@@ -62,15 +62,17 @@ Tensor matrix_transpose(const Tensor& x, const char* name) {
 PyObject* reversed(const Tensor& x) { return wrap(with_dims_reversed(x)); }
 PyObject* matrix_t(const Tensor& x) { return wrap(matrix_transpose(x, "mT")); }
 PyObject* adjoint(const Tensor& x) {
-  TENON_CHECK_AS(Error, x.dim() == 0 || x.dim() == 2, "tensor.H is only supported on matrices (2-D tensors). Got ", x.dim(),
-                 "-D tensor.");
+  TENON_CHECK_AS(Error, x.dim() == 0 || x.dim() == 2, "tensor.H is only supported on matrices (2-D tensors). Got ",
+                 x.dim(), "-D tensor.");
   return wrap(matrix_transpose(x, "H").conj());
 }
 PyObject* batch_adjoint(const Tensor& x) { return wrap(matrix_transpose(x, "mH").conj()); }
 PyObject* real(const Tensor& x) { return wrap(x.real()); }
 PyObject* imag(const Tensor& x) { return wrap(x.imag()); }
 
-void require_value(PyObject* value, const char* name) { TENON_CHECK_AS(Error, value, "cannot delete '", name, "' of a tensor"); }
+void require_value(PyObject* value, const char* name) {
+  TENON_CHECK_AS(Error, value, "cannot delete '", name, "' of a tensor");
+}
 
 void set_requires_grad(const Tensor& x, PyObject* value) {
   require_value(value, "requires_grad");
@@ -84,12 +86,16 @@ void set_grad(const Tensor& x, PyObject* value) {
     x.mutable_grad().reset();
     return;
   }
-  TENON_CHECK_TYPE(is_tensor(value), "assigned grad expected to be a Tensor or None but got grad of type ", Py_TYPE(value)->tp_name);
+  TENON_CHECK_TYPE(is_tensor(value), "assigned grad expected to be a Tensor or None but got grad of type ",
+                   Py_TYPE(value)->tp_name);
   const Tensor& grad = unwrap(value);
   TENON_CHECK_AS(Error, !grad.is_same(x), "can't assign a tensor as its own grad");
-  TENON_CHECK_AS(Error, grad.dtype() == x.dtype(), "assigned grad has data of a different type: ", grad.dtype(), ", expected ", x.dtype());
-  TENON_CHECK_AS(Error, grad.device() == x.device(), "assigned grad has data located on a different device: ", grad.device());
-  TENON_CHECK_AS(Error, grad.sizes() == x.sizes(), "assigned grad has data of a different size: ", grad.sizes(), ", expected ", x.sizes());
+  TENON_CHECK_AS(Error, grad.dtype() == x.dtype(), "assigned grad has data of a different type: ", grad.dtype(),
+                 ", expected ", x.dtype());
+  TENON_CHECK_AS(Error, grad.device() == x.device(),
+                 "assigned grad has data located on a different device: ", grad.device());
+  TENON_CHECK_AS(Error, grad.sizes() == x.sizes(), "assigned grad has data of a different size: ", grad.sizes(),
+                 ", expected ", x.sizes());
   x.mutable_grad() = grad;
 }
 
@@ -105,7 +111,8 @@ void assign(const Tensor& target, PyObject* value, const char* name) {
   if (is_tensor(value)) {
     target.copy_(unwrap(value));
   } else {
-    TENON_CHECK_TYPE(to_number(value, number), name, " must be set to a tensor or a number, not ", Py_TYPE(value)->tp_name);
+    TENON_CHECK_TYPE(to_number(value, number), name, " must be set to a tensor or a number, not ",
+                     Py_TYPE(value)->tp_name);
     target.fill_(number);
   }
 }

@@ -95,7 +95,8 @@ std::string_view short_name(PyTypeObject* type) {
 PyObject* repr(PyObject* self) {
   return guarded([&]() -> PyObject* {
     // A subclass shows its own name in the place of "tensor".
-    const std::string text = Py_TYPE(self) == tensor_type ? tenon::repr(unwrap(self)) : tenon::repr(unwrap(self), short_name(Py_TYPE(self)));
+    const std::string text =
+        Py_TYPE(self) == tensor_type ? tenon::repr(unwrap(self)) : tenon::repr(unwrap(self), short_name(Py_TYPE(self)));
     return PyUnicode_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size()));
   });
 }

@@ -16,7 +16,8 @@ Tensor ones_for(const Tensor& root, size_t i, const char* op) {
 }
 
 // The roots and their gradients.
-BackwardTask make_task(TensorList roots, TensorList grads, optional<bool> retain_graph, bool create_graph, const char* op) {
+BackwardTask make_task(TensorList roots, TensorList grads, optional<bool> retain_graph, bool create_graph,
+                       const char* op) {
   TENON_CHECK(grads.empty() || grads.size() == roots.size(), op, ": got ", roots.size(), " tensors and ", grads.size(),
               " gradients; give one gradient per tensor, or none");
   BackwardTask task;

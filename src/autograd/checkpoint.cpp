@@ -58,11 +58,12 @@ class Frame : public std::enable_shared_from_this<Frame> {
       if (input.defined() && input.requires_grad()) inputs.back().requires_grad_();
     }
     std::vector<Tensor> tensors;
-    SavedTensorHooksGuard collect({[&tensors](const Tensor& tensor) -> std::shared_ptr<void> {
-                                     tensors.push_back(tensor);
-                                     return std::make_shared<Tensor>(tensor);
-                                   },
-                                   [](const std::shared_ptr<void>& data) { return *static_cast<Tensor*>(data.get()); }});
+    SavedTensorHooksGuard collect(
+        {[&tensors](const Tensor& tensor) -> std::shared_ptr<void> {
+           tensors.push_back(tensor);
+           return std::make_shared<Tensor>(tensor);
+         },
+         [](const std::shared_ptr<void>& data) { return *static_cast<Tensor*>(data.get()); }});
     AutoGradMode grad_mode(true);
     const RestoreRng restore(rng_state_);
     function_(inputs);

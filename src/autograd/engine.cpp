@@ -172,7 +172,8 @@ void check_no_nan(const Node& node, const Grads& outputs) {
 
 class Pass {
  public:
-  explicit Pass(const BackwardTask& task) : task_(task), selective_(!task.inputs.empty()), grad_mode_(task.create_graph) {}
+  explicit Pass(const BackwardTask& task)
+      : task_(task), selective_(!task.inputs.empty()), grad_mode_(task.create_graph) {}
 
   std::vector<Tensor> run() {
     count_edges();
@@ -301,8 +302,9 @@ class Pass {
 
     const auto& edges = node.next_edges();
     for (size_t i = edges.size(); i < outputs.size(); ++i) {
-      TENON_CHECK(!outputs[i].defined(), "backward: '", node.name(), "' returned an incorrect number of gradients (expected ",
-                  edges.size(), ", got ", outputs.size(), ")");
+      TENON_CHECK(!outputs[i].defined(), "backward: '", node.name(),
+                  "' returned an incorrect number of gradients (expected ", edges.size(), ", got ", outputs.size(),
+                  ")");
     }
     for (size_t i = 0; i < std::min(edges.size(), outputs.size()); ++i) {
       if (edges[i].node && outputs[i].defined()) fit_gradient(outputs[i], edges[i], node, i);

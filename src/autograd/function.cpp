@@ -56,8 +56,8 @@ class FunctionNode final : public Node {
     }
     variable_list computed = backward_(&context, std::move(list));
     TENON_CHECK(computed.size() >= next_edges().size(), "backward: '", name_,
-                "' returned an incorrect number of gradients (expected ", next_edges().size(), ", got ", computed.size(),
-                ")");
+                "' returned an incorrect number of gradients (expected ", next_edges().size(), ", got ",
+                computed.size(), ")");
     Grads result;
     result.reserve(computed.size());
     for (Tensor& grad : computed) result.push_back(std::move(grad));
@@ -99,7 +99,8 @@ class FunctionNode final : public Node {
     const bool is_input = input < inputs.size();
     const bool is_dirty = context.dirty_.contains(output.impl());
     TENON_CHECK(!is_dirty || is_input, name_, ": mark_dirty was given a tensor that is an output but not an input");
-    const bool carries = records && is_differentiable(output.dtype()) && !context.non_differentiable_.contains(output.impl());
+    const bool carries =
+        records && is_differentiable(output.dtype()) && !context.non_differentiable_.contains(output.impl());
     if (!carries) {
       if (output.requires_grad() && !is_dirty) output = output.detach();
       add_input_meta(output);
@@ -142,7 +143,9 @@ void AutogradContext::mark_non_differentiable(const variable_list& outputs) {
   for (const Tensor& tensor : outputs) non_differentiable_.insert(tensor.impl());
 }
 
-bool AutogradContext::needs_input_grad(size_t tensor_input) const { return node_ && node_->needs_input_grad(tensor_input); }
+bool AutogradContext::needs_input_grad(size_t tensor_input) const {
+  return node_ && node_->needs_input_grad(tensor_input);
+}
 
 namespace detail {
 

@@ -135,7 +135,8 @@ void refresh_view_history(const Tensor& view) {
   AutoGradMode grad_mode(true);
   const Geometry geometry(view);
   const Span span = span_of(Geometry(base), geometry);
-  const Tensor source = view.dtype() == base.dtype() ? base : see_as(base, span.low, span.high - span.low, view.dtype());
+  const Tensor source =
+      view.dtype() == base.dtype() ? base : see_as(base, span.low, span.high - span.low, view.dtype());
   const Tensor twin = source.as_strided(geometry.sizes, geometry.strides, geometry.offset);
   const AutogradMeta& meta = *twin.impl()->autograd;
   set_history(view, meta.grad_fn, meta.output_nr);
@@ -172,19 +173,22 @@ void rebase_history(const Tensor& self, IntrusivePtr<Node> node, size_t self_inp
 
 void check_inplace(const Tensor& self, const char* op, bool records) {
   TENON_CHECK(!self.storage()->read_only(), op, "_: self's memory is read-only; clone() it first");
-  TENON_CHECK(!self.is_inference() || InferenceMode::is_enabled(), op,
-              "_: Inplace update to inference tensor outside InferenceMode is not allowed. Make a clone to get a normal "
-              "tensor before doing inplace update.");
+  TENON_CHECK(
+      !self.is_inference() || InferenceMode::is_enabled(), op,
+      "_: Inplace update to inference tensor outside InferenceMode is not allowed. Make a clone to get a normal "
+      "tensor before doing inplace update.");
   if (!records || !GradMode::is_enabled()) return;
   const TensorImpl& impl = *self.impl();
   if (impl.view_base) {
     const bool is_function_output = impl.no_grad_view && impl.autograd && impl.autograd->grad_fn;
-    TENON_CHECK(!is_function_output, op, "_: an output of '", impl.autograd->grad_fn->name(),
-                "' is a view and is being modified inplace. The view was made inside a custom Function (or an input was "
-                "returned as-is), whose backward the edit would bypass; clone() the output first");
-    TENON_CHECK(!impl.no_grad_view, op,
-                "_: A view was created in no_grad mode and is being modified inplace with grad mode enabled. Move both the "
-                "view and the edit inside the no_grad block, or both outside");
+    TENON_CHECK(
+        !is_function_output, op, "_: an output of '", impl.autograd->grad_fn->name(),
+        "' is a view and is being modified inplace. The view was made inside a custom Function (or an input was "
+        "returned as-is), whose backward the edit would bypass; clone() the output first");
+    TENON_CHECK(
+        !impl.no_grad_view, op,
+        "_: A view was created in no_grad mode and is being modified inplace with grad mode enabled. Move both the "
+        "view and the edit inside the no_grad block, or both outside");
     TENON_CHECK(!self.requires_grad() || !self.is_leaf() || !impl.requires_grad, op,
                 "_: a leaf Variable that requires grad is being used in an in-place operation.");
     const Tensor base(impl.view_base);

@@ -44,13 +44,15 @@ const Tensor& Tensor::requires_grad_(bool requires_grad) const {
   TENON_CHECK(defined(), "requires_grad_: the tensor is undefined");
   if (requires_grad) {
     TENON_CHECK(is_differentiable(dtype()),
-                "requires_grad_: only Tensors of floating point and complex dtype can require gradients, not ", dtype());
+                "requires_grad_: only Tensors of floating point and complex dtype can require gradients, not ",
+                dtype());
     TENON_CHECK(!is_inference() || InferenceMode::is_enabled(),
                 "requires_grad_: Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
     // Made now, so that threads that use a shared leaf find it there.
     autograd_meta(*this);
   } else {
-    TENON_CHECK(!grad_fn(), "requires_grad_: you can only change requires_grad flags of leaf variables. If you want to use "
+    TENON_CHECK(!grad_fn(),
+                "requires_grad_: you can only change requires_grad flags of leaf variables. If you want to use "
                 "a computed variable in a subgraph that doesn't require differentiation use detach().");
   }
   impl_->requires_grad = requires_grad;
@@ -108,8 +110,8 @@ Tensor Tensor::data() const {
 
 void Tensor::set_data(const Tensor& other) const {
   TENON_CHECK(other.defined(), "set_data: the new tensor is undefined");
-  TENON_CHECK(!requires_grad() || is_differentiable(other.dtype()), "set_data: a tensor that requires grad cannot hold ",
-              other.dtype(), " data");
+  TENON_CHECK(!requires_grad() || is_differentiable(other.dtype()),
+              "set_data: a tensor that requires grad cannot hold ", other.dtype(), " data");
   const bool same_form = dtype() == other.dtype() && device() == other.device() && sizes() == other.sizes();
   if (AutogradMeta* meta = impl_->autograd.get(); meta && !same_form) {
     // The accumulator expects gradients of the old form; graphs that hold it keep it.

@@ -1,4 +1,5 @@
-// AutogradMeta: what the autograd layer keeps on a tensor that takes part in a graph, and how tensors get their history.
+// AutogradMeta: what the autograd layer keeps on a tensor that takes part in a graph, and how tensors get their
+// history.
 #pragma once
 
 #include <atomic>

@@ -153,9 +153,10 @@ void run_tensor_hook(const TensorHook& hook, Tensor& grad, const char* name) {
   if (!grad.defined()) return;
   Tensor replaced = hook(grad);
   if (!replaced.defined()) return;
-  TENON_CHECK(replaced.sizes() == grad.sizes() && replaced.dtype() == grad.dtype(), "backward: a hook on an output of '",
-              name, "' replaced a ", grad.dtype(), " gradient of shape ", grad.sizes(), " by a ", replaced.dtype(),
-              " tensor of shape ", replaced.sizes(), "; a hook must keep shape and dtype");
+  TENON_CHECK(replaced.sizes() == grad.sizes() && replaced.dtype() == grad.dtype(),
+              "backward: a hook on an output of '", name, "' replaced a ", grad.dtype(), " gradient of shape ",
+              grad.sizes(), " by a ", replaced.dtype(), " tensor of shape ", replaced.sizes(),
+              "; a hook must keep shape and dtype");
   grad = std::move(replaced);
 }
 

@@ -3,7 +3,8 @@
 //   Tensor out = ...;  // computed from views, nothing recorded
 //   return record("mm", out, {&a, &b}, {&a, &b}, [](const BackwardContext& ctx) -> Grads {
 //     Tensor grad = ctx.grad();
-//     return {ctx.needs(0) ? grad.mm(ctx.saved(1).t()) : Tensor(), ctx.needs(1) ? ctx.saved(0).t().mm(grad) : Tensor()};
+//     return {ctx.needs(0) ? grad.mm(ctx.saved(1).t()) : Tensor(), ctx.needs(1) ? ctx.saved(0).t().mm(grad) :
+//     Tensor()};
 //   });
 //
 // The lambda's body is made of differentiable ops, so that backward can itself be differentiated.

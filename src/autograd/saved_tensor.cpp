@@ -58,9 +58,10 @@ SavedTensor& SavedTensor::operator=(SavedTensor&& other) noexcept {
 
 SavedTensor::SavedTensor(const Tensor& tensor, bool is_output) : was_defined_(tensor.defined()) {
   if (!was_defined_) return;
-  TENON_CHECK(!tensor.is_inference() || InferenceMode::is_enabled(),
-              "Inference tensors cannot be saved for backward. Make a clone to get a normal tensor and use it in autograd, "
-              "or make the tensor under no_grad instead of inference mode");
+  TENON_CHECK(
+      !tensor.is_inference() || InferenceMode::is_enabled(),
+      "Inference tensors cannot be saved for backward. Make a clone to get a normal tensor and use it in autograd, "
+      "or make the tensor under no_grad instead of inference mode");
   version_ = tensor._version();
   output_nr_ = tensor.output_nr();
   // An output knows its node, and the node would keep the output: an alias outside the graph breaks the circle.
@@ -105,9 +106,10 @@ Tensor SavedTensor::unpack(const IntrusivePtr<Node>& owner, const char* op, bool
     set_history(result, edge.node, edge.input_nr);
     return result;
   }
-  TENON_CHECK(tensor.defined(), op,
-              ": Trying to backward through the graph a second time (or to use saved tensors after they were freed). Saved "
-              "values are freed by backward() or grad(); pass retain_graph=True to go through the graph again");
+  TENON_CHECK(
+      tensor.defined(), op,
+      ": Trying to backward through the graph a second time (or to use saved tensors after they were freed). Saved "
+      "values are freed by backward() or grad(); pass retain_graph=True to go through the graph again");
   const uint32_t version = tensor._version();
   if (version != version_) {
     const char* editor = tensor.impl()->version().last_op();

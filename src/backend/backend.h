@@ -52,7 +52,8 @@ struct ReductionKernels {
   // complex values are real. `out` may be an empty reduction: the identity (0, 1, false, true) is written.
   void (*reduce)(Reduction op, ScalarType compute, const TensorView& out, const TensorView& in);
   // The extreme along one dim and where it first is (NaN counts as extreme). Either output may have null data.
-  void (*extreme_along)(bool is_max, const TensorView& values, const TensorView& indices, const TensorView& in, int64_t dim);
+  void (*extreme_along)(bool is_max, const TensorView& values, const TensorView& indices, const TensorView& in,
+                        int64_t dim);
   // Mean and sum of squared deviations over the reduced dims, by a numerically stable one-pass merge.
   void (*mean_m2)(const TensorView& mean, const TensorView& m2, const TensorView& in);
   // log(sum(exp(in))) without overflow.

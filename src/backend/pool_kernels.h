@@ -16,7 +16,8 @@ struct PoolDim {
   const int64_t* extent = nullptr;
 };
 
-// Missing spatial dims have one window of one element. A mean divides by `divisor`, or if zero by the product of extents.
+// Missing spatial dims have one window of one element. A mean divides by `divisor`, or if zero by the product of
+// extents.
 struct PoolGeometry {
   int64_t planes;
   std::array<PoolDim, 3> dims;

@@ -23,17 +23,17 @@ struct RandomKernels {
   void (*integers)(const TensorView& out, uint64_t range, int64_t base, Generator& generator);
   // Real dtypes. Integers from zero to the greatest of the dtype; of floats to 2^(mantissa bits).
   void (*any_integers)(const TensorView& out, Generator& generator);
-  // Real dtypes. One with probability p, else zero. `p` of the second has out's sizes (stride 0 where it broadcasts) and
-  // a floating dtype; a value outside [0, 1] throws.
+  // Real dtypes. One with probability p, else zero. `p` of the second has out's sizes (stride 0 where it broadcasts)
+  // and a floating dtype; a value outside [0, 1] throws.
   void (*bernoulli)(const TensorView& out, double p, Generator& generator);
   void (*bernoulli_each)(const TensorView& out, const TensorView& p, Generator& generator);
   // Floating dtypes. What dropout multiplies by: 1 / (1 - p), or zero with probability p.
   void (*dropout_mask)(const TensorView& out, double p, Generator& generator);
   // A permutation of 0 to n - 1 into a contiguous 1-d view of any real dtype that holds n - 1.
   void (*permutation)(const TensorView& out, Generator& generator);
-  // Indices into the last dim of `weights` (1-d or 2-d, floating), drawn in proportion: `out` is a contiguous int64 view
-  // [samples] or [rows, samples]. Without replacement samples is at most the number of weights. Throws on a weight that is
-  // negative or not finite, and on a row without a positive one.
+  // Indices into the last dim of `weights` (1-d or 2-d, floating), drawn in proportion: `out` is a contiguous int64
+  // view [samples] or [rows, samples]. Without replacement samples is at most the number of weights. Throws on a weight
+  // that is negative or not finite, and on a row without a positive one.
   void (*multinomial)(const TensorView& out, const TensorView& weights, bool replacement, Generator& generator);
 };
 

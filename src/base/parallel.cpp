@@ -235,8 +235,9 @@ int default_num_threads() {
   if (const auto requested = config::num_threads()) return *requested;
   cpu_set_t cores;
   CPU_ZERO(&cores);
-  const int count = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores)
-                                                                    : static_cast<int>(std::thread::hardware_concurrency());
+  const int count = sched_getaffinity(0, sizeof cores, &cores) == 0
+                        ? CPU_COUNT(&cores)
+                        : static_cast<int>(std::thread::hardware_concurrency());
   return std::clamp(count, 1, config::kMaxThreads);
 }
 

@@ -23,8 +23,8 @@ int64_t checked_numel(IntArrayRef sizes, const char* op) {
   for (int64_t size : sizes) {
     TENON_CHECK(size >= 0, op, ": sizes must be non-negative, got ", sizes);
     empty |= size == 0;
-    TENON_CHECK(!__builtin_mul_overflow(extent, std::max<int64_t>(size, 1), &extent), op, ": the number of elements of ",
-                sizes, " does not fit in 64 bits");
+    TENON_CHECK(!__builtin_mul_overflow(extent, std::max<int64_t>(size, 1), &extent), op,
+                ": the number of elements of ", sizes, " does not fit in 64 bits");
   }
   return empty ? 0 : extent;
 }

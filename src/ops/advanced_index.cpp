@@ -66,14 +66,14 @@ std::vector<Tensor> without_masks(const char* op, const Tensor& self, TensorList
     }
     for (size_t d = 0; d < index.sizes().size(); ++d) {
       const size_t own = result.size() + d;
-      TENON_CHECK_INDEX(own < self.sizes().size() && index.sizes()[d] == self.sizes()[own], op, ": The shape of the mask ",
-                        index.sizes(), " at index ", d, " does not match the shape of the indexed tensor ", self.sizes(),
-                        " at index ", own);
+      TENON_CHECK_INDEX(own < self.sizes().size() && index.sizes()[d] == self.sizes()[own], op,
+                        ": The shape of the mask ", index.sizes(), " at index ", d,
+                        " does not match the shape of the indexed tensor ", self.sizes(), " at index ", own);
     }
     for (Tensor& column : mask_to_indices(index)) result.push_back(std::move(column));
   }
-  TENON_CHECK_INDEX(result.size() <= self.sizes().size(), op, ": too many indices for tensor of dimension ", self.dim(), " (got ",
-                    result.size(), ")");
+  TENON_CHECK_INDEX(result.size() <= self.sizes().size(), op, ": too many indices for tensor of dimension ", self.dim(),
+                    " (got ", result.size(), ")");
   return result;
 }
 
@@ -89,8 +89,8 @@ DimVector broadcast_indices(const char* op, const std::vector<Tensor>& indices) 
       }
       return true;
     }();
-    TENON_CHECK_INDEX(fits, op, ": shape mismatch: indexing tensors could not be broadcast together with shapes ", shape, ", ",
-                      index.sizes());
+    TENON_CHECK_INDEX(fits, op, ": shape mismatch: indexing tensors could not be broadcast together with shapes ",
+                      shape, ", ", index.sizes());
     shape = broadcast_shapes(shape, index.sizes(), op);
   }
   return shape;
@@ -136,12 +136,13 @@ bool any_given(TensorList indices) {
 
 Tensor put_at(Place place, const Tensor& self, TensorList indices, const Tensor& values, bool accumulate) {
   TENON_CHECK(any_given(indices), "index_put: at least one index must be given");
-  TENON_CHECK(self.dtype() == values.dtype(), "index_put: Index put requires the source and destination dtypes match, got ",
-              self.dtype(), " for the destination and ", values.dtype(), " for the source.");
+  TENON_CHECK(self.dtype() == values.dtype(),
+              "index_put: Index put requires the source and destination dtypes match, got ", self.dtype(),
+              " for the destination and ", values.dtype(), " for the source.");
   check_same_device("index_put", self, values, "values");
   const Selection s = select_at("index_put", self, indices);
-  TENON_CHECK(is_expandable_to(values.sizes(), s.result), "index_put: shape mismatch: value tensor of shape ", values.sizes(),
-              " cannot be broadcast to indexing result of shape ", s.result);
+  TENON_CHECK(is_expandable_to(values.sizes(), s.result), "index_put: shape mismatch: value tensor of shape ",
+              values.sizes(), " cannot be broadcast to indexing result of shape ", s.result);
   auto write = [&](const Tensor& out) {
     if (checked_numel(s.result, "index_put") == 0) return;
     // The indexed dims of values go first, as one.
@@ -168,7 +169,9 @@ Tensor put_at(Place place, const Tensor& self, TensorList indices, const Tensor&
                 std::vector<Tensor> at(count);
                 for (size_t i = 0; i < count; ++i) at[i] = ctx.saved(i);
                 Grads grads(2);
-                if (ctx.needs(0)) grads[0] = accumulate ? ctx.grad() : index_put(ctx.grad(), at, zeros({}, ctx.grad().options()), false);
+                if (ctx.needs(0))
+                  grads[0] =
+                      accumulate ? ctx.grad() : index_put(ctx.grad(), at, zeros({}, ctx.grad().options()), false);
                 if (ctx.needs(1)) grads[1] = sum_to_size(index_get(ctx.grad(), at), sizes);
                 return grads;
               });
@@ -195,7 +198,8 @@ Tensor index_get(const Tensor& self, TensorList indices) {
     const Tensor source = self.permute(s.order);
     const auto views = s.flat_views();
     index_kernels(self, "index")
-        .index_get({out.data_ptr(), out.dtype(), shape, strides}, view_of(source), views.data(), static_cast<int>(views.size()));
+        .index_get({out.data_ptr(), out.dtype(), shape, strides}, view_of(source), views.data(),
+                   static_cast<int>(views.size()));
   }
   const auto saved = s.index_pointers();
   return record("index", out, &self, TensorPointers(saved.data(), saved.size()),

@@ -20,7 +20,8 @@ Scalar scaled(const Scalar& other, const Scalar& alpha) {
   if (other.is_integral() && alpha.is_integral()) {
     return static_cast<int64_t>(static_cast<uint64_t>(other.to_int64()) * static_cast<uint64_t>(alpha.to_int64()));
   }
-  if (other.is_complex() || alpha.is_complex()) return other.to<std::complex<double>>() * alpha.to<std::complex<double>>();
+  if (other.is_complex() || alpha.is_complex())
+    return other.to<std::complex<double>>() * alpha.to<std::complex<double>>();
   return other.to_double() * alpha.to_double();
 }
 
@@ -243,7 +244,8 @@ Tensor addcmul(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2,
 }
 Tensor addcdiv(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
   const double factor = value.to_double();
-  TENON_CHECK(is_differentiable(result_type({tensor1, tensor2})), "addcdiv: tensor1 and tensor2 are integers; convert one of them");
+  TENON_CHECK(is_differentiable(result_type({tensor1, tensor2})),
+              "addcdiv: tensor1 and tensor2 are integers; convert one of them");
   return elementwise(Line::addcdiv_by, {self, tensor1, tensor2}, &factor);
 }
 const Tensor& addcmul_(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
@@ -263,7 +265,8 @@ void check_lerp(const Tensor& self, const Tensor& end) {
 
 Tensor lerp(const Tensor& self, const Tensor& end, const Tensor& weight) {
   check_lerp(self, end);
-  TENON_CHECK(self.dtype() == weight.dtype(), "lerp: self has dtype ", self.dtype(), " but weight has ", weight.dtype());
+  TENON_CHECK(self.dtype() == weight.dtype(), "lerp: self has dtype ", self.dtype(), " but weight has ",
+              weight.dtype());
   return elementwise(Line::lerp3, {self, end, weight});
 }
 Tensor lerp(const Tensor& self, const Tensor& end, const Scalar& weight) {
@@ -343,7 +346,8 @@ Tensor gelu(const Tensor& self, std::string_view approximate) {
 
 Tensor sum_to_size(const Tensor& self, IntArrayRef size) {
   if (self.sizes() == size) return self;
-  TENON_CHECK(is_expandable_to(size, self.sizes()), "sum_to_size: size ", size, " does not broadcast to shape ", self.sizes());
+  TENON_CHECK(is_expandable_to(size, self.sizes()), "sum_to_size: size ", size, " does not broadcast to shape ",
+              self.sizes());
   const size_t lead = self.sizes().size() - size.size();
   DimVector dims;
   for (size_t d = 0; d < self.sizes().size(); ++d) {
@@ -354,7 +358,8 @@ Tensor sum_to_size(const Tensor& self, IntArrayRef size) {
 }
 
 Tensor isclose(const Tensor& self, const Tensor& other, double rtol, double atol, bool equal_nan) {
-  TENON_CHECK(self.dtype() == other.dtype(), "isclose: self has dtype ", self.dtype(), " but other has ", other.dtype());
+  TENON_CHECK(self.dtype() == other.dtype(), "isclose: self has dtype ", self.dtype(), " but other has ",
+              other.dtype());
   TENON_CHECK(rtol >= 0 && atol >= 0, "isclose: rtol and atol must not be negative, got ", rtol, " and ", atol);
   NoGradGuard no_grad;
   Tensor close = eq(self, other);

@@ -1,5 +1,5 @@
-// Convolutions. With F the convolution of x and w, G its gradient for x and W that for w, each of the three is linear in
-// both of its arguments and has the other two as gradients; so all derivatives of any order are made of these three.
+// Convolutions. With F the convolution of x and w, G its gradient for x and W that for w, each of the three is linear
+// in both of its arguments and has the other two as gradients; so all derivatives of any order are made of these three.
 #include "autograd/record.h"
 #include "backend/backend.h"
 #include "ops/spatial.h"
@@ -22,10 +22,12 @@ int64_t reach(const char* op, int64_t kernel, int64_t dilation) {
 }
 
 void check_operands(const char* op, const Tensor& a, const Tensor& b) {
-  TENON_CHECK(a.dtype() == b.dtype(), op, ": input and weight must have one dtype, got ", a.dtype(), " and ", b.dtype());
-  TENON_CHECK_DEVICE(a.device() == b.device(), op, ": all tensors must be on one device, got ", a.device(), " and ", b.device());
-  TENON_CHECK(a.dim() == b.dim() && a.dim() >= 3 && a.dim() <= 5, op, ": input and weight must both have 3, 4 or 5 dims, got shapes ",
-              a.sizes(), " and ", b.sizes());
+  TENON_CHECK(a.dtype() == b.dtype(), op, ": input and weight must have one dtype, got ", a.dtype(), " and ",
+              b.dtype());
+  TENON_CHECK_DEVICE(a.device() == b.device(), op, ": all tensors must be on one device, got ", a.device(), " and ",
+                     b.device());
+  TENON_CHECK(a.dim() == b.dim() && a.dim() >= 3 && a.dim() <= 5, op,
+              ": input and weight must both have 3, 4 or 5 dims, got shapes ", a.sizes(), " and ", b.sizes());
 }
 
 DimVector output_sizes(const char* op, IntArrayRef input, IntArrayRef weight, const ConvParams& p) {
@@ -34,8 +36,8 @@ DimVector output_sizes(const char* op, IntArrayRef input, IntArrayRef weight, co
     TENON_CHECK(weight[d + 2] > 0, op, ": the kernel must not be empty, got weight of shape ", weight);
     const int64_t padded = checked_add(input[d + 2], checked_mul(2, p.padding[d], op), op);
     const int64_t room = padded - reach(op, weight[d + 2], p.dilation[d]);
-    TENON_CHECK(room >= 0, op, ": the kernel of weight ", weight, " with dilation ", p.dilation, " does not fit input ", input,
-                " padded by ", p.padding);
+    TENON_CHECK(room >= 0, op, ": the kernel of weight ", weight, " with dilation ", p.dilation, " does not fit input ",
+                input, " padded by ", p.padding);
     sizes.push_back(room / p.stride[d] + 1);
   }
   return sizes;
@@ -43,13 +45,16 @@ DimVector output_sizes(const char* op, IntArrayRef input, IntArrayRef weight, co
 
 void check_groups(const char* op, IntArrayRef input, IntArrayRef weight, const ConvParams& p) {
   TENON_CHECK(p.groups > 0, op, ": groups must be positive, got ", p.groups);
-  TENON_CHECK(weight[0] % p.groups == 0, op, ": the ", weight[0], " output channels do not divide into ", p.groups, " groups");
-  TENON_CHECK(input[1] % p.groups == 0 && input[1] / p.groups == weight[1], op, ": input of shape ", input, " has ", input[1],
-              " channels; weight of shape ", weight, " with ", p.groups, " groups takes ", weight[1] * p.groups);
+  TENON_CHECK(weight[0] % p.groups == 0, op, ": the ", weight[0], " output channels do not divide into ", p.groups,
+              " groups");
+  TENON_CHECK(input[1] % p.groups == 0 && input[1] / p.groups == weight[1], op, ": input of shape ", input, " has ",
+              input[1], " channels; weight of shape ", weight, " with ", p.groups, " groups takes ",
+              weight[1] * p.groups);
 }
 
 ConvGeometry geometry_of(IntArrayRef input, IntArrayRef weight, IntArrayRef output, const ConvParams& p) {
-  ConvGeometry g{input[0], p.groups, input[1], weight[0], {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, {1, 1, 1}};
+  ConvGeometry g{input[0],  p.groups,  input[1],  weight[0], {1, 1, 1},
+                 {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, {1, 1, 1}};
   const size_t lead = 3 - p.stride.size();
   for (size_t d = 0; d < p.stride.size(); ++d) {
     g.in[lead + d] = input[d + 2];
@@ -84,13 +89,16 @@ Tensor compute(const char* op, IntArrayRef sizes, const Tensor& a, const Tensor&
 Tensor conv_forward(const Tensor& input, const Tensor& weight, const ConvParams& p) {
   const DimVector sizes = output_sizes("convolution", input.sizes(), weight.sizes(), p);
   const ConvGeometry geometry = geometry_of(input.sizes(), weight.sizes(), sizes, p);
-  Tensor out = compute("convolution", sizes, input, weight, [&](const ConvKernels& k, TensorView y, TensorView x, TensorView w) {
-    k.forward(y, x, w, nullptr, geometry);
-  });
+  Tensor out = compute(
+      "convolution", sizes, input, weight,
+      [&](const ConvKernels& k, TensorView y, TensorView x, TensorView w) { k.forward(y, x, w, nullptr, geometry); });
   return record("convolution", out, {&input, &weight}, {&input, &weight}, [p](const BackwardContext& ctx) -> Grads {
     Tensor x = ctx.saved(0), w = ctx.saved(1);
-    return {ctx.needs(0) ? conv_input_gradient(ctx.grad(), w.conj(), x.sizes(), p.stride, p.padding, p.dilation, p.groups) : Tensor(),
-            ctx.needs(1) ? conv_weight_gradient(ctx.grad(), x.conj(), w.sizes(), p.stride, p.padding, p.dilation, p.groups) : Tensor()};
+    return {
+        ctx.needs(0) ? conv_input_gradient(ctx.grad(), w.conj(), x.sizes(), p.stride, p.padding, p.dilation, p.groups)
+                     : Tensor(),
+        ctx.needs(1) ? conv_weight_gradient(ctx.grad(), x.conj(), w.sizes(), p.stride, p.padding, p.dilation, p.groups)
+                     : Tensor()};
   });
 }
 
@@ -100,19 +108,23 @@ Tensor conv_input_gradient(const Tensor& grad, const Tensor& weight, IntArrayRef
                            IntArrayRef padding, IntArrayRef dilation, int64_t groups) {
   const ConvParams p{stride, padding, dilation, groups};
   const ConvGeometry geometry = geometry_of(input_size, weight.sizes(), grad.sizes(), p);
-  Tensor out = compute("conv_input_gradient", input_size, grad, weight,
-                       [&](const ConvKernels& k, TensorView gx, TensorView gy, TensorView w) { k.input_gradient(gx, gy, w, geometry); });
-  return record("conv_input_gradient", out, {&grad, &weight}, {&grad, &weight}, [p](const BackwardContext& ctx) -> Grads {
-    const Tensor& v = ctx.grad();
-    Tensor g = ctx.saved(0), w = ctx.saved(1);
-    Tensor to_grad;
-    if (ctx.needs(0)) {
-      // The input may reach beyond what g's positions cover, by as much as output_padding.
-      to_grad = conv_forward(v, w.conj(), p);
-      for (int64_t d = 2; d < g.dim(); ++d) to_grad = to_grad.narrow(d, 0, g.size(d));
-    }
-    return {to_grad, ctx.needs(1) ? conv_weight_gradient(g.conj(), v, w.sizes(), p.stride, p.padding, p.dilation, p.groups) : Tensor()};
-  });
+  Tensor out = compute(
+      "conv_input_gradient", input_size, grad, weight,
+      [&](const ConvKernels& k, TensorView gx, TensorView gy, TensorView w) { k.input_gradient(gx, gy, w, geometry); });
+  return record(
+      "conv_input_gradient", out, {&grad, &weight}, {&grad, &weight}, [p](const BackwardContext& ctx) -> Grads {
+        const Tensor& v = ctx.grad();
+        Tensor g = ctx.saved(0), w = ctx.saved(1);
+        Tensor to_grad;
+        if (ctx.needs(0)) {
+          // The input may reach beyond what g's positions cover, by as much as output_padding.
+          to_grad = conv_forward(v, w.conj(), p);
+          for (int64_t d = 2; d < g.dim(); ++d) to_grad = to_grad.narrow(d, 0, g.size(d));
+        }
+        return {to_grad, ctx.needs(1)
+                             ? conv_weight_gradient(g.conj(), v, w.sizes(), p.stride, p.padding, p.dilation, p.groups)
+                             : Tensor()};
+      });
 }
 
 Tensor conv_weight_gradient(const Tensor& grad, const Tensor& input, IntArrayRef weight_size, IntArrayRef stride,
@@ -120,17 +132,22 @@ Tensor conv_weight_gradient(const Tensor& grad, const Tensor& input, IntArrayRef
   const ConvParams p{stride, padding, dilation, groups};
   const ConvGeometry geometry = geometry_of(input.sizes(), weight_size, grad.sizes(), p);
   Tensor out = compute("conv_weight_gradient", weight_size, grad, input,
-                       [&](const ConvKernels& k, TensorView gw, TensorView gy, TensorView x) { k.weight_gradient(gw, gy, x, geometry); });
-  return record("conv_weight_gradient", out, {&grad, &input}, {&grad, &input}, [p](const BackwardContext& ctx) -> Grads {
-    const Tensor& u = ctx.grad();
-    Tensor g = ctx.saved(0), x = ctx.saved(1);
-    return {ctx.needs(0) ? conv_forward(x.conj(), u, p) : Tensor(),
-            ctx.needs(1) ? conv_input_gradient(g.conj(), u, x.sizes(), p.stride, p.padding, p.dilation, p.groups) : Tensor()};
-  });
+                       [&](const ConvKernels& k, TensorView gw, TensorView gy, TensorView x) {
+                         k.weight_gradient(gw, gy, x, geometry);
+                       });
+  return record(
+      "conv_weight_gradient", out, {&grad, &input}, {&grad, &input}, [p](const BackwardContext& ctx) -> Grads {
+        const Tensor& u = ctx.grad();
+        Tensor g = ctx.saved(0), x = ctx.saved(1);
+        return {ctx.needs(0) ? conv_forward(x.conj(), u, p) : Tensor(),
+                ctx.needs(1) ? conv_input_gradient(g.conj(), u, x.sizes(), p.stride, p.padding, p.dilation, p.groups)
+                             : Tensor()};
+      });
 }
 
 Tensor convolution(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias, IntArrayRef stride,
-                   IntArrayRef padding, IntArrayRef dilation, bool transposed, IntArrayRef output_padding, int64_t groups) {
+                   IntArrayRef padding, IntArrayRef dilation, bool transposed, IntArrayRef output_padding,
+                   int64_t groups) {
   const char* op = transposed ? "conv_transpose" : "convolution";
   check_operands(op, input, weight);
   const size_t dims = static_cast<size_t>(input.dim()) - 2;
@@ -138,8 +155,10 @@ Tensor convolution(const Tensor& input, const Tensor& weight, const optional<Ten
                      per_dim(op, "dilation", dilation, dims, 1), groups};
   const int64_t channels = transposed ? weight.size(1) * std::max<int64_t>(groups, 1) : weight.size(0);
   if (bias) {
-    TENON_CHECK(bias->dim() == 1 && bias->size(0) == channels, op, ": bias must have shape [", channels, "], got ", bias->sizes());
-    TENON_CHECK(bias->dtype() == input.dtype(), op, ": input has dtype ", input.dtype(), " but bias has ", bias->dtype());
+    TENON_CHECK(bias->dim() == 1 && bias->size(0) == channels, op, ": bias must have shape [", channels, "], got ",
+                bias->sizes());
+    TENON_CHECK(bias->dtype() == input.dtype(), op, ": input has dtype ", input.dtype(), " but bias has ",
+                bias->dtype());
   }
   Tensor out;
   if (!transposed) {
@@ -147,16 +166,18 @@ Tensor convolution(const Tensor& input, const Tensor& weight, const optional<Ten
     out = conv_forward(input, weight, p);
   } else {
     const DimVector extra = per_dim(op, "output_padding", output_padding, dims, 0);
-    TENON_CHECK(groups > 0 && weight.size(0) == input.size(1) && weight.size(0) % groups == 0, op, ": input of shape ", input.sizes(), " and weight of shape ",
-                weight.sizes(), " do not fit with ", groups, " groups");
+    TENON_CHECK(groups > 0 && weight.size(0) == input.size(1) && weight.size(0) % groups == 0, op, ": input of shape ",
+                input.sizes(), " and weight of shape ", weight.sizes(), " do not fit with ", groups, " groups");
     DimVector sizes{input.size(0), channels};
     for (size_t d = 0; d < dims; ++d) {
       TENON_CHECK(extra[d] < p.stride[d] || extra[d] < p.dilation[d], op, ": output_padding ", extra,
                   " must be smaller than stride ", p.stride, " or dilation ", p.dilation);
       const int64_t spread = checked_mul(input.size(static_cast<int64_t>(d) + 2) - 1, p.stride[d], op);
-      const int64_t full = checked_add(checked_add(spread, reach(op, weight.size(static_cast<int64_t>(d) + 2), p.dilation[d]), op), extra[d], op);
+      const int64_t full = checked_add(
+          checked_add(spread, reach(op, weight.size(static_cast<int64_t>(d) + 2), p.dilation[d]), op), extra[d], op);
       sizes.push_back(full - checked_mul(2, p.padding[d], op));
-      TENON_CHECK(sizes.back() > 0, op, ": input ", input.sizes(), " with padding ", p.padding, " would give an output of size ", sizes);
+      TENON_CHECK(sizes.back() > 0, op, ": input ", input.sizes(), " with padding ", p.padding,
+                  " would give an output of size ", sizes);
     }
     out = conv_input_gradient(input, weight, sizes, p.stride, p.padding, p.dilation, groups);
   }
@@ -212,8 +233,9 @@ Tensor conv(const char* op, int64_t dims, const Tensor& input, const Tensor& wei
   });
 }
 
-Tensor conv_transpose(const char* op, int64_t dims, const Tensor& input, const Tensor& weight, const optional<Tensor>& bias,
-                      IntArrayRef stride, IntArrayRef padding, IntArrayRef output_padding, int64_t groups, IntArrayRef dilation) {
+Tensor conv_transpose(const char* op, int64_t dims, const Tensor& input, const Tensor& weight,
+                      const optional<Tensor>& bias, IntArrayRef stride, IntArrayRef padding, IntArrayRef output_padding,
+                      int64_t groups, IntArrayRef dilation) {
   return with_batch(op, input, weight, dims, [&](const Tensor& x) {
     return convolution(x, weight, bias, stride, padding, dilation, true, output_padding, groups);
   });
@@ -221,20 +243,20 @@ Tensor conv_transpose(const char* op, int64_t dims, const Tensor& input, const T
 
 }  // namespace
 
-#define TENON_CONV(dims)                                                                                                 \
-  Tensor conv##dims##d(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias, IntArrayRef stride,      \
-                       IntArrayRef padding, IntArrayRef dilation, int64_t groups) {                                      \
-    return conv("conv" #dims "d", dims, input, weight, bias, stride, padding, dilation, groups);                         \
-  }                                                                                                                      \
-  Tensor conv##dims##d(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias, IntArrayRef stride,      \
-                       std::string_view padding, IntArrayRef dilation, int64_t groups) {                                 \
-    return conv("conv" #dims "d", dims, input, weight, bias, stride, padding, dilation, groups);                         \
-  }                                                                                                                      \
-  Tensor conv_transpose##dims##d(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias,                \
-                                 IntArrayRef stride, IntArrayRef padding, IntArrayRef output_padding, int64_t groups,    \
-                                 IntArrayRef dilation) {                                                                 \
-    return conv_transpose("conv_transpose" #dims "d", dims, input, weight, bias, stride, padding, output_padding, groups, \
-                          dilation);                                                                                     \
+#define TENON_CONV(dims)                                                                                              \
+  Tensor conv##dims##d(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias, IntArrayRef stride,   \
+                       IntArrayRef padding, IntArrayRef dilation, int64_t groups) {                                   \
+    return conv("conv" #dims "d", dims, input, weight, bias, stride, padding, dilation, groups);                      \
+  }                                                                                                                   \
+  Tensor conv##dims##d(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias, IntArrayRef stride,   \
+                       std::string_view padding, IntArrayRef dilation, int64_t groups) {                              \
+    return conv("conv" #dims "d", dims, input, weight, bias, stride, padding, dilation, groups);                      \
+  }                                                                                                                   \
+  Tensor conv_transpose##dims##d(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias,             \
+                                 IntArrayRef stride, IntArrayRef padding, IntArrayRef output_padding, int64_t groups, \
+                                 IntArrayRef dilation) {                                                              \
+    return conv_transpose("conv_transpose" #dims "d", dims, input, weight, bias, stride, padding, output_padding,     \
+                          groups, dilation);                                                                          \
   }
 TENON_CONV(1)
 TENON_CONV(2)

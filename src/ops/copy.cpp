@@ -133,23 +133,24 @@ const Tensor& copy_(const Tensor& self, const Tensor& src, bool) {
   }
   self.impl()->version().bump("copy_");
   if (records) {
-    record_inplace("copy_", self, TensorPointers(inputs, 2), {},
-                   [sizes = src.impl()->sizes, dtype = src.dtype(), device = src.device()](const BackwardContext& ctx) -> Grads {
-                     Tensor to_src;
-                     if (ctx.needs(1)) {
-                       to_src = sum_to_size(ctx.grad(), sizes);
-                       if (to_src.is_complex() && !tenon::is_complex(dtype)) to_src = real(to_src);
-                       to_src = to_device(to_dtype(to_src, dtype), device);
-                     }
-                     return {ctx.needs(0) ? zeros_like(ctx.grad()) : Tensor(), to_src};
-                   });
+    record_inplace(
+        "copy_", self, TensorPointers(inputs, 2), {},
+        [sizes = src.impl()->sizes, dtype = src.dtype(), device = src.device()](const BackwardContext& ctx) -> Grads {
+          Tensor to_src;
+          if (ctx.needs(1)) {
+            to_src = sum_to_size(ctx.grad(), sizes);
+            if (to_src.is_complex() && !tenon::is_complex(dtype)) to_src = real(to_src);
+            to_src = to_device(to_dtype(to_src, dtype), device);
+          }
+          return {ctx.needs(0) ? zeros_like(ctx.grad()) : Tensor(), to_src};
+        });
   }
   return self;
 }
 
 const Tensor& fill_(const Tensor& self, const Scalar& value) {
-  TENON_CHECK(!value.is_complex() || self.is_complex(), "fill_: a complex value cannot be stored into a tensor of dtype ",
-              self.dtype());
+  TENON_CHECK(!value.is_complex() || self.is_complex(),
+              "fill_: a complex value cannot be stored into a tensor of dtype ", self.dtype());
   const bool records = self.requires_grad() && GradMode::is_enabled();
   check_inplace(self, "fill_", records);
   if (self.numel() > 0) kernels_of(self, "fill_").fill(view_of(self), value);

@@ -73,6 +73,17 @@ Tensor outside(const char* op, Triangle triangle, const Tensor& self, int64_t di
   return triangle == Triangle::Lower ? above.gt(diagonal) : above.lt(diagonal);
 }
 
+// How many elements of a matrix with row * col < 2^63 lie on or below a diagonal.
+int64_t lower_count(int64_t row, int64_t col, int64_t offset) {
+  if (row == 0 || col == 0 || offset < -row) return 0;
+  offset = std::min(offset, col - 1);
+  const int64_t begin = std::max<int64_t>(0, -offset);
+  // Rows from begin on have width elements, then one more each, until they have col.
+  const int64_t rows = row - begin, width = begin + offset + 1, growing = std::min(rows, col - width);
+  const int64_t pairs = growing % 2 == 0 ? growing / 2 * (growing - 1) : (growing - 1) / 2 * growing;
+  return growing * width + pairs + (rows - growing) * col;
+}
+
 Tensor triangle_indices(const char* op, Triangle triangle, int64_t row, int64_t col, int64_t offset,
                         const TensorOptions& options) {
   TENON_CHECK(row >= 0 && col >= 0, op, ": row and col must be non-negative, got ", row, " and ", col);
@@ -82,12 +93,12 @@ Tensor triangle_indices(const char* op, Triangle triangle, int64_t row, int64_t 
   const bool lower = triangle == Triangle::Lower;
   auto first = [&](int64_t i) { return lower ? 0 : std::clamp<int64_t>(i + offset, 0, col); };
   auto last = [&](int64_t i) { return lower ? std::clamp<int64_t>(i + offset + 1, 0, col) : col; };
-  int64_t count = 0;
-  for (int64_t i = 0; i < row; ++i) count += last(i) - first(i);
+  const int64_t count = lower ? lower_count(row, col, offset) : row * col - lower_count(row, col, offset - 1);
   Tensor out = make_tensor({2, count}, kLong, Device(kCPU), op);
   int64_t* rows = out.data_ptr<int64_t>();
   int64_t* cols = rows + count;
-  for (int64_t i = 0; i < row; ++i) {
+  const int64_t* end = cols;
+  for (int64_t i = lower ? std::max<int64_t>(0, -offset) : 0; rows != end; ++i) {
     for (int64_t j = first(i); j < last(i); ++j) {
       *rows++ = i;
       *cols++ = j;

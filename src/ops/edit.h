@@ -12,8 +12,8 @@ enum class Place : uint8_t { Copy, Self };
 
 // Calls write(out) with out a copy of self, or self itself, and records the op; inputs[0] is &self. Returns out.
 template <class Write, class Backward>
-Tensor edit(const char* op, Place place, const Tensor& self, TensorPointers inputs, TensorPointers saved, const Write& write,
-            Backward&& backward) {
+Tensor edit(const char* op, Place place, const Tensor& self, TensorPointers inputs, TensorPointers saved,
+            const Write& write, Backward&& backward) {
   if (place == Place::Copy) {
     Tensor out;
     {
@@ -56,16 +56,18 @@ inline TensorView view_with_dim(const Tensor& tensor) {
 
 inline void check_index_dtype(const char* op, const Tensor& index) {
   TENON_CHECK(index.defined(), op, ": index is an undefined tensor");
-  TENON_CHECK(index.dtype() == kLong || index.dtype() == kInt, op, ": Expected dtype int32/int64 for index, got ", index.dtype());
+  TENON_CHECK(index.dtype() == kLong || index.dtype() == kInt, op, ": Expected dtype int32/int64 for index, got ",
+              index.dtype());
 }
 
 inline void check_same_device(const char* op, const Tensor& self, const Tensor& other, const char* name) {
-  TENON_CHECK_DEVICE(self.device() == other.device(), op, ": self is on ", self.device(), " but ", name, " is on ", other.device());
+  TENON_CHECK_DEVICE(self.device() == other.device(), op, ": self is on ", self.device(), " but ", name, " is on ",
+                     other.device());
 }
 
 inline void check_same_dtype(const char* op, const Tensor& self, const Tensor& other, const char* name) {
-  TENON_CHECK(self.dtype() == other.dtype(), op, ": Expected self.dtype to be equal to ", name, ".dtype, got ", self.dtype(),
-              " and ", other.dtype());
+  TENON_CHECK(self.dtype() == other.dtype(), op, ": Expected self.dtype to be equal to ", name, ".dtype, got ",
+              self.dtype(), " and ", other.dtype());
 }
 
 }  // namespace tenon

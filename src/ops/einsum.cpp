@@ -22,7 +22,8 @@ std::vector<Label> parse_subscript(std::string_view text) {
     if (text[i] == ' ') continue;
     if (text[i] == '.') {
       TENON_CHECK(text.substr(i, 3) == "...", "einsum: a dot that is not part of an ellipsis '...' in '", text, "'");
-      TENON_CHECK(!std::count(labels.begin(), labels.end(), kEllipsis), "einsum: more than one ellipsis in '", text, "'");
+      TENON_CHECK(!std::count(labels.begin(), labels.end(), kEllipsis), "einsum: more than one ellipsis in '", text,
+                  "'");
       labels.push_back(kEllipsis);
       i += 2;
       continue;
@@ -189,8 +190,8 @@ Tensor einsum(std::string_view equation, TensorList operands) {
   for (size_t i = 0; i < operands.size(); ++i) {
     const bool has_ellipsis = std::count(subscripts[i].begin(), subscripts[i].end(), kEllipsis) > 0;
     const int64_t spare = operands[i].dim() - static_cast<int64_t>(subscripts[i].size()) + has_ellipsis;
-    TENON_CHECK(has_ellipsis ? spare >= 0 : spare == 0, "einsum: operand ", i, " has shape ", operands[i].sizes(), ", but its subscript names ",
-                subscripts[i].size() - has_ellipsis, " dims");
+    TENON_CHECK(has_ellipsis ? spare >= 0 : spare == 0, "einsum: operand ", i, " has shape ", operands[i].sizes(),
+                ", but its subscript names ", subscripts[i].size() - has_ellipsis, " dims");
     if (has_ellipsis) ellipsis_dims = std::max(ellipsis_dims, spare);
     terms.push_back(merge_repeated(operands[i], spread_ellipsis(subscripts[i], has_ellipsis ? spare : 0)));
   }
@@ -212,16 +213,18 @@ Tensor einsum(std::string_view equation, TensorList operands) {
     }
   }
   for (size_t i = 0; i < output.size(); ++i) {
-    TENON_CHECK(std::count(output.begin(), output.end(), output[i]) == 1, "einsum: label '", static_cast<char>(output[i]),
-                "' occurs more than once in the output");
-    TENON_CHECK(output[i] > kEllipsis || std::any_of(terms.begin(), terms.end(), [&](const Labelled& x) { return x.find(output[i]) >= 0; }),
+    TENON_CHECK(std::count(output.begin(), output.end(), output[i]) == 1, "einsum: label '",
+                static_cast<char>(output[i]), "' occurs more than once in the output");
+    TENON_CHECK(output[i] > kEllipsis ||
+                    std::any_of(terms.begin(), terms.end(), [&](const Labelled& x) { return x.find(output[i]) >= 0; }),
                 "einsum: output label '", static_cast<char>(output[i]), "' does not occur in any input");
   }
   for (const Labelled& x : terms) {
     for (const Labelled& y : terms) {
       for (Label label : x.labels) {
         const int64_t a = size_of(x, label), b = size_of(y, label);
-        TENON_CHECK(a == b || a == 1 || b == 1, "einsum: a label stands for sizes ", a, " and ", b, " that do not broadcast");
+        TENON_CHECK(a == b || a == 1 || b == 1, "einsum: a label stands for sizes ", a, " and ", b,
+                    " that do not broadcast");
       }
     }
   }
@@ -229,7 +232,8 @@ Tensor einsum(std::string_view equation, TensorList operands) {
   Labelled result = terms[0];
   for (size_t i = 1; i < terms.size(); ++i) {
     std::vector<Label> kept = output;
-    for (size_t j = i + 1; j < terms.size(); ++j) kept.insert(kept.end(), terms[j].labels.begin(), terms[j].labels.end());
+    for (size_t j = i + 1; j < terms.size(); ++j)
+      kept.insert(kept.end(), terms[j].labels.begin(), terms[j].labels.end());
     result = contract(result, terms[i], kept);
   }
   std::vector<Label> dropped;

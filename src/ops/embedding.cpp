@@ -11,7 +11,8 @@ namespace {
 
 // Scales the rows of weight that `rows` names so that none has a norm above max_norm.
 void limit_norms(const Tensor& weight, const Tensor& rows, double max_norm, double norm_type) {
-  TENON_CHECK(norm_type > 0 && std::isfinite(norm_type), "embedding: norm_type must be a positive number, got ", norm_type);
+  TENON_CHECK(norm_type > 0 && std::isfinite(norm_type), "embedding: norm_type must be a positive number, got ",
+              norm_type);
   check_inplace(weight, "embedding", false);
   NoGradGuard no_grad;
   const Tensor values = weight.index_select(0, rows);
@@ -57,7 +58,8 @@ Tensor embedding(const Tensor& input, const Tensor& weight, optional<int64_t> pa
 }
 
 Tensor one_hot(const Tensor& self, int64_t num_classes) {
-  TENON_CHECK(self.dtype() == kLong, "one_hot: is only applicable to index tensor of type LongTensor, got ", self.dtype());
+  TENON_CHECK(self.dtype() == kLong, "one_hot: is only applicable to index tensor of type LongTensor, got ",
+              self.dtype());
   DimVector sizes = self.impl()->sizes;
   if (self.numel() == 0) {
     TENON_CHECK(num_classes > 0, "one_hot: Can not infer total number of classes from empty tensor.");
@@ -65,11 +67,13 @@ Tensor one_hot(const Tensor& self, int64_t num_classes) {
     return zeros(sizes, self.options());
   }
   const Tensor values = self.reshape({-1}).cpu().contiguous();
-  const auto [least, largest] = std::minmax_element(values.data_ptr<int64_t>(), values.data_ptr<int64_t>() + values.numel());
+  const auto [least, largest] =
+      std::minmax_element(values.data_ptr<int64_t>(), values.data_ptr<int64_t>() + values.numel());
   TENON_CHECK(*least >= 0, "one_hot: Class values must be non-negative, got ", *least);
   TENON_CHECK(num_classes == -1 || num_classes > 0, "one_hot: num_classes should be positive, got ", num_classes);
-  TENON_CHECK(num_classes == -1 || *largest < num_classes, "one_hot: Class values must be smaller than num_classes, got ", *largest,
-              " for num_classes ", num_classes);
+  TENON_CHECK(num_classes == -1 || *largest < num_classes,
+              "one_hot: Class values must be smaller than num_classes, got ", *largest, " for num_classes ",
+              num_classes);
   sizes.push_back(num_classes == -1 ? checked_add(*largest, 1, "one_hot") : num_classes);
   return zeros(sizes, self.options()).scatter_(-1, self.unsqueeze(-1), Scalar(1));
 }

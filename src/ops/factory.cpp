@@ -64,7 +64,8 @@ Tensor ones(IntArrayRef size, const TensorOptions& options) {
 
 Tensor full(IntArrayRef size, const Scalar& fill_value, const TensorOptions& options) {
   const ScalarType dtype = dtype_for(fill_value, options);
-  TENON_CHECK(!fill_value.is_complex() || is_complex(dtype), "full: a complex fill_value needs a complex dtype, got ", dtype);
+  TENON_CHECK(!fill_value.is_complex() || is_complex(dtype), "full: a complex fill_value needs a complex dtype, got ",
+              dtype);
   return filled(make(size, dtype, options, "full"), fill_value, options);
 }
 
@@ -89,7 +90,8 @@ Tensor full_like(const Tensor& self, const Scalar& fill_value, const TensorOptio
 }
 
 Tensor empty_strided(IntArrayRef size, IntArrayRef stride, const TensorOptions& options) {
-  TENON_CHECK(size.size() == stride.size(), "empty_strided: size has ", size.size(), " dims but stride has ", stride.size());
+  TENON_CHECK(size.size() == stride.size(), "empty_strided: size has ", size.size(), " dims but stride has ",
+              stride.size());
   for (int64_t s : stride) TENON_CHECK(s >= 0, "empty_strided: strides must not be negative, got ", stride);
   return finish(make_tensor_strided(size, stride, options.dtype(), options.device(), "empty_strided"), options);
 }
@@ -109,7 +111,8 @@ Tensor new_full(const Tensor& self, IntArrayRef size, const Scalar& fill_value, 
 
 Tensor from_blob(void* data, IntArrayRef sizes, IntArrayRef strides, std::function<void(void*)> release,
                  const TensorOptions& options) {
-  TENON_CHECK(sizes.size() == strides.size(), "from_blob: sizes has ", sizes.size(), " dims but strides has ", strides.size());
+  TENON_CHECK(sizes.size() == strides.size(), "from_blob: sizes has ", sizes.size(), " dims but strides has ",
+              strides.size());
   const int64_t numel = checked_numel(sizes, "from_blob");
   TENON_CHECK_VALUE(data != nullptr || numel == 0, "from_blob: data is null for a tensor of shape ", sizes);
   int64_t extent = numel > 0 ? 1 : 0;
@@ -122,8 +125,9 @@ Tensor from_blob(void* data, IntArrayRef sizes, IntArrayRef strides, std::functi
   std::function<void()> on_release;
   if (release) on_release = [release = std::move(release), data] { release(data); };
   auto storage = make_intrusive<Storage>(data, static_cast<size_t>(bytes), options.device(), std::move(on_release));
-  return finish(Tensor(make_intrusive<TensorImpl>(std::move(storage), DimVector(sizes), DimVector(strides), int64_t{0}, dtype)),
-                options);
+  return finish(
+      Tensor(make_intrusive<TensorImpl>(std::move(storage), DimVector(sizes), DimVector(strides), int64_t{0}, dtype)),
+      options);
 }
 
 Tensor from_blob(void* data, IntArrayRef sizes, const TensorOptions& options) {

@@ -14,21 +14,23 @@ int64_t size_of(const Tensor& tensor, size_t d) { return tensor.dim() == 0 ? 1 :
 
 // Throws unless `index` has as many dims as self and fits into it apart from dim d.
 void check_index_fits(const char* op, const Tensor& self, int64_t dim, const Tensor& index) {
-  TENON_CHECK(dims_of(index) == dims_of(self), op, ": Index tensor must have the same number of dimensions as self, got index of shape ",
-              index.sizes(), " for self of shape ", self.sizes());
+  TENON_CHECK(dims_of(index) == dims_of(self), op,
+              ": Index tensor must have the same number of dimensions as self, got index of shape ", index.sizes(),
+              " for self of shape ", self.sizes());
   for (size_t d = 0; d < dims_of(self); ++d) {
     TENON_CHECK(static_cast<int64_t>(d) == dim || size_of(index, d) <= size_of(self, d), op,
-                ": Size does not match at dimension ", d, " expected index ", index.sizes(), " to be no larger than self ",
-                self.sizes(), " apart from dimension ", dim);
+                ": Size does not match at dimension ", d, " expected index ", index.sizes(),
+                " to be no larger than self ", self.sizes(), " apart from dimension ", dim);
   }
 }
 
 void check_src_covers(const char* op, const Tensor& index, const Tensor& src) {
-  TENON_CHECK(dims_of(src) == dims_of(index), op, ": Index tensor must have the same number of dimensions as src, got index of shape ",
-              index.sizes(), " and src of shape ", src.sizes());
+  TENON_CHECK(dims_of(src) == dims_of(index), op,
+              ": Index tensor must have the same number of dimensions as src, got index of shape ", index.sizes(),
+              " and src of shape ", src.sizes());
   for (size_t d = 0; d < dims_of(src); ++d) {
-    TENON_CHECK(size_of(index, d) <= size_of(src, d), op, ": Expected index ", index.sizes(), " to be no larger size than src ",
-                src.sizes());
+    TENON_CHECK(size_of(index, d) <= size_of(src, d), op, ": Expected index ", index.sizes(),
+                " to be no larger size than src ", src.sizes());
   }
 }
 
@@ -52,13 +54,15 @@ int64_t checked_scatter_dim(const char* op, const Tensor& self, int64_t dim, con
   return d;
 }
 
-void run_scatter(const char* op, const Tensor& out, int64_t d, const Tensor& index, const Tensor& src, ScatterMode mode) {
+void run_scatter(const char* op, const Tensor& out, int64_t d, const Tensor& index, const Tensor& src,
+                 ScatterMode mode) {
   if (index.numel() == 0) return;
   const Tensor places = apart_from(index, out), values = apart_from(src, out);
   index_kernels(out, op).scatter(view_with_dim(out), d, view_with_dim(places), view_with_dim(values), mode);
 }
 
-void run_scatter(const char* op, const Tensor& out, int64_t d, const Tensor& index, const Scalar& value, ScatterMode mode) {
+void run_scatter(const char* op, const Tensor& out, int64_t d, const Tensor& index, const Scalar& value,
+                 ScatterMode mode) {
   if (index.numel() == 0) return;
   const Tensor places = apart_from(index, out);
   index_kernels(out, op).scatter(view_with_dim(out), d, view_with_dim(places), value, mode);
@@ -100,10 +104,12 @@ Tensor scatter_added(Place place, const Tensor& self, int64_t dim, const Tensor&
 
 // Throws for a value that self's dtype cannot hold.
 void check_value(const char* op, const Tensor& self, const Scalar& value) {
-  TENON_CHECK(!value.is_complex() || self.is_complex(), op, ": value ", value, " cannot be converted to type ", self.dtype());
+  TENON_CHECK(!value.is_complex() || self.is_complex(), op, ": value ", value, " cannot be converted to type ",
+              self.dtype());
 }
 
-Tensor scatter_value(Place place, const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value, ScatterMode mode) {
+Tensor scatter_value(Place place, const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value,
+                     ScatterMode mode) {
   const int64_t d = checked_scatter_dim("scatter", self, dim, index);
   check_value("scatter", self, value);
   return edit(
@@ -199,8 +205,8 @@ Grads extreme_grads(const Tensor& grad, const Tensor& self, int64_t d, const Ten
   return {self_won * share, src_won * share.gather(d, index)};
 }
 
-Grads scatter_reduce_grads(Fold fold, const Tensor& grad, const Tensor& self, int64_t d, const Tensor& index, const Tensor& src,
-                           const Tensor& result, bool include_self) {
+Grads scatter_reduce_grads(Fold fold, const Tensor& grad, const Tensor& self, int64_t d, const Tensor& index,
+                           const Tensor& src, const Tensor& result, bool include_self) {
   Grads grads;
   switch (fold) {
     case Fold::Sum:
@@ -237,17 +243,20 @@ Tensor gather(const Tensor& self, int64_t dim, const Tensor& index, bool /*spars
   });
 }
 
-Tensor scatter(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src, optional<std::string_view> reduce) {
+Tensor scatter(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src,
+               optional<std::string_view> reduce) {
   if (!reduce) return scatter_src(Place::Copy, self, dim, index, src);
   return multiplies(*reduce) ? scatter_reduce(self, dim, index, src, "prod", true) : scatter_add(self, dim, index, src);
 }
-Tensor scatter(const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value, optional<std::string_view> reduce) {
+Tensor scatter(const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value,
+               optional<std::string_view> reduce) {
   return scatter_value(Place::Copy, self, dim, index, value, mode_of(reduce));
 }
 const Tensor& scatter_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src,
                        optional<std::string_view> reduce) {
   if (reduce) {
-    return multiplies(*reduce) ? scatter_reduce_(self, dim, index, src, "prod", true) : scatter_add_(self, dim, index, src);
+    return multiplies(*reduce) ? scatter_reduce_(self, dim, index, src, "prod", true)
+                               : scatter_add_(self, dim, index, src);
   }
   scatter_src(Place::Self, self, dim, index, src);
   return self;
@@ -309,19 +318,20 @@ Tensor scatter_reduce(const Tensor& self, int64_t dim, const Tensor& index, cons
                 });
 }
 
-const Tensor& scatter_reduce_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce,
-                              bool include_self) {
+const Tensor& scatter_reduce_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& src,
+                              std::string_view reduce, bool include_self) {
   return replace_inplace("scatter_reduce_", self,
                          [&](const Tensor& x) { return scatter_reduce(x, dim, index, src, reduce, include_self); });
 }
 
 Tensor take_along_dim(const Tensor& self, const Tensor& indices, optional<int64_t> dim) {
-  TENON_CHECK(indices.dtype() == kLong || indices.dtype() == kInt, "take_along_dim: indices must be int64 or int32, got ",
-              indices.dtype());
+  TENON_CHECK(indices.dtype() == kLong || indices.dtype() == kInt,
+              "take_along_dim: indices must be int64 or int32, got ", indices.dtype());
   if (!dim) return take_along_dim(reshape(self, {-1}), reshape(indices, {-1}), 0);
   const auto d = static_cast<size_t>(wrap_dim(*dim, self.dim(), "take_along_dim"));
-  TENON_CHECK(self.dim() == indices.dim(), "take_along_dim: input and indices should have the same number of dimensions, but got ",
-              self.dim(), " and ", indices.dim());
+  TENON_CHECK(self.dim() == indices.dim(),
+              "take_along_dim: input and indices should have the same number of dimensions, but got ", self.dim(),
+              " and ", indices.dim());
   if (self.dim() == 0) return gather(self, 0, indices, false);
   DimVector own = self.impl()->sizes, wanted = indices.impl()->sizes;
   const int64_t length = own[d], count = wanted[d];

@@ -23,14 +23,15 @@ void check_source(const char* op, const Tensor& self, int64_t d, const Tensor& i
   check_same_dtype(op, self, source, "source");
   check_same_device(op, self, source, "source");
   const size_t ndim = std::max<size_t>(self.sizes().size(), 1);
-  TENON_CHECK(std::max<size_t>(source.sizes().size(), 1) == ndim, op, ": source must have as many dims as self, got shape ",
-              source.sizes(), " for self of shape ", self.sizes());
+  TENON_CHECK(std::max<size_t>(source.sizes().size(), 1) == ndim, op,
+              ": source must have as many dims as self, got shape ", source.sizes(), " for self of shape ",
+              self.sizes());
   const int64_t count = source.dim() == 0 ? 1 : source.sizes()[static_cast<size_t>(d)];
-  TENON_CHECK_INDEX(index.numel() == count, op, ": Number of indices (", index.numel(), ") should be equal to source.size(dim): (",
-                    count, "), for dim: ", d);
+  TENON_CHECK_INDEX(index.numel() == count, op, ": Number of indices (", index.numel(),
+                    ") should be equal to source.size(dim): (", count, "), for dim: ", d);
   for (size_t k = 0; k < ndim && self.dim() > 0 && source.dim() > 0; ++k) {
-    TENON_CHECK(static_cast<int64_t>(k) == d || self.sizes()[k] == source.sizes()[k], op, ": source of shape ", source.sizes(),
-                " does not match self of shape ", self.sizes(), " apart from dim ", d);
+    TENON_CHECK(static_cast<int64_t>(k) == d || self.sizes()[k] == source.sizes()[k], op, ": source of shape ",
+                source.sizes(), " does not match self of shape ", self.sizes(), " apart from dim ", d);
   }
 }
 
@@ -48,12 +49,14 @@ void put_along(const char* op, const Tensor& out, int64_t d, const Tensor& index
   index_kernels(out, op).index_put(view_of(target), &view, 1, view_of(source), false);
 }
 
-Tensor index_added(Place place, const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
+Tensor index_added(Place place, const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source,
+                   const Scalar& alpha) {
   const int64_t d = checked_index_dim("index_add", self, dim, index);
   check_source("index_add", self, d, index, source);
-  TENON_CHECK(!alpha.is_complex() || self.is_complex(), "index_add: alpha ", alpha, " cannot be converted to type ", self.dtype());
-  TENON_CHECK(!alpha.is_floating_point() || is_differentiable(self.dtype()), "index_add: alpha must be an integer for a tensor of dtype ",
-              self.dtype(), ", got ", alpha);
+  TENON_CHECK(!alpha.is_complex() || self.is_complex(), "index_add: alpha ", alpha, " cannot be converted to type ",
+              self.dtype());
+  TENON_CHECK(!alpha.is_floating_point() || is_differentiable(self.dtype()),
+              "index_add: alpha must be an integer for a tensor of dtype ", self.dtype(), ", got ", alpha);
   return edit(
       "index_add", place, self, {&self, &source}, &index,
       [&](const Tensor& out) {
@@ -66,7 +69,8 @@ Tensor index_added(Place place, const Tensor& self, int64_t dim, const Tensor& i
         Tensor to_source;
         if (ctx.needs(1)) {
           to_source = ctx.grad().index_select(d, ctx.saved(0)).reshape(sizes);
-          if (!alpha.equal(1)) to_source = to_source * (alpha.is_complex() ? Scalar(std::conj(alpha.to<std::complex<double>>())) : alpha);
+          if (!alpha.equal(1))
+            to_source = to_source * (alpha.is_complex() ? Scalar(std::conj(alpha.to<std::complex<double>>())) : alpha);
         }
         return {ctx.grad(), to_source};
       });
@@ -91,10 +95,10 @@ Tensor index_copied(Place place, const Tensor& self, int64_t dim, const Tensor& 
 
 Tensor index_filled(Place place, const Tensor& self, int64_t dim, const Tensor& index, const Tensor& value) {
   const int64_t d = checked_index_dim("index_fill", self, dim, index);
-  TENON_CHECK(value.dim() == 0, "index_fill: only supports a 0-dimensional value tensor, but got tensor with ", value.dim(),
-              " dimension(s).");
-  TENON_CHECK(!value.is_complex() || self.is_complex(), "index_fill: a complex value cannot be stored into a tensor of dtype ",
-              self.dtype());
+  TENON_CHECK(value.dim() == 0, "index_fill: only supports a 0-dimensional value tensor, but got tensor with ",
+              value.dim(), " dimension(s).");
+  TENON_CHECK(!value.is_complex() || self.is_complex(),
+              "index_fill: a complex value cannot be stored into a tensor of dtype ", self.dtype());
   const Tensor converted = value.to(self.device(), self.dtype());
   return edit(
       "index_fill", place, self, {&self, &converted}, &index,
@@ -112,7 +116,8 @@ Tensor index_filled(Place place, const Tensor& self, int64_t dim, const Tensor& 
 }
 
 Tensor number_for(const char* op, const Tensor& self, const Scalar& value) {
-  TENON_CHECK(!value.is_complex() || self.is_complex(), op, ": value ", value, " cannot be converted to type ", self.dtype());
+  TENON_CHECK(!value.is_complex() || self.is_complex(), op, ": value ", value, " cannot be converted to type ",
+              self.dtype());
   return scalar_tensor(value, self.options());
 }
 
@@ -131,8 +136,8 @@ Tensor masked_scattered(Place place, const Tensor& self, const Tensor& mask, con
   const Tensor whole = expand(mask, self.sizes(), false);
   const std::vector<Tensor> places = mask_to_indices(whole.dim() == 0 ? whole.reshape({1}) : whole);
   const int64_t count = places[0].numel();
-  TENON_CHECK(source.numel() >= count, "masked_scatter: Number of elements of source < number of ones in mask: ", source.numel(),
-              " < ", count);
+  TENON_CHECK(source.numel() >= count,
+              "masked_scatter: Number of elements of source < number of ones in mask: ", source.numel(), " < ", count);
   return edit(
       "masked_scatter", place, self, {&self, &source}, &whole,
       [&](const Tensor& out) {
@@ -161,7 +166,8 @@ Tensor index_select(const Tensor& self, int64_t dim, const Tensor& index) {
   const int64_t d = checked_index_dim("index_select", self, dim, index);
   DimVector sizes = self.impl()->sizes;
   if (self.dim() == 0) {
-    TENON_CHECK(index.numel() == 1, "index_select: Index to scalar can have only 1 value, got ", index.numel(), " value(s)");
+    TENON_CHECK(index.numel() == 1, "index_select: Index to scalar can have only 1 value, got ", index.numel(),
+                " value(s)");
   } else {
     sizes[static_cast<size_t>(d)] = index.numel();
   }
@@ -169,15 +175,17 @@ Tensor index_select(const Tensor& self, int64_t dim, const Tensor& index) {
   if (index.numel() > 0) {
     index_kernels(self, "index_select").index_select(view_with_dim(out), view_with_dim(self), d, view_with_dim(index));
   }
-  return record("index_select", out, &self, &index, [d, shape = self.impl()->sizes](const BackwardContext& ctx) -> Grads {
-    return {zeros(shape, ctx.grad().options()).index_add_(d, ctx.saved(0), ctx.grad())};
-  });
+  return record("index_select", out, &self, &index,
+                [d, shape = self.impl()->sizes](const BackwardContext& ctx) -> Grads {
+                  return {zeros(shape, ctx.grad().options()).index_add_(d, ctx.saved(0), ctx.grad())};
+                });
 }
 
 Tensor index_add(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
   return index_added(Place::Copy, self, dim, index, source, alpha);
 }
-const Tensor& index_add_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
+const Tensor& index_add_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source,
+                         const Scalar& alpha) {
   index_added(Place::Self, self, dim, index, source, alpha);
   return self;
 }

@@ -22,7 +22,8 @@ int64_t dims_used(const TensorIndex& item) {
 
 Tensor select_one(const Tensor& self, int64_t dim, int64_t index) {
   const int64_t size = self.size(dim);
-  TENON_CHECK_INDEX(index >= -size && index < size, "index ", index, " is out of bounds for dimension ", dim, " with size ", size);
+  TENON_CHECK_INDEX(index >= -size && index < size, "index ", index, " is out of bounds for dimension ", dim,
+                    " with size ", size);
   return select(self, dim, index);
 }
 
@@ -38,9 +39,10 @@ class Brackets {
       TENON_CHECK_INDEX(!has_ellipsis, "index: an index can only have a single ellipsis ('...')");
       has_ellipsis = true;
     }
-    TENON_CHECK_INDEX(self.dim() > 0 || !(items.size() == 1 && std::holds_alternative<int64_t>(items[0])),
-                      "index: invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
-                      "convert a 0-dim tensor to a number");
+    TENON_CHECK_INDEX(
+        self.dim() > 0 || !(items.size() == 1 && std::holds_alternative<int64_t>(items[0])),
+        "index: invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+        "convert a 0-dim tensor to a number");
     TENON_CHECK_INDEX(used <= self.dim(), "index: too many indices for tensor of dimension ", self.dim());
     skipped_by_ellipsis_ = self.dim() - used;
     for (const TensorIndex& item : items) std::visit([&](const auto& value) { apply(value); }, item);
@@ -129,8 +131,8 @@ const Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Tensor& va
   const Tensor& view = brackets.view();
   if (brackets.tensors().empty()) {
     const Tensor source = without_leading_ones(value);
-    TENON_CHECK(is_expandable_to(source.sizes(), view.sizes()), "index_put_: shape mismatch: value tensor of shape ", value.sizes(),
-                " cannot be broadcast to indexing result of shape ", view.sizes());
+    TENON_CHECK(is_expandable_to(source.sizes(), view.sizes()), "index_put_: shape mismatch: value tensor of shape ",
+                value.sizes(), " cannot be broadcast to indexing result of shape ", view.sizes());
     view.copy_(source);
   } else if (const Tensor* mask = brackets.only_mask(); mask && value.numel() == 1 && value.dtype() == view.dtype()) {
     view.masked_fill_(over_all_dims(*mask, view), value.reshape({}));
@@ -141,7 +143,8 @@ const Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Tensor& va
 }
 
 const Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Scalar& value) const {
-  TENON_CHECK(!value.is_complex() || is_complex(), "index_put_: value ", value, " cannot be converted to type ", dtype());
+  TENON_CHECK(!value.is_complex() || is_complex(), "index_put_: value ", value, " cannot be converted to type ",
+              dtype());
   const Brackets brackets(*this, indices);
   const Tensor& view = brackets.view();
   if (brackets.tensors().empty()) {
@@ -155,9 +158,10 @@ const Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Scalar& va
 }
 
 Tensor Tensor::operator[](int64_t i) const {
-  TENON_CHECK_INDEX(dim() > 0,
-                    "index: invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
-                    "convert a 0-dim tensor to a number");
+  TENON_CHECK_INDEX(
+      dim() > 0,
+      "index: invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+      "convert a 0-dim tensor to a number");
   return select_one(*this, 0, i);
 }
 

@@ -96,8 +96,8 @@ Tensor cat(TensorList tensors, int64_t dim) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     const Tensor& part = tensors[i];
     if (is_left_out(part)) continue;
-    TENON_CHECK(part.dim() == model->dim(), "cat: Tensors must have same number of dimensions: got ", model->dim(), " and ",
-                part.dim());
+    TENON_CHECK(part.dim() == model->dim(), "cat: Tensors must have same number of dimensions: got ", model->dim(),
+                " and ", part.dim());
     for (size_t k = 0; k < sizes.size(); ++k) {
       TENON_CHECK(k == d || part.sizes()[k] == sizes[k], "cat: Sizes of tensors must match except in dimension ", d,
                   ". Expected size ", sizes[k], " but got size ", part.sizes()[k], " for tensor number ", i,
@@ -147,8 +147,8 @@ Tensor stack(TensorList tensors, int64_t dim) {
   const Tensor& first = tensors[0];
   const auto d = static_cast<size_t>(wrap_dim(dim, first.dim() + 1, "stack"));
   for (size_t i = 1; i < tensors.size(); ++i) {
-    TENON_CHECK(tensors[i].sizes() == first.sizes(), "stack: expects each tensor to be equal size, but got ", first.sizes(),
-                " at entry 0 and ", tensors[i].sizes(), " at entry ", i);
+    TENON_CHECK(tensors[i].sizes() == first.sizes(), "stack: expects each tensor to be equal size, but got ",
+                first.sizes(), " at entry 0 and ", tensors[i].sizes(), " at entry ", i);
   }
   DimVector sizes = first.impl()->sizes;
   sizes.insert(d, static_cast<int64_t>(tensors.size()));
@@ -247,7 +247,8 @@ std::vector<Tensor> meshgrid(TensorList tensors, optional<std::string_view> inde
   TENON_CHECK(order == "ij" || order == "xy", "meshgrid: indexing must be 'ij' or 'xy', got '", order, "'");
   DimVector sizes;
   for (const Tensor& tensor : tensors) {
-    TENON_CHECK(tensor.dim() <= 1, "meshgrid: Expected 0D or 1D tensor in the tensor list but got shape ", tensor.sizes());
+    TENON_CHECK(tensor.dim() <= 1, "meshgrid: Expected 0D or 1D tensor in the tensor list but got shape ",
+                tensor.sizes());
     TENON_CHECK(tensor.dtype() == tensors[0].dtype(), "meshgrid: expects all tensors to have the same dtype, got ",
                 tensors[0].dtype(), " and ", tensor.dtype());
     sizes.push_back(tensor.numel());

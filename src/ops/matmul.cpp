@@ -74,7 +74,8 @@ Tensor transposed(const Tensor& x) { return x.transpose(-2, -1).conj(); }
 // The gradients of a @ b with respect to both, for matrices and batches of matrices.
 Grads product_gradients(const BackwardContext& ctx, const Tensor& a, const Tensor& b, size_t first) {
   const Tensor& g = ctx.grad();
-  return {ctx.needs(first) ? matmul(g, transposed(b)) : Tensor(), ctx.needs(first + 1) ? matmul(transposed(a), g) : Tensor()};
+  return {ctx.needs(first) ? matmul(g, transposed(b)) : Tensor(),
+          ctx.needs(first + 1) ? matmul(transposed(a), g) : Tensor()};
 }
 
 }  // namespace
@@ -114,7 +115,8 @@ Tensor add_product(const char* op, const Tensor& self, const Tensor& a, const Te
   check_inner(op, a, b);
   DimVector sizes = a.impl()->sizes;
   sizes.back() = b.size(-1);
-  TENON_CHECK(is_expandable_to(self.sizes(), sizes), op, ": self of shape ", self.sizes(), " does not broadcast to ", sizes);
+  TENON_CHECK(is_expandable_to(self.sizes(), sizes), op, ": self of shape ", self.sizes(), " does not broadcast to ",
+              sizes);
   Tensor out = fresh(a, sizes, op);
   const bool as_bias = self.dim() == 1 && self.size(0) == sizes.back() && beta.equal(1) && alpha.equal(1);
   if (as_bias) {
@@ -127,7 +129,9 @@ Tensor add_product(const char* op, const Tensor& self, const Tensor& a, const Te
   return record(op, out, {&self, &a, &b}, {&a, &b},
                 [shape = self.impl()->sizes, alpha, beta](const BackwardContext& ctx) -> Grads {
                   auto scaled = [](const Tensor& grad, const Scalar& by) {
-                    return grad.defined() && !by.equal(1) ? mul(grad, by.is_complex() ? Scalar(std::conj(by.to<std::complex<double>>())) : by) : grad;
+                    return grad.defined() && !by.equal(1)
+                               ? mul(grad, by.is_complex() ? Scalar(std::conj(by.to<std::complex<double>>())) : by)
+                               : grad;
                   };
                   Tensor to_self;
                   if (ctx.needs(0)) to_self = sum_to_size(scaled(ctx.grad(), beta), shape);
@@ -143,14 +147,17 @@ Tensor addmm(const Tensor& self, const Tensor& mat1, const Tensor& mat2, const S
   check_dim("addmm", "mat2", mat2, 2);
   return add_product("addmm", self, mat1, mat2, beta, alpha);
 }
-const Tensor& addmm_(const Tensor& self, const Tensor& mat1, const Tensor& mat2, const Scalar& beta, const Scalar& alpha) {
+const Tensor& addmm_(const Tensor& self, const Tensor& mat1, const Tensor& mat2, const Scalar& beta,
+                     const Scalar& alpha) {
   return replace_inplace("addmm", self, [&](const Tensor& old) { return addmm(old, mat1, mat2, beta, alpha); });
 }
 
-Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta, const Scalar& alpha) {
+Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta,
+               const Scalar& alpha) {
   check_dim("baddbmm", "batch1", batch1, 3);
   check_dim("baddbmm", "batch2", batch2, 3);
-  TENON_CHECK(batch1.size(0) == batch2.size(0), "baddbmm: the batches differ in size: ", batch1.sizes(), " and ", batch2.sizes());
+  TENON_CHECK(batch1.size(0) == batch2.size(0), "baddbmm: the batches differ in size: ", batch1.sizes(), " and ",
+              batch2.sizes());
   return add_product("baddbmm", self, batch1, batch2, beta, alpha);
 }
 const Tensor& baddbmm_(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta,
@@ -162,11 +169,12 @@ Tensor addbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, co
   // The sum over the batch of products is one product of matrices laid side by side.
   check_dim("addbmm", "batch1", batch1, 3);
   check_dim("addbmm", "batch2", batch2, 3);
-  TENON_CHECK(batch1.size(0) == batch2.size(0), "addbmm: the batches differ in size: ", batch1.sizes(), " and ", batch2.sizes());
+  TENON_CHECK(batch1.size(0) == batch2.size(0), "addbmm: the batches differ in size: ", batch1.sizes(), " and ",
+              batch2.sizes());
   check_inner("addbmm", batch1, batch2);
   const int64_t inner = checked_mul(batch1.size(0), batch1.size(2), "addbmm");
-  return addmm(self, batch1.permute({1, 0, 2}).reshape({batch1.size(1), inner}), batch2.reshape({inner, batch2.size(2)}),
-               beta, alpha);
+  return addmm(self, batch1.permute({1, 0, 2}).reshape({batch1.size(1), inner}),
+               batch2.reshape({inner, batch2.size(2)}), beta, alpha);
 }
 
 Tensor mv(const Tensor& self, const Tensor& vec) {
@@ -185,7 +193,8 @@ Tensor addmv(const Tensor& self, const Tensor& mat, const Tensor& vec, const Sca
 Tensor dot(const Tensor& self, const Tensor& tensor) {
   check_dim("dot", "self", self, 1);
   check_dim("dot", "tensor", tensor, 1);
-  TENON_CHECK(self.size(0) == tensor.size(0), "dot: the vectors have ", self.size(0), " and ", tensor.size(0), " elements");
+  TENON_CHECK(self.size(0) == tensor.size(0), "dot: the vectors have ", self.size(0), " and ", tensor.size(0),
+              " elements");
   return mm(self.unsqueeze(0), tensor.unsqueeze(1)).reshape({});
 }
 
@@ -196,7 +205,8 @@ Tensor vdot(const Tensor& self, const Tensor& other) {
 
 Tensor inner(const Tensor& self, const Tensor& other) {
   if (self.dim() == 0 || other.dim() == 0) return mul(self, other);
-  TENON_CHECK(self.size(-1) == other.size(-1), "inner: the last dims of ", self.sizes(), " and ", other.sizes(), " differ");
+  TENON_CHECK(self.size(-1) == other.size(-1), "inner: the last dims of ", self.sizes(), " and ", other.sizes(),
+              " differ");
   return tensordot(self, other, {-1}, {-1});
 }
 
@@ -249,7 +259,8 @@ Tensor matmul(const Tensor& self, const Tensor& other) {
 Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias) {
   check_pair("linear", input, weight);
   TENON_CHECK(input.dim() > 0, "linear: input must have at least 1 dim");
-  TENON_CHECK(weight.dim() == 1 || weight.dim() == 2, "linear: weight must have 1 or 2 dims, got shape ", weight.sizes());
+  TENON_CHECK(weight.dim() == 1 || weight.dim() == 2, "linear: weight must have 1 or 2 dims, got shape ",
+              weight.sizes());
   TENON_CHECK(input.size(-1) == weight.size(-1), "linear: input of shape ", input.sizes(), " has ", input.size(-1),
               " features, but weight of shape ", weight.sizes(), " takes ", weight.size(-1));
   if (weight.dim() == 1) {
@@ -268,8 +279,8 @@ Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>&
   const Tensor* fused_bias = fused ? &*bias : nullptr;
   out = record("linear", out, {&rows, &weight, fused_bias}, {&rows, &weight}, [](const BackwardContext& ctx) -> Grads {
     const Tensor& g = ctx.grad();
-    return {ctx.needs(0) ? g.mm(ctx.saved(1).conj()) : Tensor(), ctx.needs(1) ? g.t().mm(ctx.saved(0).conj()) : Tensor(),
-            ctx.needs(2) ? g.sum(0) : Tensor()};
+    return {ctx.needs(0) ? g.mm(ctx.saved(1).conj()) : Tensor(),
+            ctx.needs(1) ? g.t().mm(ctx.saved(0).conj()) : Tensor(), ctx.needs(2) ? g.sum(0) : Tensor()};
   });
   if (input.dim() != 2) out = out.view(sizes);
   return bias && !fused ? add(out, *bias) : out;
@@ -277,8 +288,8 @@ Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>&
 
 Tensor bilinear(const Tensor& input1, const Tensor& input2, const Tensor& weight, const optional<Tensor>& bias) {
   TENON_CHECK(weight.dim() == 3, "bilinear: weight must have 3 dims, got shape ", weight.sizes());
-  TENON_CHECK(input1.dim() == input2.dim() && input1.dim() > 0, "bilinear: the inputs have shapes ", input1.sizes(), " and ",
-              input2.sizes(), "; they must have equally many dims");
+  TENON_CHECK(input1.dim() == input2.dim() && input1.dim() > 0, "bilinear: the inputs have shapes ", input1.sizes(),
+              " and ", input2.sizes(), "; they must have equally many dims");
   TENON_CHECK(input1.size(-1) == weight.size(1) && input2.size(-1) == weight.size(2), "bilinear: inputs of shapes ",
               input1.sizes(), " and ", input2.sizes(), " do not fit weight of shape ", weight.sizes());
   Tensor out = einsum("...i,oij,...j->...o", {input1, weight, input2});
@@ -286,16 +297,16 @@ Tensor bilinear(const Tensor& input1, const Tensor& input2, const Tensor& weight
 }
 
 Tensor tensordot(const Tensor& self, const Tensor& other, IntArrayRef dims_self, IntArrayRef dims_other) {
-  TENON_CHECK(dims_self.size() == dims_other.size(), "tensordot: the lists of dims differ in length: ", dims_self, " and ",
-              dims_other);
+  TENON_CHECK(dims_self.size() == dims_other.size(), "tensordot: the lists of dims differ in length: ", dims_self,
+              " and ", dims_other);
   DimVector a = wrap_dims(dims_self, self.dim(), "tensordot"), b = wrap_dims(dims_other, other.dim(), "tensordot");
   // A dim of size one meets any size: the other side is summed first.
   Tensor left = self, right = other;
   int64_t contracted = 1;
   for (size_t i = 0; i < a.size(); ++i) {
     const int64_t size_a = self.size(a[i]), size_b = other.size(b[i]);
-    TENON_CHECK(size_a == size_b || size_a == 1 || size_b == 1, "tensordot: dim ", a[i], " of ", self.sizes(), " meets dim ",
-                b[i], " of ", other.sizes());
+    TENON_CHECK(size_a == size_b || size_a == 1 || size_b == 1, "tensordot: dim ", a[i], " of ", self.sizes(),
+                " meets dim ", b[i], " of ", other.sizes());
     if (size_a == 1 && size_b != 1) right = right.sum(b[i], true);
     if (size_b == 1 && size_a != 1) left = left.sum(a[i], true);
     contracted *= left.size(a[i]);

@@ -19,8 +19,8 @@ struct Sides {
 
 Sides sides_of(const char* op, const Tensor& input, IntArrayRef pad) {
   TENON_CHECK(pad.size() % 2 == 0, op, ": pad must have an even number of entries, got ", pad);
-  TENON_CHECK(static_cast<int64_t>(pad.size() / 2) <= input.dim(), op, ": pad of ", pad.size(), " entries is for ", pad.size() / 2,
-              " dims, but input has shape ", input.sizes());
+  TENON_CHECK(static_cast<int64_t>(pad.size() / 2) <= input.dim(), op, ": pad of ", pad.size(), " entries is for ",
+              pad.size() / 2, " dims, but input has shape ", input.sizes());
   for (const int64_t amount : pad) {
     TENON_CHECK(amount >= -kMostPadding && amount <= kMostPadding, op, ": amounts must be within 2^62, got pad ", pad);
   }
@@ -33,18 +33,19 @@ Sides sides_of(const char* op, const Tensor& input, IntArrayRef pad) {
   for (size_t d = 0; d < sides.before.size(); ++d) {
     const int64_t size = input.size(lead + static_cast<int64_t>(d));
     const int64_t padded = checked_add(checked_add(size, sides.before[d], op), sides.after[d], op);
-    TENON_CHECK(padded >= 0, op, ": pad ", pad, " would make dim ", lead + static_cast<int64_t>(d), " of shape ", input.sizes(), " negative");
+    TENON_CHECK(padded >= 0, op, ": pad ", pad, " would make dim ", lead + static_cast<int64_t>(d), " of shape ",
+                input.sizes(), " negative");
   }
   return sides;
 }
 
 // Where each element of a padded dim comes from, where negative amounts crop; checks what the mode allows.
-Tensor source_indices(const char* op, std::string_view mode, int64_t size, int64_t uncropped, int64_t before, int64_t after,
-                      const TensorOptions& options) {
+Tensor source_indices(const char* op, std::string_view mode, int64_t size, int64_t uncropped, int64_t before,
+                      int64_t after, const TensorOptions& options) {
   TENON_CHECK(size > 0 || (before == 0 && after == 0), op, ": mode '", mode, "' cannot pad a dim of size 0");
   const int64_t most = mode == "reflect" ? uncropped - 1 : uncropped;
-  TENON_CHECK(mode == "replicate" || (before <= most && after <= most), op, ": mode '", mode, "' pads a dim of size ", uncropped, " by at most ",
-              most, ", got ", before, " and ", after);
+  TENON_CHECK(mode == "replicate" || (before <= most && after <= most), op, ": mode '", mode, "' pads a dim of size ",
+              uncropped, " by at most ", most, ", got ", before, " and ", after);
   const Tensor wanted = arange(Scalar(-before), Scalar(size + after), Scalar(1), options);
   if (mode == "replicate") return wanted.clamp(Scalar(0), Scalar(size - 1));
   if (mode == "circular") return wanted.remainder(Scalar(size));
@@ -96,7 +97,8 @@ Tensor pad(const Tensor& input, IntArrayRef pad, std::string_view mode, optional
   Sides sides = sides_of(op, input, pad);
   const auto dims = static_cast<int64_t>(sides.before.size());
   TENON_CHECK(dims >= 1 && dims <= 3 && (input.dim() == dims + 1 || input.dim() == dims + 2), op, ": mode '", mode,
-              "' pads the last 1, 2 or 3 dims of an input with one or two dims more, got pad ", pad, " for shape ", input.sizes());
+              "' pads the last 1, 2 or 3 dims of an input with one or two dims more, got pad ", pad, " for shape ",
+              input.sizes());
   // What wraps around is what cropping leaves; the other modes see the whole input.
   Tensor result = mode == "circular" ? crop(input, sides) : input;
   const int64_t lead = input.dim() - dims;
@@ -104,7 +106,8 @@ Tensor pad(const Tensor& input, IntArrayRef pad, std::string_view mode, optional
     if (sides.before[d] == 0 && sides.after[d] == 0) continue;
     const int64_t dim = lead + static_cast<int64_t>(d);
     const TensorOptions options = TensorOptions().dtype(kLong).device(input.device());
-    const Tensor sources = source_indices(op, mode, result.size(dim), input.size(dim), sides.before[d], sides.after[d], options);
+    const Tensor sources =
+        source_indices(op, mode, result.size(dim), input.size(dim), sides.before[d], sides.after[d], options);
     result = result.index_select(dim, sources);
   }
   return result;
@@ -115,12 +118,14 @@ Tensor pixel_shuffle(const Tensor& input, int64_t upscale_factor) {
   TENON_CHECK(input.dim() >= 3, op, ": input must have at least 3 dims, got shape ", input.sizes());
   TENON_CHECK(upscale_factor > 0, op, ": upscale_factor must be positive, got ", upscale_factor);
   const int64_t r = upscale_factor, square = checked_mul(r, r, op);
-  TENON_CHECK(input.size(-3) % square == 0, op, ": the ", input.size(-3), " channels must divide by upscale_factor squared, ", square);
+  TENON_CHECK(input.size(-3) % square == 0, op, ": the ", input.size(-3),
+              " channels must divide by upscale_factor squared, ", square);
   DimVector split, merged;
   for (int64_t d = 0; d < input.dim() - 3; ++d) split.push_back(input.size(d));
   merged = split;
   for (int64_t n : {input.size(-3) / square, r, r, input.size(-2), input.size(-1)}) split.push_back(n);
-  for (int64_t n : {input.size(-3) / square, checked_mul(input.size(-2), r, op), checked_mul(input.size(-1), r, op)}) merged.push_back(n);
+  for (int64_t n : {input.size(-3) / square, checked_mul(input.size(-2), r, op), checked_mul(input.size(-1), r, op)})
+    merged.push_back(n);
   // [..., C, r, r, H, W] to [..., C, H, r, W, r].
   return input.reshape(split).movedim({-4, -3}, {-3, -1}).reshape(merged);
 }
@@ -136,7 +141,8 @@ Tensor pixel_unshuffle(const Tensor& input, int64_t downscale_factor) {
   for (int64_t d = 0; d < input.dim() - 3; ++d) split.push_back(input.size(d));
   merged = split;
   for (int64_t n : {input.size(-3), input.size(-2) / r, r, input.size(-1) / r, r}) split.push_back(n);
-  for (int64_t n : {checked_mul(input.size(-3), checked_mul(r, r, op), op), input.size(-2) / r, input.size(-1) / r}) merged.push_back(n);
+  for (int64_t n : {checked_mul(input.size(-3), checked_mul(r, r, op), op), input.size(-2) / r, input.size(-1) / r})
+    merged.push_back(n);
   // [..., C, H, r, W, r] to [..., C, r, r, H, W].
   return input.reshape(split).movedim({-3, -1}, {-4, -3}).reshape(merged);
 }
@@ -144,7 +150,8 @@ Tensor pixel_unshuffle(const Tensor& input, int64_t downscale_factor) {
 Tensor channel_shuffle(const Tensor& input, int64_t groups) {
   const char* op = "channel_shuffle";
   TENON_CHECK(input.dim() >= 3, op, ": input must have at least 3 dims, got shape ", input.sizes());
-  TENON_CHECK(groups > 0 && input.size(1) % groups == 0, op, ": the ", input.size(1), " channels must divide into groups, got ", groups);
+  TENON_CHECK(groups > 0 && input.size(1) % groups == 0, op, ": the ", input.size(1),
+              " channels must divide into groups, got ", groups);
   DimVector split = input.sizes();
   split[1] = input.size(1) / groups;
   split.insert(1, groups);
@@ -171,38 +178,48 @@ DimVector both_sides(const DimVector& padding) { return {padding[1], padding[1],
 
 }  // namespace
 
-Tensor unfold(const Tensor& input, IntArrayRef kernel_size, IntArrayRef dilation, IntArrayRef padding, IntArrayRef stride) {
+Tensor unfold(const Tensor& input, IntArrayRef kernel_size, IntArrayRef dilation, IntArrayRef padding,
+              IntArrayRef stride) {
   const char* op = "unfold";
   if (input.dim() == 3) return unfold(input.unsqueeze(0), kernel_size, dilation, padding, stride).squeeze(0);
   TENON_CHECK(input.dim() == 4, op, ": input must have 3 or 4 dims, got shape ", input.sizes());
-  const DimVector kernel = per_dim(op, "kernel_size", kernel_size, 2, 1), gaps = per_dim(op, "dilation", dilation, 2, 1);
+  const DimVector kernel = per_dim(op, "kernel_size", kernel_size, 2, 1),
+                  gaps = per_dim(op, "dilation", dilation, 2, 1);
   const DimVector sides = per_dim(op, "padding", padding, 2, 0), steps = per_dim(op, "stride", stride, 2, 1);
   const Tensor blocks = blocks_of(op, constant_pad_nd(input, both_sides(sides), Scalar(0)), kernel, gaps, steps);
   const int64_t rows = checked_mul(input.size(1), checked_mul(kernel[0], kernel[1], op), op);
   return blocks.reshape({input.size(0), rows, blocks.size(4) * blocks.size(5)});
 }
 
-Tensor fold(const Tensor& input, IntArrayRef output_size, IntArrayRef kernel_size, IntArrayRef dilation, IntArrayRef padding,
-            IntArrayRef stride) {
+Tensor fold(const Tensor& input, IntArrayRef output_size, IntArrayRef kernel_size, IntArrayRef dilation,
+            IntArrayRef padding, IntArrayRef stride) {
   const char* op = "fold";
   if (input.dim() == 2) return fold(input.unsqueeze(0), output_size, kernel_size, dilation, padding, stride).squeeze(0);
   TENON_CHECK(input.dim() == 3, op, ": input must have 2 or 3 dims, got shape ", input.sizes());
-  const DimVector size = per_dim(op, "output_size", output_size, 2, 1), kernel = per_dim(op, "kernel_size", kernel_size, 2, 1);
+  const DimVector size = per_dim(op, "output_size", output_size, 2, 1),
+                  kernel = per_dim(op, "kernel_size", kernel_size, 2, 1);
   const DimVector gaps = per_dim(op, "dilation", dilation, 2, 1), steps = per_dim(op, "stride", stride, 2, 1);
   const DimVector sides = per_dim(op, "padding", padding, 2, 0);
   const int64_t block = checked_mul(kernel[0], kernel[1], op);
-  TENON_CHECK(input.size(1) % block == 0, op, ": the ", input.size(1), " rows must divide by the ", block, " elements of a block");
+  TENON_CHECK(input.size(1) % block == 0, op, ": the ", input.size(1), " rows must divide by the ", block,
+              " elements of a block");
   const int64_t channels = input.size(1) / block;
-  const int64_t height = checked_add(size[0], checked_mul(2, sides[0], op), op), width = checked_add(size[1], checked_mul(2, sides[1], op), op);
+  const int64_t height = checked_add(size[0], checked_mul(2, sides[0], op), op),
+                width = checked_add(size[1], checked_mul(2, sides[1], op), op);
   const int64_t plane = checked_mul(height, width, op);
   // Where in a padded plane each element of a column belongs.
-  const Tensor places = arange(Scalar(plane), TensorOptions().dtype(kLong).device(input.device())).reshape({1, 1, height, width});
+  const Tensor places =
+      arange(Scalar(plane), TensorOptions().dtype(kLong).device(input.device())).reshape({1, 1, height, width});
   const Tensor blocks = blocks_of(op, places, kernel, gaps, steps);
   const int64_t count = blocks.size(4) * blocks.size(5);
-  TENON_CHECK(input.size(2) == count, op, ": input of shape ", input.sizes(), " must have ", count, " columns for output_size ", size);
-  const Tensor padded = zeros({input.size(0), channels, plane}, input.options())
-                            .index_add(2, blocks.reshape({block * count}), input.reshape({input.size(0), channels, block * count}));
-  return padded.reshape({input.size(0), channels, height, width}).narrow(2, sides[0], size[0]).narrow(3, sides[1], size[1]);
+  TENON_CHECK(input.size(2) == count, op, ": input of shape ", input.sizes(), " must have ", count,
+              " columns for output_size ", size);
+  const Tensor padded =
+      zeros({input.size(0), channels, plane}, input.options())
+          .index_add(2, blocks.reshape({block * count}), input.reshape({input.size(0), channels, block * count}));
+  return padded.reshape({input.size(0), channels, height, width})
+      .narrow(2, sides[0], size[0])
+      .narrow(3, sides[1], size[1]);
 }
 
 }  // namespace tenon

@@ -39,8 +39,8 @@ Pooling sliding(const char* op, size_t dims, IntArrayRef kernel_size, IntArrayRe
   p.dilation = per_dim(op, "dilation", dilation, dims, 1);
   p.ceil_mode = ceil_mode;
   for (size_t d = 0; d < dims; ++d) {
-    TENON_CHECK(p.padding[d] <= p.reach(d) / 2, op, ": padding must be at most half of the window, got padding ", p.padding,
-                " for kernel_size ", p.kernel, " with dilation ", p.dilation);
+    TENON_CHECK(p.padding[d] <= p.reach(d) / 2, op, ": padding must be at most half of the window, got padding ",
+                p.padding, " for kernel_size ", p.kernel, " with dilation ", p.dilation);
   }
   return p;
 }
@@ -58,8 +58,8 @@ int64_t window_count(const Pooling& p, size_t d, int64_t in) {
   const int64_t padded = checked_add(in, checked_mul(2, p.padding[d], p.op), p.op);
   int64_t room = padded - p.reach(d);
   if (p.ceil_mode) room = checked_add(room, p.stride[d] - 1, p.op);
-  TENON_CHECK(room >= 0, p.op, ": a window of kernel_size ", p.kernel, " with dilation ", p.dilation, " does not fit a dim of size ", in,
-              " padded by ", p.padding);
+  TENON_CHECK(room >= 0, p.op, ": a window of kernel_size ", p.kernel, " with dilation ", p.dilation,
+              " does not fit a dim of size ", in, " padded by ", p.padding);
   const int64_t count = room / p.stride[d] + 1;
   // The last window must start inside the input or its left padding.
   const bool past_end = p.ceil_mode && count > 1 && (count - 1) * p.stride[d] >= in + p.padding[d];
@@ -68,10 +68,11 @@ int64_t window_count(const Pooling& p, size_t d, int64_t in) {
 
 void check_input(const Pooling& p, const Tensor& input, bool integers) {
   const auto dims = static_cast<int64_t>(p.dims);
-  TENON_CHECK(input.dim() == dims + 1 || input.dim() == dims + 2, p.op, ": input must have ", dims + 1, " or ", dims + 2,
-              " dims, got shape ", input.sizes());
-  TENON_CHECK_TYPE(is_floating_point(input.dtype()) || (integers && !is_complex(input.dtype()) && input.dtype() != kBool), p.op,
-                   ": not implemented for dtype ", input.dtype());
+  TENON_CHECK(input.dim() == dims + 1 || input.dim() == dims + 2, p.op, ": input must have ", dims + 1, " or ",
+              dims + 2, " dims, got shape ", input.sizes());
+  TENON_CHECK_TYPE(
+      is_floating_point(input.dtype()) || (integers && !is_complex(input.dtype()) && input.dtype() != kBool), p.op,
+      ": not implemented for dtype ", input.dtype());
   for (int64_t d = input.dim() - dims; d < input.dim(); ++d) {
     TENON_CHECK(input.size(d) > 0, p.op, ": spatial dims must not be empty, got shape ", input.sizes());
   }
@@ -143,8 +144,8 @@ class Windows {
       const int64_t stop = checked_add(first, reach, p.op), padded = std::min(stop, dim.in + padding) - first;
       if (first < 0) first = -first % dilation == 0 ? 0 : dilation - -first % dilation;
       const int64_t last = std::min(stop, dim.in);
-      TENON_CHECK(first < last, p.op, ": a window of kernel_size ", p.kernel, " with dilation ", p.dilation, " and padding ", p.padding,
-                  " holds no element of a dim of size ", dim.in);
+      TENON_CHECK(first < last, p.op, ": a window of kernel_size ", p.kernel, " with dilation ", p.dilation,
+                  " and padding ", p.padding, " holds no element of a dim of size ", dim.in);
       bounds.add(first, last, p.count_include_pad ? padded : last - first);
     }
   }
@@ -155,7 +156,9 @@ class Windows {
 
 // Kernels take contiguous operands of float, double or int64.
 Tensor plain(const Tensor& x) {
-  const ScalarType dtype = !is_floating_point(x.dtype()) ? kLong : is_reduced_floating_point(x.dtype()) ? kFloat : x.dtype();
+  const ScalarType dtype = !is_floating_point(x.dtype())          ? kLong
+                           : is_reduced_floating_point(x.dtype()) ? kFloat
+                                                                  : x.dtype();
   return to_dtype(x, dtype).contiguous();
 }
 
@@ -177,7 +180,8 @@ Tensor mean_gradient(const Tensor& grad, const DimVector& input_size, const Pool
     }
     result = to_dtype(gx, grad.dtype());
   }
-  return record("pool_mean_gradient", result, {&grad}, {}, [p](const BackwardContext& ctx) -> Grads { return {mean(ctx.grad(), p)}; });
+  return record("pool_mean_gradient", result, {&grad}, {},
+                [p](const BackwardContext& ctx) -> Grads { return {mean(ctx.grad(), p)}; });
 }
 
 Tensor mean(const Tensor& input, const Pooling& p) {
@@ -253,17 +257,21 @@ Tensor power_mean(const Tensor& input, double norm_type, Pooling p) {
 Tensor unpool(const Tensor& input, const Tensor& indices, const Pooling& p, IntArrayRef output_size) {
   check_input(p, input, true);
   TENON_CHECK(indices.dtype() == kLong, p.op, ": indices must be int64, got ", indices.dtype());
-  TENON_CHECK(indices.sizes() == input.sizes(), p.op, ": indices must have input's shape ", input.sizes(), ", got ", indices.sizes());
-  TENON_CHECK(output_size.empty() || output_size.size() == p.dims || output_size.size() == static_cast<size_t>(input.dim()), p.op,
-              ": output_size must have ", p.dims, " or ", input.dim(), " entries, got ", output_size);
+  TENON_CHECK(indices.sizes() == input.sizes(), p.op, ": indices must have input's shape ", input.sizes(), ", got ",
+              indices.sizes());
+  TENON_CHECK(
+      output_size.empty() || output_size.size() == p.dims || output_size.size() == static_cast<size_t>(input.dim()),
+      p.op, ": output_size must have ", p.dims, " or ", input.dim(), " entries, got ", output_size);
   DimVector sizes = input.sizes();
   const size_t lead = sizes.size() - p.dims;
   for (size_t d = 0; d < p.dims; ++d) {
-    const int64_t covered = checked_add(checked_mul(sizes[lead + d] - 1, p.stride[d], p.op), p.kernel[d], p.op) - 2 * p.padding[d];
+    const int64_t covered =
+        checked_add(checked_mul(sizes[lead + d] - 1, p.stride[d], p.op), p.kernel[d], p.op) - 2 * p.padding[d];
     sizes[lead + d] = output_size.empty() ? covered : output_size[output_size.size() - p.dims + d];
-    TENON_CHECK(sizes[lead + d] >= 0 && sizes[lead + d] > covered - p.stride[d] && sizes[lead + d] - p.stride[d] < covered, p.op,
-                ": output_size ", output_size, " is not within one stride of the ", covered, " elements that the windows cover in dim ",
-                lead + d);
+    TENON_CHECK(
+        sizes[lead + d] >= 0 && sizes[lead + d] > covered - p.stride[d] && sizes[lead + d] - p.stride[d] < covered,
+        p.op, ": output_size ", output_size, " is not within one stride of the ", covered,
+        " elements that the windows cover in dim ", lead + d);
   }
   const DimVector shape = by_plane(input.sizes(), p.dims, p.op);
   const Tensor planes = zeros(by_plane(sizes, p.dims, p.op), input.options());
@@ -272,32 +280,32 @@ Tensor unpool(const Tensor& input, const Tensor& indices, const Pooling& p, IntA
 
 }  // namespace
 
-#define TENON_POOL(dims)                                                                                                 \
-  TwoTensors max_pool##dims##d_with_indices(const Tensor& input, IntArrayRef kernel_size, IntArrayRef stride,            \
-                                            IntArrayRef padding, IntArrayRef dilation, bool ceil_mode) {                 \
-    return max(input, sliding("max_pool" #dims "d", dims, kernel_size, stride, padding, dilation, ceil_mode));           \
-  }                                                                                                                      \
-  Tensor max_pool##dims##d(const Tensor& input, IntArrayRef kernel_size, IntArrayRef stride, IntArrayRef padding,        \
-                           IntArrayRef dilation, bool ceil_mode) {                                                       \
-    return std::get<0>(max_pool##dims##d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode));        \
-  }                                                                                                                      \
-  TwoTensors adaptive_max_pool##dims##d_with_indices(const Tensor& input, IntArrayRef output_size) {                     \
-    return max(input, adaptive("adaptive_max_pool" #dims "d", dims, output_size));                                       \
-  }                                                                                                                      \
-  Tensor adaptive_max_pool##dims##d(const Tensor& input, IntArrayRef output_size) {                                      \
-    return std::get<0>(adaptive_max_pool##dims##d_with_indices(input, output_size));                                     \
-  }                                                                                                                      \
-  Tensor adaptive_avg_pool##dims##d(const Tensor& input, IntArrayRef output_size) {                                      \
-    return average(input, adaptive("adaptive_avg_pool" #dims "d", dims, output_size), true, nullopt);                    \
-  }                                                                                                                      \
-  Tensor lp_pool##dims##d(const Tensor& input, double norm_type, IntArrayRef kernel_size, IntArrayRef stride,            \
-                          bool ceil_mode) {                                                                              \
-    return power_mean(input, norm_type, sliding("lp_pool" #dims "d", dims, kernel_size, stride, {0}, {1}, ceil_mode));   \
-  }                                                                                                                      \
-  Tensor max_unpool##dims##d(const Tensor& input, const Tensor& indices, IntArrayRef kernel_size, IntArrayRef stride,    \
-                             IntArrayRef padding, IntArrayRef output_size) {                                             \
-    return unpool(input, indices, sliding("max_unpool" #dims "d", dims, kernel_size, stride, padding, {1}, false),       \
-                  output_size);                                                                                          \
+#define TENON_POOL(dims)                                                                                               \
+  TwoTensors max_pool##dims##d_with_indices(const Tensor& input, IntArrayRef kernel_size, IntArrayRef stride,          \
+                                            IntArrayRef padding, IntArrayRef dilation, bool ceil_mode) {               \
+    return max(input, sliding("max_pool" #dims "d", dims, kernel_size, stride, padding, dilation, ceil_mode));         \
+  }                                                                                                                    \
+  Tensor max_pool##dims##d(const Tensor& input, IntArrayRef kernel_size, IntArrayRef stride, IntArrayRef padding,      \
+                           IntArrayRef dilation, bool ceil_mode) {                                                     \
+    return std::get<0>(max_pool##dims##d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode));      \
+  }                                                                                                                    \
+  TwoTensors adaptive_max_pool##dims##d_with_indices(const Tensor& input, IntArrayRef output_size) {                   \
+    return max(input, adaptive("adaptive_max_pool" #dims "d", dims, output_size));                                     \
+  }                                                                                                                    \
+  Tensor adaptive_max_pool##dims##d(const Tensor& input, IntArrayRef output_size) {                                    \
+    return std::get<0>(adaptive_max_pool##dims##d_with_indices(input, output_size));                                   \
+  }                                                                                                                    \
+  Tensor adaptive_avg_pool##dims##d(const Tensor& input, IntArrayRef output_size) {                                    \
+    return average(input, adaptive("adaptive_avg_pool" #dims "d", dims, output_size), true, nullopt);                  \
+  }                                                                                                                    \
+  Tensor lp_pool##dims##d(const Tensor& input, double norm_type, IntArrayRef kernel_size, IntArrayRef stride,          \
+                          bool ceil_mode) {                                                                            \
+    return power_mean(input, norm_type, sliding("lp_pool" #dims "d", dims, kernel_size, stride, {0}, {1}, ceil_mode)); \
+  }                                                                                                                    \
+  Tensor max_unpool##dims##d(const Tensor& input, const Tensor& indices, IntArrayRef kernel_size, IntArrayRef stride,  \
+                             IntArrayRef padding, IntArrayRef output_size) {                                           \
+    return unpool(input, indices, sliding("max_unpool" #dims "d", dims, kernel_size, stride, padding, {1}, false),     \
+                  output_size);                                                                                        \
   }
 TENON_POOL(1)
 TENON_POOL(2)
@@ -306,17 +314,20 @@ TENON_POOL(3)
 
 Tensor avg_pool1d(const Tensor& input, IntArrayRef kernel_size, IntArrayRef stride, IntArrayRef padding, bool ceil_mode,
                   bool count_include_pad) {
-  return average(input, sliding("avg_pool1d", 1, kernel_size, stride, padding, {1}, ceil_mode), count_include_pad, nullopt);
+  return average(input, sliding("avg_pool1d", 1, kernel_size, stride, padding, {1}, ceil_mode), count_include_pad,
+                 nullopt);
 }
 
 Tensor avg_pool2d(const Tensor& input, IntArrayRef kernel_size, IntArrayRef stride, IntArrayRef padding, bool ceil_mode,
                   bool count_include_pad, optional<int64_t> divisor_override) {
-  return average(input, sliding("avg_pool2d", 2, kernel_size, stride, padding, {1}, ceil_mode), count_include_pad, divisor_override);
+  return average(input, sliding("avg_pool2d", 2, kernel_size, stride, padding, {1}, ceil_mode), count_include_pad,
+                 divisor_override);
 }
 
 Tensor avg_pool3d(const Tensor& input, IntArrayRef kernel_size, IntArrayRef stride, IntArrayRef padding, bool ceil_mode,
                   bool count_include_pad, optional<int64_t> divisor_override) {
-  return average(input, sliding("avg_pool3d", 3, kernel_size, stride, padding, {1}, ceil_mode), count_include_pad, divisor_override);
+  return average(input, sliding("avg_pool3d", 3, kernel_size, stride, padding, {1}, ceil_mode), count_include_pad,
+                 divisor_override);
 }
 
 }  // namespace tenon

@@ -67,7 +67,8 @@ TensorOptions unmarked(const TensorOptions& options) { return TensorOptions(opti
 const Tensor& uniform_(const Tensor& self, double from, double to, const MaybeGenerator& generator) {
   check_floating("uniform_", self);
   TENON_CHECK(from <= to, "uniform_: from is ", from, ", which is above to, ", to);
-  return fill_randomly("uniform_", self, [&](const RandomKernels& k, TensorView out) { k.uniform(out, from, to, source(generator)); });
+  return fill_randomly("uniform_", self,
+                       [&](const RandomKernels& k, TensorView out) { k.uniform(out, from, to, source(generator)); });
 }
 
 const Tensor& normal_(const Tensor& self, double mean, double std, const MaybeGenerator& generator) {
@@ -78,38 +79,46 @@ const Tensor& normal_(const Tensor& self, double mean, double std, const MaybeGe
     return self;
   }
   check_floating("normal_", self);
-  return fill_randomly("normal_", self, [&](const RandomKernels& k, TensorView out) { k.normal(out, mean, std, source(generator)); });
+  return fill_randomly("normal_", self,
+                       [&](const RandomKernels& k, TensorView out) { k.normal(out, mean, std, source(generator)); });
 }
 
 const Tensor& log_normal_(const Tensor& self, double mean, double std, const MaybeGenerator& generator) {
   check_floating("log_normal_", self);
   TENON_CHECK(std > 0, "log_normal_: std must be positive, got ", std);
-  return fill_randomly("log_normal_", self, [&](const RandomKernels& k, TensorView out) { k.log_normal(out, mean, std, source(generator)); });
+  return fill_randomly("log_normal_", self, [&](const RandomKernels& k, TensorView out) {
+    k.log_normal(out, mean, std, source(generator));
+  });
 }
 
 const Tensor& cauchy_(const Tensor& self, double median, double sigma, const MaybeGenerator& generator) {
   check_floating("cauchy_", self);
   TENON_CHECK(sigma > 0, "cauchy_: sigma must be positive, got ", sigma);
-  return fill_randomly("cauchy_", self, [&](const RandomKernels& k, TensorView out) { k.cauchy(out, median, sigma, source(generator)); });
+  return fill_randomly("cauchy_", self, [&](const RandomKernels& k, TensorView out) {
+    k.cauchy(out, median, sigma, source(generator));
+  });
 }
 
 const Tensor& exponential_(const Tensor& self, double lambd, const MaybeGenerator& generator) {
   check_floating("exponential_", self);
   TENON_CHECK(lambd > 0, "exponential_: lambd must be positive, got ", lambd);
-  return fill_randomly("exponential_", self, [&](const RandomKernels& k, TensorView out) { k.exponential(out, lambd, source(generator)); });
+  return fill_randomly("exponential_", self,
+                       [&](const RandomKernels& k, TensorView out) { k.exponential(out, lambd, source(generator)); });
 }
 
 const Tensor& geometric_(const Tensor& self, double p, const MaybeGenerator& generator) {
   check_real("geometric_", self);
   TENON_CHECK(self.dtype() != kBool, "geometric_: not implemented for bool tensors");
   TENON_CHECK(p > 0 && p < 1, "geometric_: p must be between 0 and 1, got ", p);
-  return fill_randomly("geometric_", self, [&](const RandomKernels& k, TensorView out) { k.geometric(out, p, source(generator)); });
+  return fill_randomly("geometric_", self,
+                       [&](const RandomKernels& k, TensorView out) { k.geometric(out, p, source(generator)); });
 }
 
 const Tensor& bernoulli_(const Tensor& self, double p, const MaybeGenerator& generator) {
   check_real("bernoulli_", self);
   TENON_CHECK(p >= 0 && p <= 1, "bernoulli_: p must be between 0 and 1, got ", p);
-  return fill_randomly("bernoulli_", self, [&](const RandomKernels& k, TensorView out) { k.bernoulli(out, p, source(generator)); });
+  return fill_randomly("bernoulli_", self,
+                       [&](const RandomKernels& k, TensorView out) { k.bernoulli(out, p, source(generator)); });
 }
 
 const Tensor& bernoulli_(const Tensor& self, const Tensor& p, const MaybeGenerator& generator) {
@@ -123,10 +132,13 @@ const Tensor& bernoulli_(const Tensor& self, const Tensor& p, const MaybeGenerat
 
 const Tensor& random_(const Tensor& self, const MaybeGenerator& generator) {
   check_real("random_", self);
-  return fill_randomly("random_", self, [&](const RandomKernels& k, TensorView out) { k.any_integers(out, source(generator)); });
+  return fill_randomly("random_", self,
+                       [&](const RandomKernels& k, TensorView out) { k.any_integers(out, source(generator)); });
 }
 
-const Tensor& random_(const Tensor& self, int64_t to, const MaybeGenerator& generator) { return random_(self, 0, to, generator); }
+const Tensor& random_(const Tensor& self, int64_t to, const MaybeGenerator& generator) {
+  return random_(self, 0, to, generator);
+}
 
 const Tensor& random_(const Tensor& self, int64_t from, optional<int64_t> to, const MaybeGenerator& generator) {
   check_real("random_", self);
@@ -134,7 +146,9 @@ const Tensor& random_(const Tensor& self, int64_t from, optional<int64_t> to, co
   TENON_CHECK(from < end, "random_: from is ", from, ", which is not below to, ", end);
   // Without an end the range reaches the greatest integer of the dtype, inclusive.
   const uint64_t range = static_cast<uint64_t>(end) - static_cast<uint64_t>(from) + (to ? 0 : 1);
-  return fill_randomly("random_", self, [&](const RandomKernels& k, TensorView out) { k.integers(out, range, from, source(generator)); });
+  return fill_randomly("random_", self, [&](const RandomKernels& k, TensorView out) {
+    k.integers(out, range, from, source(generator));
+  });
 }
 
 Tensor rand(IntArrayRef size, const TensorOptions& options, const MaybeGenerator& generator) {
@@ -152,31 +166,40 @@ Tensor rand_like(const Tensor& self, const TensorOptions& options, const MaybeGe
 
 Tensor randn(IntArrayRef size, const TensorOptions& options, const MaybeGenerator& generator) {
   TENON_CHECK(is_differentiable(options.dtype()), "randn: dtype must be floating-point, got ", options.dtype());
-  return fresh_random(empty(size, unmarked(options)), options, [&](const Tensor& out) { normal_(out, 0, 1, generator); });
+  return fresh_random(empty(size, unmarked(options)), options,
+                      [&](const Tensor& out) { normal_(out, 0, 1, generator); });
 }
 
 Tensor randn_like(const Tensor& self, const TensorOptions& options, const MaybeGenerator& generator) {
-  return fresh_random(empty_like(self, unmarked(options)), options, [&](const Tensor& out) { normal_(out, 0, 1, generator); });
+  return fresh_random(empty_like(self, unmarked(options)), options,
+                      [&](const Tensor& out) { normal_(out, 0, 1, generator); });
 }
 
 namespace {
 void check_range(const char* op, int64_t low, int64_t high) {
   TENON_CHECK(low < high, op, ": low is ", low, ", which is not below high, ", high);
 }
-TensorOptions as_long(const TensorOptions& options) { return unmarked(options).dtype(options.dtype_opt().value_or(kLong)); }
+TensorOptions as_long(const TensorOptions& options) {
+  return unmarked(options).dtype(options.dtype_opt().value_or(kLong));
+}
 }  // namespace
 
 Tensor randint(int64_t high, IntArrayRef size, const TensorOptions& options, const MaybeGenerator& generator) {
   return randint(0, high, size, options, generator);
 }
-Tensor randint(int64_t low, int64_t high, IntArrayRef size, const TensorOptions& options, const MaybeGenerator& generator) {
+Tensor randint(int64_t low, int64_t high, IntArrayRef size, const TensorOptions& options,
+               const MaybeGenerator& generator) {
   check_range("randint", low, high);
-  return fresh_random(empty(size, as_long(options)), options, [&](const Tensor& out) { random_(out, low, high, generator); });
+  return fresh_random(empty(size, as_long(options)), options,
+                      [&](const Tensor& out) { random_(out, low, high, generator); });
 }
-Tensor randint_like(const Tensor& self, int64_t high, const TensorOptions& options) { return randint_like(self, 0, high, options); }
+Tensor randint_like(const Tensor& self, int64_t high, const TensorOptions& options) {
+  return randint_like(self, 0, high, options);
+}
 Tensor randint_like(const Tensor& self, int64_t low, int64_t high, const TensorOptions& options) {
   check_range("randint_like", low, high);
-  return fresh_random(empty_like(self, unmarked(options)), options, [&](const Tensor& out) { random_(out, low, high, nullopt); });
+  return fresh_random(empty_like(self, unmarked(options)), options,
+                      [&](const Tensor& out) { random_(out, low, high, nullopt); });
 }
 
 Tensor randperm(int64_t n, const TensorOptions& options, const MaybeGenerator& generator) {
@@ -184,12 +207,15 @@ Tensor randperm(int64_t n, const TensorOptions& options, const MaybeGenerator& g
   Tensor out = empty({n}, as_long(options));
   check_real("randperm", out);
   return fresh_random(out, options, [&](const Tensor& tensor) {
-    fill_randomly("randperm", tensor, [&](const RandomKernels& k, TensorView view) { k.permutation(view, source(generator)); });
+    fill_randomly("randperm", tensor,
+                  [&](const RandomKernels& k, TensorView view) { k.permutation(view, source(generator)); });
   });
 }
 
-Tensor normal(double mean, double std, IntArrayRef size, const TensorOptions& options, const MaybeGenerator& generator) {
-  return fresh_random(empty(size, unmarked(options)), options, [&](const Tensor& out) { normal_(out, mean, std, generator); });
+Tensor normal(double mean, double std, IntArrayRef size, const TensorOptions& options,
+              const MaybeGenerator& generator) {
+  return fresh_random(empty(size, unmarked(options)), options,
+                      [&](const Tensor& out) { normal_(out, mean, std, generator); });
 }
 Tensor normal(const Tensor& mean, double std, const MaybeGenerator& generator) {
   NoGradGuard no_grad;
@@ -218,18 +244,20 @@ Tensor bernoulli(const Tensor& self, double p, const MaybeGenerator& generator) 
 
 Tensor multinomial(const Tensor& self, int64_t num_samples, bool replacement, const MaybeGenerator& generator) {
   check_floating("multinomial", self);
-  TENON_CHECK(self.dim() == 1 || self.dim() == 2, "multinomial: the weights must have 1 or 2 dims, got shape ", self.sizes());
+  TENON_CHECK(self.dim() == 1 || self.dim() == 2, "multinomial: the weights must have 1 or 2 dims, got shape ",
+              self.sizes());
   TENON_CHECK(num_samples > 0, "multinomial: num_samples must be positive, got ", num_samples);
   TENON_CHECK(self.size(-1) > 0, "multinomial: there are no weights to draw from");
-  TENON_CHECK(replacement || num_samples <= self.size(-1), "multinomial: cannot draw ", num_samples, " of ", self.size(-1),
-              " without replacement");
+  TENON_CHECK(replacement || num_samples <= self.size(-1), "multinomial: cannot draw ", num_samples, " of ",
+              self.size(-1), " without replacement");
   DimVector sizes = self.impl()->sizes;
   sizes.back() = num_samples;
   NoGradGuard no_grad;
   Tensor weights = self.contiguous();
-  return fill_randomly("multinomial", make_tensor(sizes, kLong, self.device()), [&](const RandomKernels& k, TensorView out) {
-    k.multinomial(out, view_of(weights), replacement, source(generator));
-  });
+  return fill_randomly("multinomial", make_tensor(sizes, kLong, self.device()),
+                       [&](const RandomKernels& k, TensorView out) {
+                         k.multinomial(out, view_of(weights), replacement, source(generator));
+                       });
 }
 
 namespace {
@@ -238,13 +266,16 @@ void check_probability(const char* op, double p) {
   TENON_CHECK_VALUE(p >= 0 && p <= 1, op, ": p must be between 0 and 1, got ", p);
 }
 
-Tensor apply_mask(const Tensor& input, const Tensor& mask, bool inplace) { return inplace ? input.mul_(mask) : mul(input, mask); }
+Tensor apply_mask(const Tensor& input, const Tensor& mask, bool inplace) {
+  return inplace ? input.mul_(mask) : mul(input, mask);
+}
 
 // What dropout multiplies by, for a tensor of the given shape.
 Tensor dropout_mask(const char* op, const Tensor& input, IntArrayRef sizes, double p) {
   NoGradGuard no_grad;
   Tensor mask = make_tensor(sizes, input.dtype(), input.device(), op);
-  return fill_randomly(op, mask, [&](const RandomKernels& k, TensorView out) { k.dropout_mask(out, p, default_generator()); });
+  return fill_randomly(op, mask,
+                       [&](const RandomKernels& k, TensorView out) { k.dropout_mask(out, p, default_generator()); });
 }
 
 }  // namespace

@@ -35,7 +35,8 @@ ScalarType range_dtype(ArrayRef<Scalar> bounds, const TensorOptions& options) {
 int64_t step_count(const char* op, double start, double end, double step, bool includes_end) {
   TENON_CHECK(step != 0, op, ": step must not be zero");
   TENON_CHECK(std::isfinite(start) && std::isfinite(end), op, ": start ", start, " and end ", end, " must be finite");
-  TENON_CHECK(step > 0 ? end >= start : end <= start, op, ": step ", step, " leads away from end ", end, " at start ", start);
+  TENON_CHECK(step > 0 ? end >= start : end <= start, op, ": step ", step, " leads away from end ", end, " at start ",
+              start);
   const double count = includes_end ? std::floor((end - start) / step) + 1 : std::ceil((end - start) / step);
   TENON_CHECK(count < 9.2e18, op, ": a range from ", start, " to ", end, " by ", step, " has too many elements");
   return static_cast<int64_t>(count);
@@ -50,7 +51,8 @@ Tensor make_range(const char* op, const Scalar& start, const Scalar& end, const 
     // Exact for all of int64, where doubles are not.
     const int64_t a = start.to_int64(), b = end.to_int64(), by = step.to_int64();
     step_count(op, static_cast<double>(a), static_cast<double>(b), static_cast<double>(by), false);
-    const uint64_t span = by > 0 ? static_cast<uint64_t>(b) - static_cast<uint64_t>(a) : static_cast<uint64_t>(a) - static_cast<uint64_t>(b);
+    const uint64_t span = by > 0 ? static_cast<uint64_t>(b) - static_cast<uint64_t>(a)
+                                 : static_cast<uint64_t>(a) - static_cast<uint64_t>(b);
     const uint64_t stride = by > 0 ? static_cast<uint64_t>(by) : -static_cast<uint64_t>(by);
     count = static_cast<int64_t>(span / stride + (span % stride != 0));
   } else {
@@ -58,7 +60,8 @@ Tensor make_range(const char* op, const Scalar& start, const Scalar& end, const 
   }
   if (is_integral(dtype, false)) {
     const auto a = static_cast<uint64_t>(start.to_int64()), by = static_cast<uint64_t>(step.to_int64());
-    return generate(count, dtype, options, [=](int64_t i) { return static_cast<int64_t>(a + by * static_cast<uint64_t>(i)); });
+    return generate(count, dtype, options,
+                    [=](int64_t i) { return static_cast<int64_t>(a + by * static_cast<uint64_t>(i)); });
   }
   const double a = start.to_double(), by = step.to_double();
   return generate(count, dtype, options, [=](int64_t i) { return a + by * static_cast<double>(i); });
@@ -91,7 +94,8 @@ Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double ba
   const double a = start.to_double(), b = end.to_double();
   const double by = steps > 1 ? (b - a) / static_cast<double>(steps - 1) : 0;
   return generate(steps, options.dtype(), options, [=](int64_t i) {
-    return std::pow(base, i < (steps + 1) / 2 ? a + by * static_cast<double>(i) : b - by * static_cast<double>(steps - 1 - i));
+    return std::pow(
+        base, i < (steps + 1) / 2 ? a + by * static_cast<double>(i) : b - by * static_cast<double>(steps - 1 - i));
   });
 }
 

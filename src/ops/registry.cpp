@@ -70,10 +70,17 @@ Value box(const std::tuple<T...>& result) {
   return std::apply([](const auto&... tensors) { return std::vector<Tensor>{tensors...}; }, result);
 }
 
-void check_defined(const Value* args, size_t count, const char* op) {
+void check_defined(const Value* args, size_t count, std::string_view op) {
+  // To these an undefined index is a whole dim.
+  const bool lists_have_holes = op.starts_with("index_");
   for (size_t i = 0; i < count; ++i) {
-    const Tensor* tensor = std::get_if<Tensor>(&args[i]);
-    TENON_CHECK(!tensor || tensor->defined(), op, ": argument ", i + 1, " is an undefined tensor");
+    if (const Tensor* tensor = std::get_if<Tensor>(&args[i])) {
+      TENON_CHECK(tensor->defined(), op, ": argument ", i + 1, " is an undefined tensor");
+    } else if (const auto* list = std::get_if<std::vector<Tensor>>(&args[i]); list && !lists_have_holes) {
+      for (const Tensor& one : *list) {
+        TENON_CHECK(one.defined(), op, ": argument ", i + 1, " holds an undefined tensor");
+      }
+    }
   }
 }
 
@@ -84,7 +91,8 @@ struct Boxed<R(Args...), Function> {
   static std::vector<Param> params() {
     std::vector<Param> params(sizeof...(Args));
     size_t i = 0;
-    ((params[i].kind = Unboxed<std::decay_t<Args>>::kind, params[i++].nullable = Unboxed<std::decay_t<Args>>::nullable), ...);
+    ((params[i].kind = Unboxed<std::decay_t<Args>>::kind, params[i++].nullable = Unboxed<std::decay_t<Args>>::nullable),
+     ...);
     return params;
   }
   static Value call(const Value* args) {

@@ -10,7 +10,8 @@ namespace tenon {
 
 Tensor repeat(const Tensor& self, IntArrayRef repeats) {
   TENON_CHECK(repeats.size() >= self.sizes().size(),
-              "repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor, got repeats ",
+              "repeat: Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor, got "
+              "repeats ",
               repeats, " for shape ", self.sizes());
   const size_t lead = repeats.size() - self.sizes().size();
   // Each dim becomes a pair: which copy, and where in it.
@@ -58,8 +59,8 @@ Tensor repeat_interleave(const Tensor& self, int64_t repeats, optional<int64_t> 
 
 Tensor repeat_interleave(const Tensor& repeats, optional<int64_t> output_size) {
   TENON_CHECK(repeats.dim() == 1, "repeat_interleave: repeats must be a 1-d tensor, got shape ", repeats.sizes());
-  TENON_CHECK(repeats.dtype() == kLong || repeats.dtype() == kInt, "repeat_interleave: repeats must be int64 or int32, got ",
-              repeats.dtype());
+  TENON_CHECK(repeats.dtype() == kLong || repeats.dtype() == kInt,
+              "repeat_interleave: repeats must be int64 or int32, got ", repeats.dtype());
   const Tensor counts = repeats.to(Device(kCPU), kLong).contiguous();
   const int64_t* count = counts.data_ptr<int64_t>();
   int64_t total = 0;
@@ -74,13 +75,15 @@ Tensor repeat_interleave(const Tensor& repeats, optional<int64_t> output_size) {
   return out.to(repeats.device(), repeats.dtype());
 }
 
-Tensor repeat_interleave(const Tensor& self, const Tensor& repeats, optional<int64_t> dim, optional<int64_t> output_size) {
+Tensor repeat_interleave(const Tensor& self, const Tensor& repeats, optional<int64_t> dim,
+                         optional<int64_t> output_size) {
   const Tensor input = dim ? atleast_1d(self) : flatten(self, 0, -1);
   const int64_t d = wrap_dim(dim.value_or(0), input.dim(), "repeat_interleave");
   const int64_t size = input.size(d);
   TENON_CHECK(repeats.dim() <= 1, "repeat_interleave: repeats must be 0-d or 1-d, got shape ", repeats.sizes());
-  TENON_CHECK(repeats.numel() == 1 || repeats.numel() == size, "repeat_interleave: repeats must have the same size as input along dim ",
-              d, ", but repeats.numel() is ", repeats.numel(), " and input.size(", d, ") is ", size);
+  TENON_CHECK(repeats.numel() == 1 || repeats.numel() == size,
+              "repeat_interleave: repeats must have the same size as input along dim ", d, ", but repeats.numel() is ",
+              repeats.numel(), " and input.size(", d, ") is ", size);
   const Tensor counts = repeats.numel() == 1 ? expand(reshape(repeats, {1}), {size}, false) : repeats;
   return index_select(input, d, repeat_interleave(counts, output_size));
 }
@@ -141,7 +144,8 @@ Tensor flip(const Tensor& self, IntArrayRef dims) {
     const Backend& backend = backend_of(self);
     require(backend.elementwise, backend, "flip").copy(view_of(out), {data, self.dtype(), self.sizes(), strides});
   }
-  return record("flip", out, &self, {}, [reversed](const BackwardContext& ctx) -> Grads { return {flip(ctx.grad(), reversed)}; });
+  return record("flip", out, &self, {},
+                [reversed](const BackwardContext& ctx) -> Grads { return {flip(ctx.grad(), reversed)}; });
 }
 
 Tensor fliplr(const Tensor& self) {
@@ -158,7 +162,8 @@ Tensor rot90(const Tensor& self, int64_t k, IntArrayRef dims) {
   TENON_CHECK(dims.size() == 2, "rot90: expected total rotation dims == 2, but got dims = ", dims.size());
   TENON_CHECK(self.dim() >= 2, "rot90: expected total dims >= 2, but got total dims = ", self.dim());
   const int64_t from = wrap_dim(dims[0], self.dim(), "rot90"), to = wrap_dim(dims[1], self.dim(), "rot90");
-  TENON_CHECK(from != to, "rot90: expected rotation dims to be different, but got dim0 = ", dims[0], " and dim1 = ", dims[1]);
+  TENON_CHECK(from != to, "rot90: expected rotation dims to be different, but got dim0 = ", dims[0],
+              " and dim1 = ", dims[1]);
   switch ((k % 4 + 4) % 4) {
     case 1: return transpose(flip(self, {to}), from, to);
     case 2: return flip(self, {from, to});

@@ -52,8 +52,9 @@ Tensor view(const Tensor& self, IntArrayRef size) {
   optional<DimVector> strides = view_strides(self, sizes);
   TENON_CHECK(strides.has_value(), "view: a tensor of shape ", self.sizes(), " and strides ", self.strides(),
               " cannot be seen as shape ", sizes, " without a copy; use reshape()");
-  return record_view("view", self, sizes, *strides, self.storage_offset(),
-                     [shape = self.impl()->sizes](const BackwardContext& ctx) -> Grads { return {ctx.grad().reshape(shape)}; });
+  return record_view(
+      "view", self, sizes, *strides, self.storage_offset(),
+      [shape = self.impl()->sizes](const BackwardContext& ctx) -> Grads { return {ctx.grad().reshape(shape)}; });
 }
 
 Tensor reshape(const Tensor& self, IntArrayRef shape) {
@@ -63,7 +64,8 @@ Tensor reshape(const Tensor& self, IntArrayRef shape) {
 }
 
 Tensor as_strided(const Tensor& self, IntArrayRef size, IntArrayRef stride, optional<int64_t> storage_offset) {
-  TENON_CHECK(size.size() == stride.size(), "as_strided: size has ", size.size(), " dims but stride has ", stride.size());
+  TENON_CHECK(size.size() == stride.size(), "as_strided: size has ", size.size(), " dims but stride has ",
+              stride.size());
   const int64_t offset = storage_offset.value_or(self.storage_offset());
   TENON_CHECK(offset >= 0, "as_strided: storage_offset must not be negative, got ", offset);
   const int64_t numel = checked_numel(size, "as_strided");
@@ -75,11 +77,12 @@ Tensor as_strided(const Tensor& self, IntArrayRef size, IntArrayRef stride, opti
   const auto available = static_cast<int64_t>(self.storage()->nbytes() / self.element_size());
   TENON_CHECK(numel == 0 || last < available, "as_strided: size ", size, ", stride ", stride, " and offset ", offset,
               " reach element ", last, ", but the storage has ", available, " elements");
-  return record_view("as_strided", self, size, stride, offset,
-                     [layout = self.impl()->sizes, own = self.impl()->strides, start = self.storage_offset(),
-                      sizes = DimVector(size), strides = DimVector(stride), offset](const BackwardContext& ctx) -> Grads {
-                       return {as_strided_backward(ctx.grad(), layout, own, start, sizes, strides, offset)};
-                     });
+  return record_view(
+      "as_strided", self, size, stride, offset,
+      [layout = self.impl()->sizes, own = self.impl()->strides, start = self.storage_offset(), sizes = DimVector(size),
+       strides = DimVector(stride), offset](const BackwardContext& ctx) -> Grads {
+        return {as_strided_backward(ctx.grad(), layout, own, start, sizes, strides, offset)};
+      });
 }
 
 namespace {
@@ -114,7 +117,8 @@ bool may_overlap(IntArrayRef sizes, IntArrayRef strides) {
 Tensor as_strided_backward(const Tensor& grad, IntArrayRef input_sizes, IntArrayRef input_strides, int64_t input_offset,
                            IntArrayRef sizes, IntArrayRef strides, int64_t offset) {
   const int64_t start = std::min(input_offset, offset);
-  const int64_t count = std::max(input_offset + extent(input_sizes, input_strides), offset + extent(sizes, strides)) - start;
+  const int64_t count =
+      std::max(input_offset + extent(input_sizes, input_strides), offset + extent(sizes, strides)) - start;
   Tensor memory = zeros({count}, grad.options());
   Tensor places;
   const bool overlaps = may_overlap(sizes, strides);
@@ -144,13 +148,14 @@ Tensor expand(const Tensor& self, IntArrayRef size, bool) {
     const int64_t own = fresh ? 1 : self.sizes()[d - lead];
     if (sizes[d] == -1 && !fresh) sizes[d] = own;
     TENON_CHECK(sizes[d] >= 0, "expand: size ", size, " has an invalid entry ", sizes[d], " at dim ", d);
-    TENON_CHECK(own == 1 || own == sizes[d], "expand: a tensor of shape ", self.sizes(), " cannot be expanded to ", size,
-                ": dim ", d, " has size ", own);
+    TENON_CHECK(own == 1 || own == sizes[d], "expand: a tensor of shape ", self.sizes(), " cannot be expanded to ",
+                size, ": dim ", d, " has size ", own);
     if (!fresh && own == sizes[d]) strides[d] = self.strides()[d - lead];
   }
   checked_numel(sizes, "expand");
-  return record_view("expand", self, sizes, strides, self.storage_offset(),
-                     [shape = self.impl()->sizes](const BackwardContext& ctx) -> Grads { return {sum_to_size(ctx.grad(), shape)}; });
+  return record_view(
+      "expand", self, sizes, strides, self.storage_offset(),
+      [shape = self.impl()->sizes](const BackwardContext& ctx) -> Grads { return {sum_to_size(ctx.grad(), shape)}; });
 }
 
 Tensor permute(const Tensor& self, IntArrayRef dims) {
@@ -162,11 +167,13 @@ Tensor permute(const Tensor& self, IntArrayRef dims) {
     sizes[d] = self.sizes()[static_cast<size_t>(order[d])];
     strides[d] = self.strides()[static_cast<size_t>(order[d])];
   }
-  return record_view("permute", self, sizes, strides, self.storage_offset(), [order](const BackwardContext& ctx) -> Grads {
-    DimVector inverse(order.size());
-    for (size_t d = 0; d < order.size(); ++d) inverse[static_cast<size_t>(order[d])] = static_cast<int64_t>(d);
-    return {ctx.grad().permute(inverse)};
-  });
+  return record_view("permute", self, sizes, strides, self.storage_offset(),
+                     [order](const BackwardContext& ctx) -> Grads {
+                       DimVector inverse(order.size());
+                       for (size_t d = 0; d < order.size(); ++d)
+                         inverse[static_cast<size_t>(order[d])] = static_cast<int64_t>(d);
+                       return {ctx.grad().permute(inverse)};
+                     });
 }
 
 Tensor transpose(const Tensor& self, int64_t dim0, int64_t dim1) {
@@ -177,9 +184,8 @@ Tensor transpose(const Tensor& self, int64_t dim0, int64_t dim1) {
     std::swap(sizes[a], sizes[b]);
     std::swap(strides[a], strides[b]);
   }
-  return record_view("transpose", self, sizes, strides, self.storage_offset(), [dim0, dim1](const BackwardContext& ctx) -> Grads {
-    return {ctx.grad().transpose(dim0, dim1)};
-  });
+  return record_view("transpose", self, sizes, strides, self.storage_offset(),
+                     [dim0, dim1](const BackwardContext& ctx) -> Grads { return {ctx.grad().transpose(dim0, dim1)}; });
 }
 
 Tensor alias(const Tensor& self) {
@@ -201,8 +207,9 @@ Tensor squeeze_where(const Tensor& self, FunctionRef<bool(size_t)> wanted) {
     sizes.push_back(self.sizes()[d]);
     strides.push_back(self.strides()[d]);
   }
-  return record_view("squeeze", self, sizes, strides, self.storage_offset(),
-                     [shape = self.impl()->sizes](const BackwardContext& ctx) -> Grads { return {ctx.grad().reshape(shape)}; });
+  return record_view(
+      "squeeze", self, sizes, strides, self.storage_offset(),
+      [shape = self.impl()->sizes](const BackwardContext& ctx) -> Grads { return {ctx.grad().reshape(shape)}; });
 }
 
 }  // namespace
@@ -215,7 +222,8 @@ Tensor squeeze(const Tensor& self, int64_t dim) { return squeeze(self, IntArrayR
 
 Tensor squeeze(const Tensor& self, IntArrayRef dim) {
   DimVector dims = wrap_dims(dim, self.dim(), "squeeze");
-  return squeeze_where(self, [&](size_t d) { return std::count(dims.begin(), dims.end(), static_cast<int64_t>(d)) > 0; });
+  return squeeze_where(self,
+                       [&](size_t d) { return std::count(dims.begin(), dims.end(), static_cast<int64_t>(d)) > 0; });
 }
 
 Tensor unsqueeze(const Tensor& self, int64_t dim) {
@@ -223,16 +231,17 @@ Tensor unsqueeze(const Tensor& self, int64_t dim) {
   DimVector sizes = self.impl()->sizes, strides = self.impl()->strides;
   strides.insert(at, at < sizes.size() ? sizes[at] * strides[at] : 1);
   sizes.insert(at, 1);
-  return record_view("unsqueeze", self, sizes, strides, self.storage_offset(),
-                     [at](const BackwardContext& ctx) -> Grads { return {ctx.grad().squeeze(static_cast<int64_t>(at))}; });
+  return record_view(
+      "unsqueeze", self, sizes, strides, self.storage_offset(),
+      [at](const BackwardContext& ctx) -> Grads { return {ctx.grad().squeeze(static_cast<int64_t>(at))}; });
 }
 
 Tensor select(const Tensor& self, int64_t dim, int64_t index) {
   TENON_CHECK_INDEX(self.dim() > 0, "select: a 0-d tensor has no dim to select from");
   const auto d = static_cast<size_t>(wrap_dim(dim, self.dim(), "select"));
   const int64_t size = self.sizes()[d];
-  TENON_CHECK_INDEX(index >= -size && index < size, "select: index ", index, " is out of range for dim ", d, " of size ",
-                    size);
+  TENON_CHECK_INDEX(index >= -size && index < size, "select: index ", index, " is out of range for dim ", d,
+                    " of size ", size);
   if (index < 0) index += size;
   DimVector sizes = self.impl()->sizes, strides = self.impl()->strides;
   const int64_t offset = self.storage_offset() + index * strides[d];
@@ -323,11 +332,13 @@ Tensor view_as_real(const Tensor& self) {
 }
 
 Tensor view_as_complex(const Tensor& self) {
-  TENON_CHECK(self.dtype() == kFloat || self.dtype() == kDouble, "view_as_complex: the tensor must be float32 or float64, got ",
-              self.dtype());
-  TENON_CHECK(self.dim() > 0 && self.size(-1) == 2, "view_as_complex: the last dim must have size 2, got shape ", self.sizes());
+  TENON_CHECK(self.dtype() == kFloat || self.dtype() == kDouble,
+              "view_as_complex: the tensor must be float32 or float64, got ", self.dtype());
+  TENON_CHECK(self.dim() > 0 && self.size(-1) == 2, "view_as_complex: the last dim must have size 2, got shape ",
+              self.sizes());
   TENON_CHECK(self.stride(-1) == 1, "view_as_complex: the last dim must have stride 1, got strides ", self.strides());
-  TENON_CHECK(self.storage_offset() % 2 == 0, "view_as_complex: the storage offset must be even, got ", self.storage_offset());
+  TENON_CHECK(self.storage_offset() % 2 == 0, "view_as_complex: the storage offset must be even, got ",
+              self.storage_offset());
   DimVector sizes = self.impl()->sizes, strides = self.impl()->strides;
   sizes.pop_back();
   strides.pop_back();

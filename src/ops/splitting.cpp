@@ -34,6 +34,12 @@ void check_can_split(const Tensor& self, const char* op) {
   TENON_CHECK(self.dim() > 0, op, ": expects at least a 1-dimensional tensor");
 }
 
+// A dim without elements can be cut into any number of pieces, each of them a tensor.
+void check_pieces(const char* op, int64_t pieces) {
+  constexpr int64_t kMost = int64_t{1} << 24;
+  TENON_CHECK_VALUE(pieces <= kMost, op, ": expects at most ", kMost, " pieces, got ", pieces);
+}
+
 // Views of `lengths` indices of dim d, one after the other; the lengths fit.
 std::vector<Tensor> split_at(const char* op, const Tensor& self, size_t d, const DimVector& lengths) {
   std::vector<Tensor> parts;
@@ -45,15 +51,16 @@ std::vector<Tensor> split_at(const char* op, const Tensor& self, size_t d, const
     parts.push_back(make_view(self, sizes, self.strides(), offset));
     offset += length * self.strides()[d];
   }
-  return record_parts(op, self, std::move(parts), [shape = self.impl()->sizes, d, lengths](const BackwardContext& ctx) -> Grads {
-    DimVector part = shape;
-    return {cat(filled_grads(ctx, lengths.size(),
-                             [&](size_t i) {
-                               part[d] = lengths[i];
-                               return IntArrayRef(part);
-                             }),
-                static_cast<int64_t>(d))};
-  });
+  return record_parts(op, self, std::move(parts),
+                      [shape = self.impl()->sizes, d, lengths](const BackwardContext& ctx) -> Grads {
+                        DimVector part = shape;
+                        return {cat(filled_grads(ctx, lengths.size(),
+                                                 [&](size_t i) {
+                                                   part[d] = lengths[i];
+                                                   return IntArrayRef(part);
+                                                 }),
+                                    static_cast<int64_t>(d))};
+                      });
 }
 
 // Pieces of `length`, the last with what remains; at least one.
@@ -73,8 +80,8 @@ int64_t checked_sections(const char* op, const Tensor& self, int64_t dim, int64_
 }
 
 void check_dims(const char* op, const Tensor& self, int64_t least) {
-  TENON_CHECK(self.dim() >= least, op, ": requires a tensor with at least ", least, " dimension(s), but got a tensor with ",
-              self.dim(), " dimensions");
+  TENON_CHECK(self.dim() >= least, op, ": requires a tensor with at least ", least,
+              " dimension(s), but got a tensor with ", self.dim(), " dimensions");
 }
 
 int64_t horizontal_dim(const Tensor& self) { return self.dim() == 1 ? 0 : 1; }
@@ -86,8 +93,8 @@ std::vector<Tensor> split(const Tensor& self, int64_t split_size, int64_t dim) {
   const auto d = static_cast<size_t>(wrap_dim(dim, self.dim(), "split"));
   const int64_t size = self.sizes()[d];
   TENON_CHECK(split_size >= 0, "split: expects split_size be non-negative, but got split_size=", split_size);
-  TENON_CHECK(split_size > 0 || size == 0, "split: split_size can only be 0 if dimension size is 0, but got dimension size of ",
-              size);
+  TENON_CHECK(split_size > 0 || size == 0,
+              "split: split_size can only be 0 if dimension size is 0, but got dimension size of ", size);
   return split_at("split", self, d, equal_lengths(size, split_size));
 }
 
@@ -100,8 +107,9 @@ std::vector<Tensor> split_with_sizes(const Tensor& self, IntArrayRef split_sizes
   const auto d = static_cast<size_t>(wrap_dim(dim, self.dim(), "split_with_sizes"));
   int64_t total = 0;
   for (int64_t length : split_sizes) {
-    TENON_CHECK(length >= 0, "split_with_sizes: expects split_sizes have only non-negative entries, but got split_sizes=",
-                split_sizes);
+    TENON_CHECK(
+        length >= 0,
+        "split_with_sizes: expects split_sizes have only non-negative entries, but got split_sizes=", split_sizes);
     total = checked_add(total, length, "split_with_sizes");
   }
   TENON_CHECK(total == self.sizes()[d], "split_with_sizes: expects split_sizes to sum exactly to ", self.sizes()[d],
@@ -114,6 +122,7 @@ std::vector<Tensor> chunk(const Tensor& self, int64_t chunks, int64_t dim) {
   TENON_CHECK(chunks > 0, "chunk: expects `chunks` to be greater than 0, got: ", chunks);
   const auto d = static_cast<size_t>(wrap_dim(dim, self.dim(), "chunk"));
   const int64_t size = self.sizes()[d];
+  check_pieces("chunk", chunks);
   // Without elements there are as many empty chunks as asked for.
   if (size == 0) return split_at("chunk", self, d, DimVector(static_cast<size_t>(chunks), 0));
   return split_at("chunk", self, d, equal_lengths(size, size / chunks + (size % chunks != 0)));
@@ -122,6 +131,7 @@ std::vector<Tensor> chunk(const Tensor& self, int64_t chunks, int64_t dim) {
 std::vector<Tensor> tensor_split(const Tensor& self, int64_t sections, int64_t dim) {
   check_can_split(self, "tensor_split");
   TENON_CHECK(sections > 0, "tensor_split: number of sections must be larger than 0, got ", sections);
+  check_pieces("tensor_split", sections);
   const auto d = static_cast<size_t>(wrap_dim(dim, self.dim(), "tensor_split"));
   const int64_t size = self.sizes()[d];
   DimVector lengths;
@@ -186,7 +196,8 @@ std::vector<Tensor> unbind(const Tensor& self, int64_t dim) {
   strides.erase(d);
   std::vector<Tensor> parts;
   parts.reserve(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) parts.push_back(make_view(self, sizes, strides, self.storage_offset() + i * step));
+  for (int64_t i = 0; i < count; ++i)
+    parts.push_back(make_view(self, sizes, strides, self.storage_offset() + i * step));
   return record_parts("unbind", self, std::move(parts), [sizes, d, count](const BackwardContext& ctx) -> Grads {
     return {stack(filled_grads(ctx, static_cast<size_t>(count), [&](size_t) { return IntArrayRef(sizes); }),
                   static_cast<int64_t>(d))};

@@ -22,13 +22,15 @@ Tensor view(const Tensor& self, ScalarType dtype) {
   DimVector sizes = self.impl()->sizes, strides = self.impl()->strides;
   int64_t offset = self.storage_offset();
   if (from != to) {
-    TENON_CHECK(self.dim() > 0, "view: self.dim() cannot be 0 to view ", self.dtype(), " as ", dtype, " (different element sizes)");
-    TENON_CHECK(self.stride(-1) == 1 || self.size(-1) == 1 || self.numel() == 0, "view: self.stride(-1) must be 1 to view ",
-                self.dtype(), " as ", dtype, " (different element sizes), but got ", self.stride(-1));
+    TENON_CHECK(self.dim() > 0, "view: self.dim() cannot be 0 to view ", self.dtype(), " as ", dtype,
+                " (different element sizes)");
+    TENON_CHECK(self.stride(-1) == 1 || self.size(-1) == 1 || self.numel() == 0,
+                "view: self.stride(-1) must be 1 to view ", self.dtype(), " as ", dtype,
+                " (different element sizes), but got ", self.stride(-1));
     const int64_t shrink = std::max<int64_t>(to / from, 1), grow = std::max<int64_t>(from / to, 1);
     auto scaled = [&](int64_t value, const char* what) {
-      TENON_CHECK(value % shrink == 0, "view: ", what, " must be divisible by ", shrink, " to view ", self.dtype(), " as ",
-                  dtype, " (different element sizes), but got ", value);
+      TENON_CHECK(value % shrink == 0, "view: ", what, " must be divisible by ", shrink, " to view ", self.dtype(),
+                  " as ", dtype, " (different element sizes), but got ", value);
       return checked_mul(value / shrink, grow, "view");
     };
     sizes.back() = scaled(sizes.back(), "self.size(-1)");
@@ -62,7 +64,9 @@ Tensor movedim(const Tensor& self, IntArrayRef source, IntArrayRef destination) 
 }
 
 Tensor moveaxis(const Tensor& self, int64_t source, int64_t destination) { return movedim(self, source, destination); }
-Tensor moveaxis(const Tensor& self, IntArrayRef source, IntArrayRef destination) { return movedim(self, source, destination); }
+Tensor moveaxis(const Tensor& self, IntArrayRef source, IntArrayRef destination) {
+  return movedim(self, source, destination);
+}
 
 Tensor numpy_T(const Tensor& self) {
   DimVector order(self.sizes().size());
@@ -71,7 +75,8 @@ Tensor numpy_T(const Tensor& self) {
 }
 
 Tensor matrix_H(const Tensor& self) {
-  TENON_CHECK(self.dim() == 2 || self.dim() == 0, "H: only supported on matrices (2-D tensors). Got ", self.dim(), "-D tensor");
+  TENON_CHECK(self.dim() == 2 || self.dim() == 0, "H: only supported on matrices (2-D tensors). Got ", self.dim(),
+              "-D tensor");
   return self.dim() == 0 ? conj(self) : mH(self);
 }
 
@@ -102,7 +107,8 @@ Tensor unfold(const Tensor& self, int64_t dimension, int64_t size, int64_t step)
   const auto d = static_cast<size_t>(wrap_dim(dimension, self.dim(), "unfold"));
   const int64_t length = self.dim() == 0 ? 1 : self.sizes()[d];
   TENON_CHECK(size >= 0, "unfold: size is ", size, " but must be >= 0");
-  TENON_CHECK(size <= length, "unfold: maximum size for tensor at dimension ", d, " is ", length, " but size is ", size);
+  TENON_CHECK(size <= length, "unfold: maximum size for tensor at dimension ", d, " is ", length, " but size is ",
+              size);
   TENON_CHECK(step > 0, "unfold: step is ", step, " but must be > 0");
   DimVector sizes = self.impl()->sizes, strides = self.impl()->strides;
   const int64_t stride = self.dim() == 0 ? 1 : strides[d];
@@ -170,8 +176,8 @@ namespace {
 Tensor with_part(const char* op, const Tensor& self, const Tensor& src, FunctionRef<Tensor(const Tensor&)> part) {
   Tensor out = clone(self, MemoryFormat::Contiguous);
   const Tensor target = part(out);
-  TENON_CHECK(target.sizes() == src.sizes(), op, ": src must have the shape ", target.sizes(), " of the part it replaces, got ",
-              src.sizes());
+  TENON_CHECK(target.sizes() == src.sizes(), op, ": src must have the shape ", target.sizes(),
+              " of the part it replaces, got ", src.sizes());
   target.copy_(src);
   return out;
 }

@@ -11,7 +11,8 @@ struct Backend;
 // Fresh uninitialised memory; sizes are checked (`op` names the caller in errors).
 Tensor make_tensor(IntArrayRef sizes, ScalarType dtype, Device device, const char* op = "empty");
 // The same with given strides (of a dense layout).
-Tensor make_tensor_strided(IntArrayRef sizes, IntArrayRef strides, ScalarType dtype, Device device, const char* op = "empty");
+Tensor make_tensor_strided(IntArrayRef sizes, IntArrayRef strides, ScalarType dtype, Device device,
+                           const char* op = "empty");
 // Fresh memory with `like`'s sizes, and its order of dims where it is dense.
 Tensor make_like(const Tensor& like, ScalarType dtype);
 // Another layout over the same storage, unrelated to any graph.

@@ -102,8 +102,8 @@ Tensor make_tensor_strided(IntArrayRef sizes, IntArrayRef strides, ScalarType dt
       extent = checked_add(extent, checked_mul(sizes[d] - 1, strides[d], op), op);
     }
   }
-  return wrap(make_intrusive<TensorImpl>(make_intrusive<Storage>(checked_bytes(extent, dtype), device), DimVector(sizes),
-                                         DimVector(strides), int64_t{0}, dtype));
+  return wrap(make_intrusive<TensorImpl>(make_intrusive<Storage>(checked_bytes(extent, dtype), device),
+                                         DimVector(sizes), DimVector(strides), int64_t{0}, dtype));
 }
 
 Tensor make_like(const Tensor& like, ScalarType dtype) {

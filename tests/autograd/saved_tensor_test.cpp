@@ -111,7 +111,9 @@ TEST(Record, OutputsThatCarryNoGradientKeepTheirNumber) {
 
 TEST(Record, GradientsAreFittedToTheInput) {
   Tensor x = leaf({1, 2});
-  Tensor wide = record("wide", values({1}), &x, {}, [](const BackwardContext&) -> Grads { return {ones({3, 2}, kDouble)}; });
+  Tensor wide = record("wide", values({1}), &x, {}, [](const BackwardContext&) -> Grads {
+    return {ones({3, 2}, kDouble)};
+  });
   wide.sum().backward();
   EXPECT_EQ(list(x.grad()), (List{3, 3}));
   Tensor wrong = record("wrong", values({1}), &x, {}, [](const BackwardContext&) -> Grads { return {ones({3})}; });

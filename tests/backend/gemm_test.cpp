@@ -143,7 +143,8 @@ void check(const Shape& s, const Options& options = {}) {
                       int(options.rhs), int(options.out), " alpha ", options.alpha, " beta ", options.beta, " bias ",
                       options.bias));
   using E = typename Reference<T>::type;
-  Batch<T> lhs(s.batch, s.m, s.k, options.lhs, options.shared_lhs), rhs(s.batch, s.k, s.n, options.rhs, options.shared_rhs);
+  Batch<T> lhs(s.batch, s.m, s.k, options.lhs, options.shared_lhs),
+      rhs(s.batch, s.k, s.n, options.rhs, options.shared_rhs);
   Batch<T> out(s.batch, s.m, s.n, options.out);
   Batch<T> bias(1, 1, s.n, options.out);
   const Batch<T> before = out;
@@ -186,8 +187,8 @@ void check(const Shape& s, const Options& options = {}) {
 
 template <class T>
 class MatmulOfDtype : public ::testing::Test {};
-using Dtypes = ::testing::Types<float, double, Half, BFloat16, std::complex<float>, std::complex<double>, uint8_t, int8_t,
-                                int16_t, int32_t, int64_t, bool>;
+using Dtypes = ::testing::Types<float, double, Half, BFloat16, std::complex<float>, std::complex<double>, uint8_t,
+                                int8_t, int16_t, int32_t, int64_t, bool>;
 TYPED_TEST_SUITE(MatmulOfDtype, Dtypes);
 
 constexpr Layout kLayouts[] = {Layout::RowMajor, Layout::ColumnMajor, Layout::Spread};
@@ -351,7 +352,8 @@ TEST(Matmul, CarriesNanAndInfinityOfItsOperands) {
 // Half types are summed in float: a sum of many small terms would stall otherwise.
 TEST(Matmul, OfHalfTypesAccumulatesInFloat) {
   on_each_isa([] {
-    Batch<BFloat16> lhs(1, 1, 4096, Layout::RowMajor), rhs(1, 4096, 1, Layout::RowMajor), out(1, 1, 1, Layout::RowMajor);
+    Batch<BFloat16> lhs(1, 1, 4096, Layout::RowMajor), rhs(1, 4096, 1, Layout::RowMajor),
+        out(1, 1, 1, Layout::RowMajor);
     for (auto& value : lhs.memory) value = 1.0f;
     for (auto& value : rhs.memory) value = 1.0f;
     run<BFloat16>(out, lhs, rhs, {}, nullptr);

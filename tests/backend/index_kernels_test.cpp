@@ -16,7 +16,8 @@ template <class I = int64_t>
 Array<I> random_indices(IntArrayRef sizes, int64_t size, unsigned seed = 9) {
   Array<I> result(sizes, I(0));
   std::mt19937 generator(seed);
-  for (int64_t i = 0; i < result.numel(); ++i) result.data[i] = static_cast<I>(generator() % static_cast<uint64_t>(size));
+  for (int64_t i = 0; i < result.numel(); ++i)
+    result.data[i] = static_cast<I>(generator() % static_cast<uint64_t>(size));
   return result;
 }
 
@@ -106,7 +107,8 @@ TEST(Indices, OutOfRangeRaiseIndexErrorAndLeaveTheOutputUntouched) {
 
 TEST(IndexSelect, CopiesSlicesOfEverySizeAndLayout) {
   for (int64_t inner : {1, 3, 40}) {
-    for (const Array<double>& in : {random_array<double>({5, 6, inner}), random_array<double>({inner, 5, 6}).permuted({1, 2, 0})}) {
+    for (const Array<double>& in :
+         {random_array<double>({5, 6, inner}), random_array<double>({inner, 5, 6}).permuted({1, 2, 0})}) {
       for (int64_t dim = 0; dim < 3; ++dim) {
         const Array<int32_t> index = random_indices<int32_t>({11}, in.sizes[static_cast<size_t>(dim)]);
         DimVector sizes(in.sizes);
@@ -172,7 +174,8 @@ TEST(AdvancedIndexing, AccumulatesTheSameOnAnyNumberOfThreads) {
   const Array<int64_t> index = random_indices({3000}, 50);
   const TensorView views[] = {index.view()};
   for (bool accumulate : {false, true}) {
-    expect_same_on_any_threads(out, [&] { index_kernels().index_put(out.view(), views, 1, values.view(), accumulate); });
+    expect_same_on_any_threads(out,
+                               [&] { index_kernels().index_put(out.view(), views, 1, values.view(), accumulate); });
   }
 }
 

@@ -127,7 +127,8 @@ void expect_row_norm(bool center, bool affine, int64_t rows, int64_t n) {
   const Array<T> x = random_array<T>({rows, n}), g = random_array<T>({rows, n}, 2), y({rows, n}), grad({rows, n});
   const Array<T> weight = random_array<T>({n}, 3), bias = random_array<T>({n}, 4), grad_weight({n}), grad_bias({n});
   const Array<S> mean({rows}), rstd({rows});
-  const TensorView wv = weight.view(), bv = bias.view(), gv = grad.view(), gwv = grad_weight.view(), gbv = grad_bias.view();
+  const TensorView wv = weight.view(), bv = bias.view(), gv = grad.view(), gwv = grad_weight.view(),
+                   gbv = grad_bias.view();
   const TensorView *w = affine ? &wv : nullptr, *b = affine ? &bv : nullptr;
   const size_t width = static_cast<size_t>(n);
   const Doubles wd = affine ? doubles(weight) : Doubles(width, 1.0);
@@ -142,10 +143,17 @@ void expect_row_norm(bool center, bool affine, int64_t rows, int64_t n) {
   const double tolerance = tolerance_of<T>();
   expect_near(y, row_norm(doubles(x), wd, bd, 1e-3, center), tolerance);
   if (rows * n > 200) return;
-  expect_near(grad, differences([&](const Doubles& v) { return row_norm(v, wd, bd, 1e-3, center); }, doubles(x), doubles(g)), 10 * tolerance);
-  expect_near(grad_weight, differences([&](const Doubles& v) { return row_norm(doubles(x), v, bd, 1e-3, center); }, wd, doubles(g)), 10 * tolerance);
+  expect_near(grad,
+              differences([&](const Doubles& v) { return row_norm(v, wd, bd, 1e-3, center); }, doubles(x), doubles(g)),
+              10 * tolerance);
+  expect_near(grad_weight,
+              differences([&](const Doubles& v) { return row_norm(doubles(x), v, bd, 1e-3, center); }, wd, doubles(g)),
+              10 * tolerance);
   if (center) {
-    expect_near(grad_bias, differences([&](const Doubles& v) { return row_norm(doubles(x), wd, v, 1e-3, center); }, bd, doubles(g)), 10 * tolerance);
+    expect_near(
+        grad_bias,
+        differences([&](const Doubles& v) { return row_norm(doubles(x), wd, v, 1e-3, center); }, bd, doubles(g)),
+        10 * tolerance);
   }
 }
 
@@ -194,7 +202,8 @@ TEST(RowNorms, AreTheSameOnAnyNumberOfThreads) {
 // --- batches
 
 // x is [N, C, S] in row-major order.
-Doubles batch_norm(const Doubles& x, const Doubles& w, const Doubles& b, size_t batch, size_t space, double eps, const Doubles* fixed) {
+Doubles batch_norm(const Doubles& x, const Doubles& w, const Doubles& b, size_t batch, size_t space, double eps,
+                   const Doubles* fixed) {
   const size_t channels = w.size();
   Doubles y(x.size());
   for (size_t c = 0; c < channels; ++c) {
@@ -226,7 +235,8 @@ void expect_batch_norm(const Array<T>& x, bool training) {
     fixed[static_cast<size_t>(c)] = mean[c];
     fixed[static_cast<size_t>(c + channels)] = rstd[c];
   }
-  const TensorView wv = weight.view(), bv = bias.view(), gv = grad.view(), gwv = grad_weight.view(), gbv = grad_bias.view();
+  const TensorView wv = weight.view(), bv = bias.view(), gv = grad.view(), gwv = grad_weight.view(),
+                   gbv = grad_bias.view();
   k.batch_norm(y.view(), x.view(), mean.view(), rstd.view(), &wv, &bv);
   k.batch_norm_backward(&gv, &gwv, &gbv, g.view(), x.view(), mean.view(), rstd.view(), &wv, training);
   const size_t n = static_cast<size_t>(x.sizes[0]), s = static_cast<size_t>(x.sizes[2]);
@@ -235,9 +245,14 @@ void expect_batch_norm(const Array<T>& x, bool training) {
   const double tolerance = tolerance_of<T>();
   expect_near(y, batch_norm(xd, wd, bd, n, s, 1e-3, stats), 2 * tolerance);
   if (x.numel() > 400) return;
-  expect_near(grad, differences([&](const Doubles& v) { return batch_norm(v, wd, bd, n, s, 1e-3, stats); }, xd, gd), 10 * tolerance);
-  expect_near(grad_weight, differences([&](const Doubles& v) { return batch_norm(xd, v, bd, n, s, 1e-3, stats); }, wd, gd), 10 * tolerance);
-  expect_near(grad_bias, differences([&](const Doubles& v) { return batch_norm(xd, wd, v, n, s, 1e-3, stats); }, bd, gd), 10 * tolerance);
+  expect_near(grad, differences([&](const Doubles& v) { return batch_norm(v, wd, bd, n, s, 1e-3, stats); }, xd, gd),
+              10 * tolerance);
+  expect_near(grad_weight,
+              differences([&](const Doubles& v) { return batch_norm(xd, v, bd, n, s, 1e-3, stats); }, wd, gd),
+              10 * tolerance);
+  expect_near(grad_bias,
+              differences([&](const Doubles& v) { return batch_norm(xd, wd, v, n, s, 1e-3, stats); }, bd, gd),
+              10 * tolerance);
 }
 
 TEST(BatchNorm, AndItsGradientsAgreeWithTheFormulaInEveryLayout) {
@@ -262,7 +277,8 @@ TEST(BatchNorm, IsTheSameOnAnyNumberOfThreads) {
     const TensorView wv = w.view();
     expect_same_on_any_threads(v, [&] { cpu::norm_table().batch_norm_statistics(m.view(), v.view(), xs.view()); });
     expect_same_on_any_threads(w, [&] {
-      cpu::norm_table().batch_norm_backward(nullptr, &wv, nullptr, gs.view(), xs.view(), m.view(), v.view(), nullptr, true);
+      cpu::norm_table().batch_norm_backward(nullptr, &wv, nullptr, gs.view(), xs.view(), m.view(), v.view(), nullptr,
+                                            true);
     });
   }
 }

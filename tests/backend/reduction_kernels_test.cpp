@@ -42,7 +42,8 @@ Complex exact(T x) {
 }
 
 std::vector<Complex> reference(Reduction op, const std::vector<Complex>& values, IntArrayRef in, IntArrayRef out) {
-  const double identity[] = {0, 1, -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity(), 0, 1, 0, 0, 0};
+  const double identity[] = {
+      0, 1, -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity(), 0, 1, 0, 0, 0};
   std::vector<Complex> result(static_cast<size_t>(checked_numel(out, "test")), identity[static_cast<int>(op)]);
   for (size_t i = 0; i < values.size(); ++i) {
     Complex& r = result[static_cast<size_t>(place_in(out, in, static_cast<int64_t>(i)))];
@@ -72,7 +73,8 @@ void expect_reduces(Reduction op, ScalarType compute, const Array<In>& in, unsig
   for (int64_t i = 0; i < out.numel(); ++i) {
     const Complex expected = wanted[static_cast<size_t>(i)], got = exact(out[i]);
     ASSERT_LE(std::abs(got - expected), tolerance * (1 + std::abs(expected)))
-        << "reduction " << static_cast<int>(op) << " of " << dtype_v<In> << " " << in.sizes << " dims " << dims << " at " << i;
+        << "reduction " << static_cast<int>(op) << " of " << dtype_v<In> << " " << in.sizes << " dims " << dims
+        << " at " << i;
   }
 }
 
@@ -80,7 +82,9 @@ template <class T>
 void expect_all_reductions(const Array<T>& in, unsigned dims) {
   constexpr ScalarType dtype = dtype_v<T>;
   constexpr bool integral = is_integral(dtype, true);
-  constexpr double tolerance = is_reduced_floating_point(dtype) ? 1e-2 : dtype == kDouble || dtype == kComplexDouble ? 1e-12 : 1e-5;
+  constexpr double tolerance = is_reduced_floating_point(dtype)              ? 1e-2
+                               : dtype == kDouble || dtype == kComplexDouble ? 1e-12
+                                                                             : 1e-5;
   using Sum = std::conditional_t<integral, int64_t, T>;
   expect_reduces<Sum>(Reduction::Sum, dtype_v<Sum>, in, dims, tolerance);
   expect_reduces<bool>(Reduction::Any, kBool, in, dims, 0);
@@ -149,7 +153,8 @@ TEST(Reductions, OfProductsAgreeWithLoops) {
     for (unsigned dims = 1; dims < 4; ++dims) expect_reduces<float>(Reduction::Prod, kFloat, x, dims, 1e-4);
     Array<std::complex<float>> z({5, 9});
     for (int64_t i = 0; i < z.numel(); ++i) z.data[i] = {x.data[i], x.data[i + 45] - 1};
-    for (unsigned dims = 1; dims < 4; ++dims) expect_reduces<std::complex<float>>(Reduction::Prod, kComplexFloat, z, dims, 1e-4);
+    for (unsigned dims = 1; dims < 4; ++dims)
+      expect_reduces<std::complex<float>>(Reduction::Prod, kComplexFloat, z, dims, 1e-4);
     const Array<int64_t> big({3}, std::vector<int64_t>{INT64_MAX, 3, 5});
     const Array<int64_t> out({1});
     kernels().reduce(Reduction::Prod, kLong, out.view(), big.view());
@@ -251,7 +256,8 @@ TEST(MeanAndDeviations, OfNothingHaveNoMean) {
 
 TEST(LogSumExp, AgreesWithPyTorch) {
   for_each_isa([] {
-    const Array<float> x({6, 3}, std::vector<float>{1, 2, 3, 1000, 1000, 999, -kInf, -kInf, -kInf, kInf, 1, kInf, kNan, 1, 2, -kInf, 1, 1});
+    const Array<float> x({6, 3}, std::vector<float>{1, 2, 3, 1000, 1000, 999, -kInf, -kInf, -kInf, kInf, 1, kInf, kNan,
+                                                    1, 2, -kInf, 1, 1});
     const Array<float> out({6, 1});
     kernels().logsumexp(out.view(), x.view());
     EXPECT_NEAR(out[0], 3.4076061248779297, 1e-6);

@@ -58,9 +58,12 @@ TEST(Shape, Broadcasts) {
   EXPECT_EQ(broadcast_shapes({}, {3}, "add"), (DimVector{3}));
   EXPECT_EQ(broadcast_shapes({0}, {1}, "add"), (DimVector{0}));
   EXPECT_THROW(broadcast_shapes({0}, {3}, "add"), TensorError);
-  EXPECT_EQ(message_of<TensorError>([] { broadcast_shapes({2, 3}, {4, 3}, "add"); }),
-            "add: The size of tensor a (2) must match the size of tensor b (4) at non-singleton dimension 0; the shapes "
-            "are [2, 3] and [4, 3]");
+  EXPECT_EQ(
+      message_of<TensorError>([] {
+        broadcast_shapes({2, 3}, {4, 3}, "add");
+      }),
+      "add: The size of tensor a (2) must match the size of tensor b (4) at non-singleton dimension 0; the shapes "
+      "are [2, 3] and [4, 3]");
   EXPECT_TRUE(is_expandable_to({3, 1}, {2, 3, 4}));
   EXPECT_FALSE(is_expandable_to({3}, {1}));
   EXPECT_FALSE(is_expandable_to({1, 3}, {3}));

@@ -66,7 +66,8 @@ Outcome run_with_gradients(const OpInfo& op, const Sample& sample) {
       grads.push_back(generic_values(result.sizes().vec(), roots.size() << 40).to(result.dtype()));
     }
     if (roots.empty() || leaves.empty()) return outcome;
-    for (const Tensor& grad : autograd::grad(roots, leaves, grads, nullopt, false, true)) outcome.results.push_back(grad);
+    for (const Tensor& grad : autograd::grad(roots, leaves, grads, nullopt, false, true))
+      outcome.results.push_back(grad);
     return outcome;
   } catch (const NotImplementedError& error) {
     return {error.what(), {}};

@@ -20,8 +20,12 @@ Tensor tensor_of(const std::vector<T>& data, ScalarType dtype, std::vector<int64
   return tensor.to(dtype);
 }
 
-inline Tensor floats(const std::vector<float>& data, std::vector<int64_t> sizes = {}) { return tensor_of(data, kFloat, sizes); }
-inline Tensor longs(const std::vector<int64_t>& data, std::vector<int64_t> sizes = {}) { return tensor_of(data, kLong, sizes); }
+inline Tensor floats(const std::vector<float>& data, std::vector<int64_t> sizes = {}) {
+  return tensor_of(data, kFloat, sizes);
+}
+inline Tensor longs(const std::vector<int64_t>& data, std::vector<int64_t> sizes = {}) {
+  return tensor_of(data, kLong, sizes);
+}
 inline Tensor bools(const std::vector<int64_t>& data) { return tensor_of(data, kBool); }
 
 // 0, 1, 2 ... as floats of the given shape.

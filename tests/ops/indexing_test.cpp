@@ -52,7 +52,8 @@ TEST(Brackets, IndexErrorsNameWhatIsWrong) {
   EXPECT_THROWS(IndexError, x.index({0, 0, 0, 0}), "too many indices for tensor of dimension 3");
   EXPECT_THROWS(IndexError, x[0][0][0][0], "0-dim tensor");
   EXPECT_THROWS(IndexError, x.index({floats({0, 1})}), "must be long, int, byte or bool");
-  EXPECT_THROWS(IndexError, x.index({longs({0, 1}), longs({0, 1, 2})}), "could not be broadcast together with shapes [2], [3]");
+  EXPECT_THROWS(IndexError, x.index({longs({0, 1}), longs({0, 1, 2})}),
+                "could not be broadcast together with shapes [2], [3]");
   EXPECT_THROWS(IndexError, x[bools({1, 0, 1})], "The shape of the mask [3] at index 0 does not match");
   EXPECT_THROWS(IndexError, x.index({Ellipsis, Ellipsis}), "single ellipsis");
   EXPECT_THROWS(ValueError, x.index({Slice(None, None, -1)}), "step must be greater than zero");
@@ -69,7 +70,8 @@ TEST(Brackets, AssignmentBroadcastsAndConverts) {
   x.index_put_({bools({0, 1})}, floats({7, 8, 9}));
   EXPECT_EQ(list(x), (List{1, -1, -1, 7, 8, 9}));
   EXPECT_THROWS(TensorError, x.index_put_({0}, floats({1, 2})), "shape mismatch: value tensor of shape [2]");
-  EXPECT_THROWS(TensorError, x.index_put_({longs({0, 1})}, floats({1, 2})), "cannot be broadcast to indexing result of shape [2, 3]");
+  EXPECT_THROWS(TensorError, x.index_put_({longs({0, 1})}, floats({1, 2})),
+                "cannot be broadcast to indexing result of shape [2, 3]");
   EXPECT_THROWS(TensorError, x.index_put_({longs({0})}, longs({1, 2, 3})), "dtypes match");
   EXPECT_EQ(list(x), (List{1, -1, -1, 7, 8, 9}));
 }
@@ -132,7 +134,8 @@ TEST(Masks, WrongMasksAreRefused) {
   const Tensor x = ramp({2, 3});
   EXPECT_THROWS(TensorError, x.masked_select(longs({1, 0, 1})), "expected a bool tensor for mask");
   EXPECT_THROWS(TensorError, x.masked_select(bools({1, 0})), "must match");
-  EXPECT_THROWS(TensorError, x.masked_scatter(bools({1, 0, 1}), floats({1, 2, 3})), "Number of elements of source < number of ones");
+  EXPECT_THROWS(TensorError, x.masked_scatter(bools({1, 0, 1}), floats({1, 2, 3})),
+                "Number of elements of source < number of ones");
   EXPECT_THROWS(TensorError, x.masked_scatter_(bools({1, 0, 1}), longs({1, 2, 3, 4})), "dtype");
 }
 

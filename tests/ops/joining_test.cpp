@@ -1,4 +1,5 @@
-// Joining, splitting and rearranging: layouts, dtypes, what shares memory, and errors. Values: shape_reference_test.cpp.
+// Joining, splitting and rearranging: layouts, dtypes, what shares memory, and errors. Values:
+// shape_reference_test.cpp.
 #include "helpers.h"
 
 namespace tenon::testing {

@@ -52,8 +52,8 @@ TEST(AvgPool, LeavesPaddingOutOfTheMeanOnRequest) {
   const Tensor x = image().requires_grad_(true);
   const Tensor y = avg_pool2d(x, 3, 2, 1, true, false);
   expect_near(list(y), {1.5, 3.5, 3.5, 3, 3.3333333f, -1.6666666f, 8, 4.3333333f, -3});
-  expect_near(gradient(y, x), {0.25f, 0.58333f, 0.33333f, 1.83333f, 0.91667f, 1.80556f, 0.88889f, 4.38889f, 0.66667f, 1.22222f,
-                               0.55556f, 2.55556f, 4.16667f, 7.38889f, 3.22222f, 14.22222f});
+  expect_near(gradient(y, x), {0.25f, 0.58333f, 0.33333f, 1.83333f, 0.91667f, 1.80556f, 0.88889f, 4.38889f, 0.66667f,
+                               1.22222f, 0.55556f, 2.55556f, 4.16667f, 7.38889f, 3.22222f, 14.22222f});
 }
 
 TEST(AvgPool, CountsPaddingButNotWhatCeilModeAdds) {
@@ -90,7 +90,8 @@ TEST(Pooling, RefusesWindowsThatCannotBe) {
   EXPECT_THROW(adaptive_avg_pool2d(x, kHuge), Error);
   EXPECT_THROW(max_pool2d(zeros({1, 0, 4}), 1), TensorError);
   EXPECT_THROW(max_pool2d(zeros({4, 4}), 1), TensorError);
-  EXPECT_EQ(message_of<TensorError>([&] { avg_pool2d(x, 2, 2, 0, false, true, 0); }), "avg_pool2d: divisor_override must not be zero");
+  EXPECT_EQ(message_of<TensorError>([&] { avg_pool2d(x, 2, 2, 0, false, true, 0); }),
+            "avg_pool2d: divisor_override must not be zero");
 }
 
 TEST(Pooling, AnEmptyBatchGivesAnEmptyResult) {

@@ -58,9 +58,10 @@ class Parser {
   static bool fits(std::string_view token, const Param& param) {
     if (token == "_") return param.nullable;
     switch (param.kind) {
-      case ParamKind::Tensor: return token.find_first_of("[") != token.npos && token.front() != '{' && token.front() != '\''
-                                     ? true
-                                     : token.starts_with("i(");
+      case ParamKind::Tensor:
+        return token.find_first_of("[") != token.npos && token.front() != '{' && token.front() != '\''
+                   ? true
+                   : token.starts_with("i(");
       case ParamKind::Scalar:
       case ParamKind::Float: return is_number(token);
       case ParamKind::Int: return is_number(token) && token.find('.') == token.npos;
@@ -159,8 +160,10 @@ class Parser {
       case 'c': return generated<std::complex<double>>(sizes, to_complex(dtype_), [&](int64_t i) {
         return std::complex<double>(generic_value(at(i)), generic_value(~at(i)));
       });
-      case 'b': return generated<int64_t>(sizes, kBool, [&](int64_t i) { return static_cast<int64_t>(mix(at(i)) % 2); });
-      case 'r': return generated<int64_t>(sizes, kLong, [&](int64_t i) { return (i + i / sizes.back()) % sizes.back(); });
+      case 'b':
+        return generated<int64_t>(sizes, kBool, [&](int64_t i) { return static_cast<int64_t>(mix(at(i)) % 2); });
+      case 'r':
+        return generated<int64_t>(sizes, kLong, [&](int64_t i) { return (i + i / sizes.back()) % sizes.back(); });
       default: {
         const uint64_t bound = token.size() > close + 2 ? number(token.substr(close + 2)).to<uint64_t>() : 9;
         return generated<int64_t>(sizes, kLong, [&](int64_t i) { return static_cast<int64_t>(mix(at(i)) % bound); });

@@ -54,7 +54,8 @@ using BackwardFn = std::function<variable_list(AutogradContext*, variable_list)>
 // Runs forward unrecorded and wires a node that calls `backward`; returns the outputs as part of the graph.
 // `name` is a typeid name; the node has the class's own name, without namespaces.
 TENON_API variable_list apply_function(const char* name, const variable_list& tensor_inputs,
-                                       const std::function<variable_list(AutogradContext*)>& forward, BackwardFn backward);
+                                       const std::function<variable_list(AutogradContext*)>& forward,
+                                       BackwardFn backward);
 
 template <class T>
 void collect(variable_list& list, const T& value) {
@@ -72,8 +73,8 @@ void collect_kinds(std::vector<bool>& is_tensor, const T& value) {
 }
 }  // namespace detail
 
-// backward returns one gradient per argument of forward after ctx (per element of a list of tensors), undefined for those
-// that are not tensors.
+// backward returns one gradient per argument of forward after ctx (per element of a list of tensors), undefined for
+// those that are not tensors.
 template <class Derived>
 struct Function {
   template <class... Args>

@@ -23,7 +23,8 @@ TENON_API void reset_peak_memory();
 // The most bytes that may be in use; SIZE_MAX, the default, is no limit. An allocation that would exceed it first gives
 // the cache back and then throws OutOfMemoryError.
 TENON_API void set_memory_limit(size_t bytes);
-// The most bytes that blocks shared between threads may hold for reuse; by default half of the memory the process may use.
+// The most bytes that blocks shared between threads may hold for reuse; by default half of the memory the process may
+// use.
 TENON_API void set_memory_cache_limit(size_t bytes);
 // Gives what this thread and all threads together hold for reuse back to the operating system.
 TENON_API void empty_cache();

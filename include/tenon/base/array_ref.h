@@ -73,7 +73,8 @@ class OptionalIntArrayRef {
   constexpr OptionalIntArrayRef(const T& values) : values_(static_cast<IntArrayRef>(values)) {}
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winit-list-lifetime"
-  constexpr OptionalIntArrayRef(std::initializer_list<int64_t> list) : values_(IntArrayRef(list.begin(), list.size())) {}
+    constexpr OptionalIntArrayRef(std::initializer_list<int64_t> list)
+        : values_(IntArrayRef(list.begin(), list.size())) {}
 #pragma GCC diagnostic pop
 
   constexpr bool has_value() const { return values_.has_value(); }

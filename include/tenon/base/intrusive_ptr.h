@@ -8,7 +8,8 @@
 
 namespace tenon {
 
-// Base of counted objects. When its count falls to zero an object dies by its destroy() where it has one, else by delete.
+// Base of counted objects. When its count falls to zero an object dies by its destroy() where it has one, else by
+// delete.
 class RefCounted {
  public:
   RefCounted() = default;

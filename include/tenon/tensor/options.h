@@ -1,4 +1,5 @@
-// TensorOptions: what a factory needs besides sizes. Written as in libtorch: dtype(kInt64).device(kCPU).requires_grad(true).
+// TensorOptions: what a factory needs besides sizes. Written as in libtorch:
+// dtype(kInt64).device(kCPU).requires_grad(true).
 #pragma once
 
 #include <optional>

@@ -18,7 +18,11 @@ struct AutogradMetaDeleter {
 class TensorImpl final : public RefCounted {
  public:
   TensorImpl(StoragePtr storage, DimVector sizes, DimVector strides, int64_t offset, ScalarType dtype)
-      : storage(std::move(storage)), sizes(std::move(sizes)), strides(std::move(strides)), offset(offset), dtype(dtype) {
+      : storage(std::move(storage)),
+        sizes(std::move(sizes)),
+        strides(std::move(strides)),
+        offset(offset),
+        dtype(dtype) {
     refresh();
   }
   TENON_API ~TensorImpl();

@@ -1,8 +1,8 @@
 // The caching allocator: freed blocks are kept by size class, small ones by each thread and the rest shared, because
 // fresh pages cost more than the work done in them. Depends on base and system_memory.h.
 //
-// Blocks carry no header: the caller gives the size back, and the size names the class. Counters of small blocks live in
-// each thread's cache, so that the fast path has no atomic read-modify-write and no lock.
+// Blocks carry no header: the caller gives the size back, and the size names the class. Counters of small blocks live
+// in each thread's cache, so that the fast path has no atomic read-modify-write and no lock.
 #include <pthread.h>
 
 #include <algorithm>
@@ -253,8 +253,8 @@ class Allocator {
   std::atomic<size_t> limit_{SIZE_MAX};
 };
 
-// The calling thread's cache: null before its first and after its last use. The pointer is all that the fast path reads.
-// (The initial-exec storage model would save a call, but then Python could not load the library late.)
+// The calling thread's cache: null before its first and after its last use. The pointer is all that the fast path
+// reads. (The initial-exec storage model would save a call, but then Python could not load the library late.)
 constinit thread_local ThreadCache* thread_cache = nullptr;
 
 // Owns the cache on the heap: thread-local storage must stay small for the library to be loadable by dlopen.

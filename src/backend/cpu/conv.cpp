@@ -33,7 +33,8 @@ Span inside(int64_t offset, int64_t stride, int64_t size, int64_t count) {
 }
 
 bool needs_no_unfolding(const ConvGeometry& g) {
-  return g.kernel_size() == 1 && g.stride == std::array<int64_t, 3>{1, 1, 1} && g.padding == std::array<int64_t, 3>{0, 0, 0};
+  return g.kernel_size() == 1 && g.stride == std::array<int64_t, 3>{1, 1, 1} &&
+         g.padding == std::array<int64_t, 3>{0, 0, 0};
 }
 
 // Calls visit(row, tap offsets) for each row of the column matrix of `channels` channels.
@@ -66,7 +67,8 @@ void unfold(T* columns, const T* x, const ConvGeometry& g, int64_t channels) {
           std::fill_n(out, g.out[2], T());
           continue;
         }
-        const T* line = x + ((c * g.in[0] + d * g.stride[0] + at[0]) * g.in[1] + h * g.stride[1] + at[1]) * g.in[2] + at[2];
+        const T* line =
+            x + ((c * g.in[0] + d * g.stride[0] + at[0]) * g.in[1] + h * g.stride[1] + at[1]) * g.in[2] + at[2];
         std::fill_n(out, width.begin, T());
         if (g.stride[2] == 1) {
           std::copy(line + width.begin, line + width.end, out + width.begin);
@@ -91,7 +93,8 @@ void fold(T* x, const T* columns, const ConvGeometry& g, int64_t channels) {
       for (int64_t h = height.begin; h < height.end; ++h) {
         T* line = x + ((c * g.in[0] + d * g.stride[0] + at[0]) * g.in[1] + h * g.stride[1] + at[1]) * g.in[2] + at[2];
         const T* source = in + (d * g.out[1] + h) * g.out[2];
-        for (int64_t w = width.begin; w < width.end; ++w) line[w * g.stride[2]] = plus(line[w * g.stride[2]], source[w]);
+        for (int64_t w = width.begin; w < width.end; ++w)
+          line[w * g.stride[2]] = plus(line[w * g.stride[2]], source[w]);
       }
     }
   });
@@ -177,7 +180,9 @@ class Conv {
   Matrices column_matrices(const T* columns, bool transpose) const {
     return {const_cast<T*>(columns), dtype_v<T>, {g_.groups, taps_, g_.out_plane()}, transpose};
   }
-  Matrices outputs(const T* y) const { return {const_cast<T*>(y), dtype_v<T>, {g_.groups, out_group_, g_.out_plane()}}; }
+  Matrices outputs(const T* y) const {
+    return {const_cast<T*>(y), dtype_v<T>, {g_.groups, out_group_, g_.out_plane()}};
+  }
 
   const ConvGeometry& g_;
   bool plain_;
@@ -197,7 +202,8 @@ void visit_conv_dtype(ScalarType dtype, Visit visit) {
   }
 }
 
-void forward(const TensorView& y, const TensorView& x, const TensorView& w, const TensorView* bias, const ConvGeometry& g) {
+void forward(const TensorView& y, const TensorView& x, const TensorView& w, const TensorView* bias,
+             const ConvGeometry& g) {
   visit_conv_dtype(y.dtype, [&](auto zero) {
     using T = decltype(zero);
     Conv<T>(g).forward(y.as<T>(), x.as<T>(), w.as<T>(), bias ? bias->as<T>() : nullptr);

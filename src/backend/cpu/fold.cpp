@@ -72,7 +72,8 @@ struct Dim {
 
 // Merges dims (outermost first) that step through memory as one.
 void coalesce(std::vector<Dim>& dims) {
-  std::stable_sort(dims.begin(), dims.end(), [](const Dim& a, const Dim& b) { return std::abs(a.in) > std::abs(b.in); });
+  std::stable_sort(dims.begin(), dims.end(),
+                   [](const Dim& a, const Dim& b) { return std::abs(a.in) > std::abs(b.in); });
   size_t kept = 0;
   for (size_t i = 0; i < dims.size(); ++i) {
     if (kept > 0) {
@@ -210,7 +211,8 @@ struct Fold {
     const int64_t cols = outputs, together = 256 / cols, width = together * cols, rows = count / together;
     const size_t state = kernel.state_size;
     Bytes states = allocate_bytes(width, state);
-    const Fold wide{kernel, loader, element_map, data, in_size, {{width, 1, {1, 1}}}, {{rows, width, {0, 0}}}, width, rows};
+    const Fold wide{kernel, loader, element_map, data, in_size, {{width, 1, {1, 1}}}, {{rows, width, {0, 0}}},
+                    width,  rows};
     wide.run_columns([&](void* done, int64_t n, const int64_t offset[2], const int64_t*) {
       std::memcpy(states.get() + static_cast<size_t>(offset[0]) * state, done, static_cast<size_t>(n) * state);
     });
@@ -305,7 +307,8 @@ struct Fold {
     const size_t state = kernel.state_size;
     const int64_t out_stride[2] = {kept.back().out[0], kept.back().out[1]};
     // Rows that fold one after the other; a power of two so that split and whole ranges make the same tree.
-    const int64_t block = std::clamp<int64_t>(static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(4 * kTaskElements / cols))), 32, 128);
+    const int64_t block = std::clamp<int64_t>(
+        static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(4 * kTaskElements / cols))), 32, 128);
     const bool split = groups * pieces < 16 && count >= 2 * block && outputs * count >= 2 * kTaskElements;
     auto locate = [&](int64_t t, int64_t* n, int64_t* base, int64_t out[2]) {
       const int64_t first = t % pieces * cols;
@@ -330,24 +333,27 @@ struct Fold {
     const int64_t blocks = (count + block - 1) / block;
     const size_t stride = static_cast<size_t>(cols) * state;
     Bytes partial = allocate_bytes(groups * pieces * blocks, stride);
-    parallel_for(0, groups * pieces * blocks, std::max<int64_t>(1, kTaskElements / (cols * block)), [&](int64_t b, int64_t e) {
-      Bytes buffer = allocate_bytes(std::max(kRun, cols), acc_size(kernel.element));
-      for (int64_t t = b; t < e; ++t) {
-        int64_t n, base, out[2];
-        locate(t / blocks, &n, &base, out);
-        const int64_t begin = t % blocks * block;
-        Cascade cascade(kernel, n);
-        fold_columns(cascade, buffer.get(), base, n, begin, std::min(count, begin + block), block);
-        std::memcpy(partial.get() + static_cast<size_t>(t) * stride, cascade.finish(), static_cast<size_t>(n) * state);
-      }
-    });
+    parallel_for(0, groups * pieces * blocks, std::max<int64_t>(1, kTaskElements / (cols * block)),
+                 [&](int64_t b, int64_t e) {
+                   Bytes buffer = allocate_bytes(std::max(kRun, cols), acc_size(kernel.element));
+                   for (int64_t t = b; t < e; ++t) {
+                     int64_t n, base, out[2];
+                     locate(t / blocks, &n, &base, out);
+                     const int64_t begin = t % blocks * block;
+                     Cascade cascade(kernel, n);
+                     fold_columns(cascade, buffer.get(), base, n, begin, std::min(count, begin + block), block);
+                     std::memcpy(partial.get() + static_cast<size_t>(t) * stride, cascade.finish(),
+                                 static_cast<size_t>(n) * state);
+                   }
+                 });
     Cascade cascade(kernel, cols);
     for (int64_t t = 0; t < groups * pieces; ++t) {
       int64_t n, base, out[2];
       locate(t, &n, &base, out);
       cascade.reset(n);
       for (int64_t i = 0; i < blocks; ++i) {
-        std::memcpy(cascade.next(), partial.get() + static_cast<size_t>(t * blocks + i) * stride, static_cast<size_t>(n) * state);
+        std::memcpy(cascade.next(), partial.get() + static_cast<size_t>(t * blocks + i) * stride,
+                    static_cast<size_t>(n) * state);
         cascade.push();
       }
       finish(cascade.finish(), n, out, out_stride);

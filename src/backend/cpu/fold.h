@@ -1,5 +1,5 @@
-// The one driver of reductions: visits the reduced elements of every output in a fixed order and combines them through a
-// FoldKernel. How work is cut depends on shapes and strides alone, so results are the same on any number of threads.
+// The one driver of reductions: visits the reduced elements of every output in a fixed order and combines them through
+// a FoldKernel. How work is cut depends on shapes and strides alone, so results are the same on any number of threads.
 // Depends on base and row_convert.
 #pragma once
 

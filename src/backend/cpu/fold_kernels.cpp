@@ -292,7 +292,8 @@ void square_in_place(void* x, int64_t n) {
 constexpr FoldKernels table() {
   FoldKernels t{};
   constexpr int f32 = static_cast<int>(Acc::F32), f64 = static_cast<int>(Acc::F64), i64 = static_cast<int>(Acc::I64);
-  constexpr int c64 = static_cast<int>(Acc::C64), c128 = static_cast<int>(Acc::C128), flag = static_cast<int>(Acc::Flag);
+  constexpr int c64 = static_cast<int>(Acc::C64), c128 = static_cast<int>(Acc::C128),
+                flag = static_cast<int>(Acc::Flag);
   t.sum[f32] = plain<float, AddOp>(Acc::F32);
   t.sum[f64] = plain<double, AddOp>(Acc::F64);
   t.sum[i64] = plain<int64_t, AddOp>(Acc::I64);

@@ -91,7 +91,8 @@ struct DotTable {
 // Copies an operand of dtype S (T itself, or a half type for float) into panels for GemmBlock<T>. Columns are padded
 // with zeros to whole vectors.
 template <class T>
-using PackFunction = void (*)(T* to, const void* from, int64_t outer, int64_t k, int64_t outer_stride, int64_t k_stride);
+using PackFunction = void (*)(T* to, const void* from, int64_t outer, int64_t k, int64_t outer_stride,
+                              int64_t k_stride);
 template <class T>
 struct PackKernels {
   PackFunction<T> lhs;

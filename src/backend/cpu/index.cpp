@@ -120,11 +120,13 @@ T combined(ScatterMode mode, T old, T value) {
     switch (mode) {
       case ScatterMode::Add:
         if constexpr (std::is_same_v<T, bool>) return old || value;
-        else if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<uint64_t>(old) + static_cast<uint64_t>(value));
+        else if constexpr (std::is_integral_v<T>)
+          return static_cast<T>(static_cast<uint64_t>(old) + static_cast<uint64_t>(value));
         else return old + value;
       case ScatterMode::Multiply:
         if constexpr (std::is_same_v<T, bool>) return old && value;
-        else if constexpr (std::is_integral_v<T>) return static_cast<T>(static_cast<uint64_t>(old) * static_cast<uint64_t>(value));
+        else if constexpr (std::is_integral_v<T>)
+          return static_cast<T>(static_cast<uint64_t>(old) * static_cast<uint64_t>(value));
         else return old * value;
       case ScatterMode::Max:
         if constexpr (real) return old > value || old != old ? old : value;
@@ -139,7 +141,8 @@ T combined(ScatterMode mode, T old, T value) {
 }
 
 // out[places[i]] (mode)= src[i * stride].
-using CombineFn = void (*)(ScatterMode mode, void* out, const int64_t* places, const void* src, int64_t stride, int64_t n);
+using CombineFn = void (*)(ScatterMode mode, void* out, const int64_t* places, const void* src, int64_t stride,
+                           int64_t n);
 
 template <class T>
 void combine_line(ScatterMode mode, void* out, const int64_t* places, const void* src, int64_t stride, int64_t n) {
@@ -266,7 +269,8 @@ void add_scaled(T* out, int64_t out_stride, const T* src, int64_t src_stride, in
   }
 }
 
-void index_add(const TensorView& out, int64_t dim, const TensorView& index, const TensorView& src, const Scalar& alpha) {
+void index_add(const TensorView& out, int64_t dim, const TensorView& index, const TensorView& src,
+               const Scalar& alpha) {
   const int64_t size = size_at(out, dim);
   const std::vector<int64_t> indices = checked_indices("index_add", index, dim, size);
   const InnerDims inner(src, dim + 1, out, dim + 1);

@@ -30,7 +30,9 @@ inline void read_indices(int64_t* to, const TensorView& index, int64_t offset, i
   RowLoader(index.dtype, Acc::I64).load(to, index.as<const char>() + offset * size, stride, n);
 }
 
-inline int64_t size_at(const TensorView& v, int64_t dim) { return v.ndim() == 0 ? 1 : v.sizes[static_cast<size_t>(dim)]; }
+inline int64_t size_at(const TensorView& v, int64_t dim) {
+  return v.ndim() == 0 ? 1 : v.sizes[static_cast<size_t>(dim)];
+}
 inline int64_t stride_at(const TensorView& v, int64_t dim) {
   return v.ndim() == 0 ? 1 : v.strides[static_cast<size_t>(dim)];
 }

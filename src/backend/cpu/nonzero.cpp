@@ -18,7 +18,8 @@ constexpr int64_t kRun = 1024;
 // Reads a view's elements as flags in row-major order.
 class FlagReader {
  public:
-  explicit FlagReader(const TensorView& view) : view_(view), loader_(view.dtype, Acc::Flag), contiguous_(view.is_contiguous()) {}
+  explicit FlagReader(const TensorView& view)
+      : view_(view), loader_(view.dtype, Acc::Flag), contiguous_(view.is_contiguous()) {}
 
   // run(place, flags, n) for the elements [begin, end), in runs along the last dim (of a contiguous view, any runs).
   template <class Run>

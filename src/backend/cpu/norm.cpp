@@ -52,8 +52,8 @@ HWY_INLINE void write_row(T* y, int64_t n, const Map& map) {
       });
 }
 
-// y = (x - center) * scale, then times weight and plus bias where there are any. The difference comes first: where scale
-// is large, x * scale and center * scale would cancel badly.
+// y = (x - center) * scale, then times weight and plus bias where there are any. The difference comes first: where
+// scale is large, x * scale and center * scale would cancel badly.
 template <class T>
 HWY_INLINE void affine_row(const T* x, T* y, int64_t n, T center, T scale, const T* weight, const T* bias) {
   const hn::ScalableTag<T> d;
@@ -431,8 +431,9 @@ void batch_norm_backward(const TensorView* grad_in, const TensorView* grad_weigh
 }  // namespace
 
 extern const NormKernels norm_table;
-constinit const NormKernels norm_table = {layer_norm,            layer_norm_backward, rms_norm,           rms_norm_backward,
-                                          batch_norm_statistics, batch_norm,          batch_norm_backward};
+constinit const NormKernels norm_table = {layer_norm,         layer_norm_backward,   rms_norm,
+                                          rms_norm_backward,  batch_norm_statistics, batch_norm,
+                                          batch_norm_backward};
 
 }  // namespace tenon::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -1,4 +1,5 @@
-// How random values reach a view: in chunks, drawn and transformed in a buffer (or in place) and stored in memory order.
+// How random values reach a view: in chunks, drawn and transformed in a buffer (or in place) and stored in memory
+// order.
 #pragma once
 
 #include <algorithm>

@@ -97,7 +97,8 @@ void by_race(int64_t* out, int64_t samples, const TensorView& view, const Rows<T
   for (int64_t row = 0; row < weights.rows; ++row) {
     for (int64_t j = 0; j < weights.columns; ++j) {
       // Rounded to the dtype, as the quotient of two tensors is.
-      scores[j] = static_cast<T>(static_cast<Accumulator<T>>(weights(row, j)) / static_cast<Accumulator<T>>(race(row, j)));
+      scores[j] =
+          static_cast<T>(static_cast<Accumulator<T>>(weights(row, j)) / static_cast<Accumulator<T>>(race(row, j)));
     }
     std::iota(order.begin(), order.end(), 0);
     std::partial_sort(order.begin(), order.begin() + samples, order.end(), before);

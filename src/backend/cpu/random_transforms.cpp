@@ -1,5 +1,5 @@
-// From uniform bits to uniform and normal numbers; see random_transforms.h. Sums that PyTorch computes with one rounding
-// (fused multiply-add) are fused here too, on every instruction set.
+// From uniform bits to uniform and normal numbers; see random_transforms.h. Sums that PyTorch computes with one
+// rounding (fused multiply-add) are fused here too, on every instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/random_transforms.cpp"
 #include "backend/cpu/simd.h"

@@ -137,12 +137,14 @@ struct Extremes {
       storer.store(values.as<char>() + offsets[1] * static_cast<int64_t>(element_size(values.dtype)), stride, best, n);
     }
     if (indices.data) {
-      copy_strided(indices.as<int64_t>() + offsets[2], across < 0 ? 1 : indices.strides[across], at, 1, n, sizeof(int64_t));
+      copy_strided(indices.as<int64_t>() + offsets[2], across < 0 ? 1 : indices.strides[across], at, 1, n,
+                   sizeof(int64_t));
     }
   }
 };
 
-void extreme_along(bool is_max, const TensorView& values, const TensorView& indices, const TensorView& in, int64_t dim) {
+void extreme_along(bool is_max, const TensorView& values, const TensorView& indices, const TensorView& in,
+                   int64_t dim) {
   TENON_CHECK(!is_complex(in.dtype), is_max ? "max" : "min", ": not defined for dtype ", in.dtype,
               "; expected a real dtype");
   const Acc acc = acc_of(in.dtype);

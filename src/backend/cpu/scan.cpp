@@ -198,8 +198,10 @@ void scan(Scan op, const TensorView& out, const TensorView& indices, const Tenso
   ScanView view{out, op == Scan::Max || op == Scan::Min ? indices : none, in, dim, -1};
   for (int64_t d = 0; d < in.ndim(); ++d) {
     const size_t i = static_cast<size_t>(d);
-    if (d == dim || in.sizes[i] < 8 || std::abs(in.strides[i]) >= std::abs(in.strides[static_cast<size_t>(dim)])) continue;
-    if (view.across < 0 || std::abs(in.strides[i]) < std::abs(in.strides[static_cast<size_t>(view.across)])) view.across = d;
+    if (d == dim || in.sizes[i] < 8 || std::abs(in.strides[i]) >= std::abs(in.strides[static_cast<size_t>(dim)]))
+      continue;
+    if (view.across < 0 || std::abs(in.strides[i]) < std::abs(in.strides[static_cast<size_t>(view.across)]))
+      view.across = d;
   }
   if (is_complex(in.dtype)) return run_as<std::complex<double>>(op, view);
   if (is_floating_point(in.dtype)) return run_as<double>(op, view);

@@ -11,9 +11,9 @@
 //   #endif
 //
 // which defines `const SoftmaxKernels& softmax_table()`: the table of the instruction set in force. Nothing in the
-// target namespaces may be a template or inline function of an outside namespace that holds vectors. There is no include
-// guard: the kernel file is read once for each set.
-// The baseline is what the whole library is compiled for: x86-64-v2 on x86 (which to Highway is SSE4 without AES).
+// target namespaces may be a template or inline function of an outside namespace that holds vectors. There is no
+// include guard: the kernel file is read once for each set. The baseline is what the whole library is compiled for:
+// x86-64-v2 on x86 (which to Highway is SSE4 without AES).
 #ifndef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
 #endif

@@ -27,7 +27,8 @@ U float_key(F x) {
 
 template <class T>
 auto key_of(T x) {
-  if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) return float_key<uint32_t>(static_cast<float>(x));
+  if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>)
+    return float_key<uint32_t>(static_cast<float>(x));
   else if constexpr (std::is_same_v<T, float>) return float_key<uint32_t>(x);
   else if constexpr (std::is_same_v<T, double>) return float_key<uint64_t>(x);
   else if constexpr (std::is_same_v<T, int64_t>) return static_cast<uint64_t>(x) ^ (uint64_t{1} << 63);

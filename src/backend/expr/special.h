@@ -59,6 +59,13 @@ TENON_HOST_DEVICE inline double trigamma(double x) {
 
 // The sum over k >= 0 of (q + k)^-s for integers s > 1, by Euler and Maclaurin.
 TENON_HOST_DEVICE inline double hurwitz_zeta(double s, double q) {
+  if (q < -kAsymptotic) {
+    // The terms below zero are those of two sums that start above it, so that no loop runs from q up to it.
+    const double part = q - std::floor(q);
+    if (part == 0) return kInf;
+    const double sign = std::fmod(s, 2) == 0 ? 1 : -1;
+    return hurwitz_zeta(s, part) + sign * (hurwitz_zeta(s, 1 - part) - hurwitz_zeta(s, 1 - q));
+  }
   double sum = 0;
   for (; q < kAsymptotic; q += 1) {
     if (q == 0) return kInf;
