@@ -1,5 +1,6 @@
 // Batch normalisation with running statistics, and instance normalisation made of it.
 #include "autograd/record.h"
+#include "ops/elementwise.h"
 #include "ops/maybe_view.h"
 #include "ops/promotion.h"
 #include "ops/reduction.h"
@@ -71,6 +72,14 @@ void check_vector(const char* op, const char* name, const optional<Tensor>& vect
               channels, " elements not ", vector->numel());
 }
 
+// Before anything is computed, so that a call that fails leaves both statistics as they were.
+void check_running(const char* op, const char* name, const optional<Tensor>& running, int64_t channels, bool updates) {
+  check_vector(op, name, running, channels);
+  if (!running) return;
+  TENON_CHECK(running->is_floating_point(), op, ": ", name, " must be floating point, got ", running->dtype());
+  if (updates) check_no_internal_overlap(*running, op);
+}
+
 // running = (1 - momentum) * running + momentum * observed.
 void update_running(const optional<Tensor>& running, const Tensor& observed, double momentum) {
   if (running) running->mul_(Scalar(1 - momentum)).add_(to_dtype(observed, running->dtype()), Scalar(momentum));
@@ -89,17 +98,15 @@ Tensor normalize_channels(const Tensor& input, const optional<Tensor>& running_m
     return bias.defined() ? out + per_channel(bias) : out;
   }
   const ScalarType wide = compute_dtype(input.dtype());
-  Tensor mean, rstd, out;
+  Tensor mean, var, rstd, out;
   {
     NoGradGuard no_grad;
     const Tensor x = as_channels(input);
     const int64_t channels = x.size(1), count = x.size(0) * x.size(2);
     if (training) {
       mean = make_tensor({channels}, wide, x.device(), "batch_norm");
-      Tensor var = make_tensor({channels}, wide, x.device(), "batch_norm");
+      var = make_tensor({channels}, wide, x.device(), "batch_norm");
       norm_kernels(x).batch_norm_statistics(view_of(mean), view_of(var), view_of(x));
-      update_running(running_mean, mean, momentum);
-      update_running(running_var, var * Scalar(static_cast<double>(count) / static_cast<double>(count - 1)), momentum);
       rstd = rsqrt(var + eps);
     } else {
       // Copies, since the running statistics may change before backward.
@@ -111,6 +118,10 @@ Tensor normalize_channels(const Tensor& input, const optional<Tensor>& running_m
     norm_kernels(x).batch_norm(view_of(out), view_of(x), view_of(mean), view_of(rstd), MaybeView(w), MaybeView(b));
     out = out.reshape(input.sizes());
     out = make_alias(out, out.sizes(), out.strides(), out.storage_offset());
+    if (training) {
+      update_running(running_mean, mean, momentum);
+      update_running(running_var, var * Scalar(static_cast<double>(count) / static_cast<double>(count - 1)), momentum);
+    }
   }
   return record("batch_norm", out, {&input, &weight, &bias}, {&input, &weight, &mean, &rstd, &bias},
                 [training, eps](const BackwardContext& ctx) -> Grads {
@@ -128,8 +139,8 @@ Tensor batch_norm(const Tensor& input, const optional<Tensor>& running_mean, con
   TENON_CHECK_AS(NotImplementedError, input.is_floating_point(), "batch_norm: not implemented for ", input.dtype(),
                  " tensors; it takes floating-point ones");
   const int64_t channels = input.size(1);
-  check_vector("batch_norm", "running_mean", running_mean, channels);
-  check_vector("batch_norm", "running_var", running_var, channels);
+  check_running("batch_norm", "running_mean", running_mean, channels, training);
+  check_running("batch_norm", "running_var", running_var, channels, training);
   check_vector("batch_norm", "weight", weight, channels);
   check_vector("batch_norm", "bias", bias, channels);
   TENON_CHECK(training || running_mean, "batch_norm: running_mean must be defined in evaluation mode");
@@ -146,8 +157,8 @@ Tensor instance_norm(const Tensor& input, const optional<Tensor>& running_mean, 
   TENON_CHECK_AS(NotImplementedError, input.is_floating_point(), "instance_norm: not implemented for ", input.dtype(),
                  " tensors; it takes floating-point ones");
   const int64_t samples = input.size(0), channels = input.size(1);
-  check_vector("instance_norm", "running_mean", running_mean, channels);
-  check_vector("instance_norm", "running_var", running_var, channels);
+  check_running("instance_norm", "running_mean", running_mean, channels, use_input_stats);
+  check_running("instance_norm", "running_var", running_var, channels, use_input_stats);
   check_vector("instance_norm", "weight", weight, channels);
   check_vector("instance_norm", "bias", bias, channels);
   TENON_CHECK(use_input_stats || (running_mean && running_var),

@@ -172,5 +172,17 @@ TEST(Angle, ComplexNumbersHaveTheirArgument) {
   EXPECT_EQ(longs({-2, 3}).angle().dtype(), kFloat);
 }
 
+TEST(Triangles, IndicesAreThoseOfATriangleOfOnes) {
+  for (int64_t row = 0; row < 5; ++row) {
+    for (int64_t col = 0; col < 5; ++col) {
+      for (int64_t offset = -6; offset < 7; ++offset) {
+        const Tensor all = ones({row, col});
+        EXPECT_TRUE(equal(tril_indices(row, col, offset), all.tril(offset).nonzero().t()));
+        EXPECT_TRUE(equal(triu_indices(row, col, offset), all.triu(offset).nonzero().t()));
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tenon::testing
