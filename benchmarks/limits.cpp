@@ -1,5 +1,5 @@
-// The machine's own limits, fused multiply-adds and memory traffic per second, and the loop that one would write by hand
-// to add 16M floats. Depends on nothing of Tenon's but parallel_for, which the loop by hand uses.
+// The machine's own limits, fused multiply-adds and memory traffic per second, and the loop that one would write by
+// hand to add 16M floats. Depends on nothing of Tenon's but parallel_for, which the loop by hand uses.
 #include <cstdlib>
 #include <memory>
 #include <thread>

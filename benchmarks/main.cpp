@@ -18,10 +18,8 @@ struct Contender {
 };
 
 constexpr Contender kContenders[] = {
-    {"machine", &bench::machine_figures},
-    {"tenon", &bench::tenon_figures},
-    {"plain_loop", &bench::plain_loop_figures},
-    {"streaming_loop", &bench::streaming_loop_figures},
+    {"machine", &bench::machine_figures},       {"tenon", &bench::tenon_figures},
+    {"plain_loop", &bench::plain_loop_figures}, {"streaming_loop", &bench::streaming_loop_figures},
 #ifdef TENON_BENCH_TORCH
     {"torch", &bench::torch_figures},
 #endif

@@ -43,7 +43,8 @@ void add_op_figures(std::vector<Figure>& figures) {
   figures.push_back(overhead_of("mul_sum_backward_2", [] {
     return [a = api::ones({2}).requires_grad_(true), b = api::ones({2})] { a.mul(b).sum().backward(); };
   }));
-  figures.push_back(overhead_of("add_inplace_2", [] { return [a = api::ones({2}), b = api::ones({2})] { a.add_(b); }; }));
+  figures.push_back(
+      overhead_of("add_inplace_2", [] { return [a = api::ones({2}), b = api::ones({2})] { a.add_(b); }; }));
   figures.push_back(overhead_of("empty_2", [] { return [] { api::empty({2}); }; }));
   figures.push_back(overhead_of("select", [] { return [a = api::ones({4, 4})] { a.select(0, 1); }; }));
   figures.push_back(overhead_of("transpose", [] { return [a = api::ones({4, 4})] { a.transpose(0, 1); }; }));
@@ -65,20 +66,18 @@ void add_op_figures(std::vector<Figure>& figures) {
   const Work rows{0, 8 * double{kRows * kColumns}};
   const auto matrix = [] { return api::linspace(-5, 5, kRows * kColumns).view({kRows, kColumns}); };
   figures.push_back({"softmax_4096x1024", rows, 1, [matrix] { return Body([x = matrix()] { x.softmax(1); }); }});
-  figures.push_back({"layer_norm_4096x1024", rows, 1, [matrix] {
-                       return Body([x = matrix()] { api::layer_norm(x, {kColumns}); });
-                     }});
+  figures.push_back(
+      {"layer_norm_4096x1024", rows, 1, [matrix] { return Body([x = matrix()] { api::layer_norm(x, {kColumns}); }); }});
 
   const double conv_flops = 2.0 * 8 * 64 * 26 * 26 * 64 * 9;
   figures.push_back({"conv2d_8x64x28x28_by_64x3x3", {conv_flops, 0}, 1, [] {
                        return Body([x = api::linspace(-1, 1, 8 * 64 * 28 * 28).view({8, 64, 28, 28}),
                                     w = api::linspace(-1, 1, 64 * 64 * 9).view({64, 64, 3, 3})] { api::conv2d(x, w); });
                      }});
-  figures.push_back({"chain_of_1M_adds", {}, 1, [] {
-                       return Body([leaf = api::ones({2}).requires_grad_(true), one = api::ones({2})] {
-                         run_chain(leaf, one);
-                       });
-                     }});
+  figures.push_back(
+      {"chain_of_1M_adds", {}, 1, [] {
+         return Body([leaf = api::ones({2}).requires_grad_(true), one = api::ones({2})] { run_chain(leaf, one); });
+       }});
 }
 
 }  // namespace

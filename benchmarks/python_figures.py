@@ -121,5 +121,5 @@ def neighbour_times(libraries, turns, neighbours=1, threads=(1, 2)):
     steps = {name: training_step(library) for name, library in libraries.items()}
     bodies = {(name, count): body(libraries[name], steps[name], count) for name in libraries for count in threads}
     with busy_neighbours(neighbours):
-        times = in_turns(bodies, turns, settle=0.05)
+        times = in_turns(bodies, turns, settle=0.03)
     return {key: statistics.median(values) for key, values in times.items()}

@@ -31,6 +31,8 @@ TARGETS = {
 }
 SLOW = {"chain_of_1M_adds"}
 TURNS_OF_SLOW = 5
+# Beside others single times vary twofold.
+TURNS_BESIDE_NEIGHBOURS = 61
 UNITS = [("s", 1), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)]
 
 
@@ -147,10 +149,10 @@ def python_rows(libraries, turns, only):
             yield Row(phase, 1, {name: values[phase] for name, values in phases.items()})
 
 
-def neighbour_lines(libraries, turns, threads):
+def neighbour_lines(libraries, threads):
     """What a second thread does to a training step, alone and beside a busy process."""
     for neighbours in (0, 1):
-        times = python_figures.neighbour_times(libraries, turns, neighbours, threads)
+        times = python_figures.neighbour_times(libraries, TURNS_BESIDE_NEIGHBOURS, neighbours, threads)
         for name in libraries:
             one, many = (times[name, count] for count in threads)
             yield (f"{name}, beside {neighbours} busy processes: a training step takes {duration(one)} on {threads[0]} "
@@ -208,7 +210,7 @@ def main():
     for library in libraries.values():
         library.set_num_threads(1)
     rows += python_rows(libraries, options.turns, options.only)
-    lines = list(neighbour_lines(libraries, options.turns, (1, 2))) if options.only.search("neighbour") else []
+    lines = list(neighbour_lines(libraries, (1, 2))) if options.only.search("neighbour") else []
     report = "\n\n".join([" ".join(head), table(rows), *lines])
     print(report)
     if options.markdown:

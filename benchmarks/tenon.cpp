@@ -1,7 +1,8 @@
 // Tenon's bodies of the figures.
+#include "tenon/tenon.h"
+
 #include "backend/cpu/kernels.h"
 #include "gemm_figures.h"
-#include "tenon/tenon.h"
 
 namespace api = tenon;
 #include "op_figures-inl.h"
