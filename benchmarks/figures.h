@@ -32,7 +32,7 @@ std::vector<Figure> openblas_figures(int threads);
 [[gnu::visibility("default")]] std::vector<Figure> torch_figures(int threads);
 std::vector<Figure> plain_loop_figures(int threads);
 std::vector<Figure> streaming_loop_figures(int threads);
-// What the machine can do at most: limit_fma, and memory traffic as limit_read, limit_copy and limit_add.
+// What the machine can do at most: limit_fma, and memory traffic as limit_read and limit_add.
 std::vector<Figure> machine_figures(int threads);
 
 template <class Call>

@@ -7,7 +7,7 @@ namespace {
 // Inputs of the ops on large tensors, which exceed every cache.
 constexpr int64_t kLarge = int64_t{16} << 20;
 constexpr int64_t kRows = 4096, kColumns = 1024;
-constexpr int64_t kChain = 1000000;
+constexpr int64_t kChain = 100000;
 constexpr int64_t kCallsOfSmallOp = 100;
 
 api::Tensor large_input() { return api::linspace(-5, 5, kLarge); }
@@ -24,7 +24,7 @@ Figure large(const char* name, double bytes_per_element, Op op) {
   return {name, {0, bytes_per_element * kLarge}, 1, [op] { return Body([op, x = large_input()] { op(x); }); }};
 }
 
-// A graph of a million nodes: recorded, run backwards and freed.
+// A long graph: recorded, run backwards and freed.
 void run_chain(const api::Tensor& leaf, const api::Tensor& one) {
   api::Tensor x = leaf;
   for (int64_t i = 0; i < kChain; ++i) x = x.add(one);
@@ -75,7 +75,7 @@ void add_op_figures(std::vector<Figure>& figures) {
                                     w = api::linspace(-1, 1, 64 * 64 * 9).view({64, 64, 3, 3})] { api::conv2d(x, w); });
                      }});
   figures.push_back(
-      {"chain_of_1M_adds", {}, 1, [] {
+      {"chain_of_100k_adds", {}, 1, [] {
          return Body([leaf = api::ones({2}).requires_grad_(true), one = api::ones({2})] { run_chain(leaf, one); });
        }});
 }
