@@ -29,6 +29,7 @@ TARGETS = {
     "exp_16M": {"torch": 0.5},
     "gelu_16M": {"torch": 0.5},
 }
+HEADING = "## The latest run\n\n"
 JSON = "--benchmark_format=json"
 # Beside others single times vary twofold.
 TURNS_BESIDE_NEIGHBOURS = 61
@@ -189,7 +190,7 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--only", type=re.compile, default=re.compile(""), help="figures whose name this finds")
-    parser.add_argument("--markdown", type=pathlib.Path, help="a file to write the report to")
+    parser.add_argument("--markdown", type=pathlib.Path, help="a page whose last section the report becomes")
     options = parser.parse_args()
 
     program = Program(options.build / "benchmarks" / "tenon_bench")
@@ -213,7 +214,8 @@ def main():
     report = "\n\n".join([" ".join(head), table(rows), *lines])
     print(report)
     if options.markdown:
-        options.markdown.write_text(report + "\n")
+        kept, heading, _ = options.markdown.read_text().partition(HEADING)
+        options.markdown.write_text(kept + (heading or HEADING) + report + "\n")
 
 
 if __name__ == "__main__":
