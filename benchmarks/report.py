@@ -56,7 +56,7 @@ class Row:
 
     def cells(self, rivals):
         ratios = [self.ratio(rival) for rival in rivals]
-        shown = ["" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
+        shown = ["" if ratio is None else f"{ratio:.2g}" for ratio in ratios]
         return [self.figure, str(self.threads), duration(self.seconds["tenon"]), self.limit, *shown, self.verdict()]
 
 
@@ -171,7 +171,9 @@ def table(rows):
 def machine():
     models = re.findall(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
-    return f"{models[0] if models else 'unknown CPU'}, {cores} cores, load {load:.1f} at the start"
+    busy = "; others were busy, so rows of several threads show how each library bears that, not its speed"
+    found = f"{models[0] if models else 'unknown CPU'}, {cores} cores, load {load:.1f} at the start"
+    return found + busy * (load > cores / 4)
 
 
 def find_libraries(build):
