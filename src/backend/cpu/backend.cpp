@@ -1,5 +1,6 @@
 // The CPU backend: every kernel family, of the instruction set in force.
 #include <array>
+#include <atomic>
 #include <mutex>
 
 #include "backend/cpu/isa.h"
@@ -26,15 +27,25 @@ Backend make_backend() {
           .pool = &cpu::pool_table()};
 }
 
+// Tables differ by instruction set, so there is a backend for each; it is made when first asked for.
+using Slot = std::atomic<const Backend*>;
+constinit std::array<Slot, cpu::kIsaCount> made{};
+
+[[gnu::noinline, gnu::cold]] const Backend& make_backend_of(Slot& slot) {
+  static std::mutex mutex;
+  std::lock_guard lock(mutex);
+  // Never destroyed: tensors may outlive static destructors.
+  if (!slot.load(std::memory_order_relaxed)) slot.store(new Backend(make_backend()), std::memory_order_release);
+  return *slot.load(std::memory_order_relaxed);
+}
+
 }  // namespace
 
+// Every op asks several times, so it is one load and no call_once.
 const Backend& cpu_backend() {
-  // Tables differ by instruction set, so there is a backend for each; it is made when first asked for.
-  static std::array<Backend, cpu::kIsaCount> backends;
-  static std::array<std::once_flag, cpu::kIsaCount> made;
-  const auto isa = static_cast<size_t>(cpu::isa());
-  std::call_once(made[isa], [isa] { backends[isa] = make_backend(); });
-  return backends[isa];
+  Slot& slot = made[static_cast<size_t>(cpu::isa())];
+  const Backend* backend = slot.load(std::memory_order_acquire);
+  return backend ? *backend : make_backend_of(slot);
 }
 
 }  // namespace tenon

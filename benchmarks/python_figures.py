@@ -1,0 +1,125 @@
+"""Figures that only Python shows: the cost of a call, a graph of a million nodes, and training beside a busy process.
+
+Both libraries live in one process and run in turns; each is given as a module with PyTorch's names.
+"""
+
+import gc
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+CALLS = 2000
+CHAIN = 1_000_000
+
+
+def in_turns(bodies, turns, clock=time.perf_counter, settle=0.0):
+    """The times of `turns` interleaved runs of each of {name: body}, in seconds: {name: [time]}."""
+    times = {name: [] for name in bodies}
+    for _ in range(turns):
+        for name, body in bodies.items():
+            end = time.perf_counter() + settle
+            body()
+            while time.perf_counter() < end:
+                body()
+            gc.collect()
+            start = clock()
+            body()
+            times[name].append(clock() - start)
+    return times
+
+
+def call_bodies(library):
+    """{figure: body}: CALLS calls of a small op each."""
+    a, b = library.ones(2), library.ones(2)
+    x, y = library.ones(2, requires_grad=True), library.ones(2, requires_grad=True)
+    matrix = library.ones(4, 4)
+
+    def repeated(call):
+        def body():
+            for _ in range(CALLS):
+                call()
+
+        return body
+
+    def add():
+        for _ in range(CALLS):
+            a + b
+
+    def add_recorded():
+        for _ in range(CALLS):
+            x + y
+
+    return {
+        "py_add_2": add,
+        "py_add_2_recorded": add_recorded,
+        "py_sigmoid_2": repeated(a.sigmoid),
+        "py_empty_2": repeated(lambda: library.empty(2)),
+        "py_select": repeated(lambda: matrix[1]),
+        "py_mm_4": repeated(lambda: matrix @ matrix),
+        "py_mul_sum_backward_2": repeated(lambda: (x * b).sum().backward()),
+    }
+
+
+def chain_times(library, length=CHAIN):
+    """Seconds to record a chain of adds, to run it backwards, and to free it."""
+    leaf, one = library.ones(2, requires_grad=True), library.ones(2)
+    start = time.perf_counter()
+    x = leaf
+    for _ in range(length):
+        x = x + one
+    recorded = time.perf_counter()
+    x.sum().backward(retain_graph=True)
+    backward = time.perf_counter()
+    del x
+    freed = time.perf_counter()
+    assert leaf.grad.tolist() == [1.0, 1.0]
+    return {"py_chain_record": recorded - start, "py_chain_backward": backward - recorded,
+            "py_chain_free": freed - backward}
+
+
+def training_step(library):
+    """A step of a two-layer network on a batch of 256."""
+    library.manual_seed(0)
+    x, target = library.randn(256, 784), library.randn(256, 10)
+    w1, w2 = (library.randn(784, 512) * 0.03).requires_grad_(), (library.randn(512, 10) * 0.04).requires_grad_()
+
+    def step():
+        loss = (((x @ w1).relu() @ w2 - target) ** 2).mean()
+        loss.backward()
+        with library.no_grad():
+            for w in (w1, w2):
+                w -= 0.01 * w.grad
+                w.grad = None
+
+    return step
+
+
+@contextmanager
+def busy_neighbours(count):
+    """Processes that do nothing but compute."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def neighbour_times(libraries, turns, neighbours=1, threads=(1, 2)):
+    """{(library, threads): median seconds of a training step}, in turns beside `neighbours` busy processes."""
+
+    def body(library, step, count):
+        def run():
+            library.set_num_threads(count)
+            step()
+
+        return run
+
+    steps = {name: training_step(library) for name, library in libraries.items()}
+    bodies = {(name, count): body(libraries[name], steps[name], count) for name in libraries for count in threads}
+    with busy_neighbours(neighbours):
+        times = in_turns(bodies, turns, settle=0.03)
+    return {key: statistics.median(values) for key, values in times.items()}
