@@ -42,15 +42,16 @@ HWY_INLINE void store(VecOf<T> v, T* to, bool partial, size_t count) {
 
 // One register tile; the last vector of a row has `tail` elements if kTail.
 template <class T, int kM, int kN, bool kTail>
-void tile(const GemmBlock<T>& block, GemmOperand<T> a, const T* b, int64_t b_stride, T* c, const T* bias, size_t tail) {
+void tile(const GemmBlock<T>& block, const T* a, int64_t a_stride, int64_t a_k_stride, const T* b, int64_t b_stride,
+          T* c, const T* bias, size_t tail) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr int64_t kLanes = hn::MaxLanes(d);
   constexpr int kGroup = 8;  // rows that are addressed from one pointer
   const T* rows[(kM + kGroup - 1) / kGroup];
-  for (size_t g = 0; g < std::size(rows); ++g) rows[g] = a.data + static_cast<int64_t>(g) * kGroup * a.outer_stride;
+  for (size_t g = 0; g < std::size(rows); ++g) rows[g] = a + static_cast<int64_t>(g) * kGroup * a_stride;
   // Opaque, as GCC would double the code with a version for a stride of one element.
-  int64_t k_bytes = a.k_stride * static_cast<int64_t>(sizeof(T));
+  int64_t k_bytes = a_k_stride * static_cast<int64_t>(sizeof(T));
   asm("" : "+r"(k_bytes));
   V sum[kM][kN];
 #pragma GCC unroll 16
@@ -71,7 +72,7 @@ void tile(const GemmBlock<T>& block, GemmOperand<T> a, const T* b, int64_t b_str
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kM; ++i) {
-      const V value = hn::Set(d, rows[i / kGroup][i % kGroup * a.outer_stride]);
+      const V value = hn::Set(d, rows[i / kGroup][i % kGroup * a_stride]);
 #pragma GCC unroll 16
       for (int j = 0; j < kN; ++j) sum[i][j] = hn::MulAdd(value, column[j], sum[i][j]);
     }
@@ -108,7 +109,7 @@ void tile(const GemmBlock<T>& block, GemmOperand<T> a, const T* b, int64_t b_str
 }
 
 template <class T>
-using Tile = void (*)(const GemmBlock<T>&, GemmOperand<T>, const T*, int64_t, T*, const T*, size_t);
+using Tile = void (*)(const GemmBlock<T>&, const T*, int64_t, int64_t, const T*, int64_t, T*, const T*, size_t);
 
 // [vectors - 1][rows - 1]; null above max_rows(vectors).
 template <class T, bool kTail>
@@ -130,8 +131,8 @@ void multiply(const GemmBlock<T>& block) {
   if (block.m <= kWideRows && !block.a_packed && !block.b_packed) {
     const int64_t width = wide_vectors(static_cast<int>(block.m)) * kLanes;
     for (; block.n - column >= width; column += width) {
-      wide_tiles<T>[block.m - 1](block, block.a, block.b.data + column, block.b.k_stride, block.c + column,
-                                 block.bias ? block.bias + column : nullptr, 0);
+      wide_tiles<T>[block.m - 1](block, block.a.data, block.a.outer_stride, block.a.k_stride, block.b.data + column,
+                                 block.b.k_stride, block.c + column, block.bias ? block.bias + column : nullptr, 0);
     }
   }
   const int64_t first = column;
@@ -149,12 +150,11 @@ void multiply(const GemmBlock<T>& block) {
     for (int64_t i = 0; i < rows.count; ++i) {
       const int64_t row = rows.start(i);
       const int64_t count = rows.start(i + 1) - row;
-      const GemmOperand<T> a = block.a_packed
-                                   ? GemmOperand<T>{block.a.data + row * block.k, 1, count}
-                                   : GemmOperand<T>{block.a.data + row * block.a.outer_stride, block.a.outer_stride,
-                                                    block.a.k_stride};
+      const int64_t a_stride = block.a_packed ? 1 : block.a.outer_stride;
+      const int64_t a_k_stride = block.a_packed ? count : block.a.k_stride;
+      const T* a = block.a.data + row * (block.a_packed ? block.k : a_stride);
       const Tile<T> run = (missing ? tiles<T, true> : tiles<T, false>)[vectors - 1][count - 1];
-      run(block, a, b, b_stride, block.c + row * block.c_row_stride + column, bias,
+      run(block, a, a_stride, a_k_stride, b, b_stride, block.c + row * block.c_row_stride + column, bias,
           static_cast<size_t>(kLanes - missing));
     }
   }
