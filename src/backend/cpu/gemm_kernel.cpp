@@ -47,7 +47,7 @@ void tile(const GemmBlock<T>& block, const T* a, int64_t a_stride, int64_t a_k_s
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr int64_t kLanes = hn::MaxLanes(d);
-  constexpr int kGroup = 8;  // rows that are addressed from one pointer
+  constexpr int kGroup = 4;  // rows that are addressed from one pointer
   const T* rows[(kM + kGroup - 1) / kGroup];
   for (size_t g = 0; g < std::size(rows); ++g) rows[g] = a + static_cast<int64_t>(g) * kGroup * a_stride;
   // Opaque, as GCC would double the code with a version for a stride of one element.
@@ -80,32 +80,29 @@ void tile(const GemmBlock<T>& block, const T* a, int64_t a_stride, int64_t a_k_s
     for (const T*& group : rows) group = reinterpret_cast<const T*>(reinterpret_cast<const char*>(group) + k_bytes);
   }
 
-  const V alpha = hn::Set(d, block.alpha);
-  const V beta = hn::Set(d, block.beta);
-  const bool reads_c = block.beta != T{0};
-  const int64_t c_stride = block.c_row_stride;
-  if (!reads_c && !bias) {
+  const auto for_vectors_of_tile = [&](const auto& body) HWY_ATTR {
 #pragma GCC unroll 16
     for (int i = 0; i < kM; ++i) {
 #pragma GCC unroll 16
-      for (int j = 0; j < kN; ++j) {
-        store(hn::Mul(alpha, sum[i][j]), c + i * c_stride + j * kLanes, kTail && j == kN - 1, tail);
-      }
+      for (int j = 0; j < kN; ++j) body(sum[i][j], c + i * block.c_row_stride + j * kLanes, j, kTail && j == kN - 1);
     }
-    return;
+  };
+  if (block.alpha != T{1}) {
+    const V alpha = hn::Set(d, block.alpha);
+    for_vectors_of_tile([&](V& value, T*, int, bool) HWY_ATTR { value = hn::Mul(alpha, value); });
   }
-#pragma GCC unroll 16
-  for (int i = 0; i < kM; ++i) {
-    T* row = c + i * c_stride;
-#pragma GCC unroll 16
-    for (int j = 0; j < kN; ++j, row += kLanes) {
-      const bool partial = kTail && j == kN - 1;
-      V result = hn::Mul(alpha, sum[i][j]);
-      if (reads_c) result = hn::MulAdd(beta, load(row, partial, tail), result);
-      if (bias) result = hn::Add(result, load(bias + j * kLanes, partial, tail));
-      store(result, row, partial, tail);
-    }
+  if (block.beta != T{0}) {
+    const V beta = hn::Set(d, block.beta);
+    for_vectors_of_tile([&](V& value, const T* to, int, bool partial) HWY_ATTR {
+      value = hn::MulAdd(beta, load(to, partial, tail), value);
+    });
   }
+  if (bias) {
+    for_vectors_of_tile([&](V& value, T*, int j, bool partial) HWY_ATTR {
+      value = hn::Add(value, load(bias + j * kLanes, partial, tail));
+    });
+  }
+  for_vectors_of_tile([&](V& value, T* to, int, bool partial) HWY_ATTR { store(value, to, partial, tail); });
 }
 
 template <class T>
