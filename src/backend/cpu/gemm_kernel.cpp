@@ -64,7 +64,8 @@ void tile(const GemmBlock<T>& block, const T* a, int64_t a_stride, int64_t a_k_s
       for (int j = 0; j < kN; ++j) __builtin_prefetch(c + i * block.c_row_stride + j * kLanes);
     }
   }
-  for (int64_t k = block.k; k != 0; --k) {
+  int64_t k = block.k;
+  do {
     V column[kN];
 #pragma GCC unroll 16
     for (int j = 0; j < kN; ++j) {
@@ -78,7 +79,7 @@ void tile(const GemmBlock<T>& block, const T* a, int64_t a_stride, int64_t a_k_s
     }
     b += b_stride;
     for (const T*& group : rows) group = reinterpret_cast<const T*>(reinterpret_cast<const char*>(group) + k_bytes);
-  }
+  } while (--k != 0);
 
   const auto for_vectors_of_tile = [&](const auto& body) HWY_ATTR {
 #pragma GCC unroll 16
