@@ -19,7 +19,10 @@ constexpr int64_t kDotDepthPerRow = 12;
 constexpr int64_t kDotDepth = 16;
 // Up to this many bytes of a row of c, the rows of the lhs are read too few times to be worth packing.
 constexpr int64_t kLhsInPlaceBytes = 768;
-// An rhs of up to this size is read in place.
+// An rhs of up to this size is read in place: for up to so many rows, which would not repay its packing, and for more.
+constexpr int64_t kShortRows = 64;
+constexpr int64_t kShortBytes = int64_t{2} << 20;
+constexpr int64_t kShortDepth = 1024;
 constexpr int64_t kDirectBytes = int64_t{256} << 10;
 constexpr int64_t kDirectDepth = 512;
 // A stretch of k whose panels stay in the nearer caches, and a part of the operands that stays in the farther ones.
@@ -231,8 +234,9 @@ void multiply_any(Product<T>& p) {
   }
   if (p.c_col_stride != 1) p.transpose();
   if (p.bias && (p.bias_col_stride != 1 || p.bias_row_stride != 0)) prepare(p);
-  if (in_place && p.b_col_stride == 1 && p.k <= kDirectDepth &&
-      p.k * p.n * static_cast<int64_t>(sizeof(T)) <= kDirectBytes) {
+  const bool is_short = p.m <= kShortRows;
+  if (in_place && p.b_col_stride == 1 && p.k <= (is_short ? kShortDepth : kDirectDepth) &&
+      p.k * p.n * static_cast<int64_t>(sizeof(T)) <= (is_short ? kShortBytes : kDirectBytes)) {
     return multiply_direct(p);
   }
   multiply_packed(p);
