@@ -142,18 +142,21 @@ void multiply(const GemmBlock<T>& block) {
     column = first + columns.start(j) * kLanes;
     const int64_t vectors = columns.start(j + 1) - columns.start(j);
     const int64_t missing = std::max<int64_t>(column + vectors * kLanes - block.n, 0);
-    const T* b = block.b_packed ? block.b.data + column * block.k : block.b.data + column;
+    const auto& run = (missing ? tiles<T, true> : tiles<T, false>)[vectors - 1];
+    const T* b = block.b.data + column * (block.b_packed ? block.k : 1);
     const int64_t b_stride = block.b_packed ? vectors * kLanes : block.b.k_stride;
     const T* bias = block.bias ? block.bias + column : nullptr;
-    for (int64_t i = 0; i < rows.count; ++i) {
-      const int64_t row = rows.start(i);
+    const size_t tail = static_cast<size_t>(kLanes - missing);
+    for (int64_t i = 0, row = 0; i < rows.count; ++i) {
       const int64_t count = rows.start(i + 1) - row;
-      const int64_t a_stride = block.a_packed ? 1 : block.a.outer_stride;
-      const int64_t a_k_stride = block.a_packed ? count : block.a.k_stride;
-      const T* a = block.a.data + row * (block.a_packed ? block.k : a_stride);
-      const Tile<T> run = (missing ? tiles<T, true> : tiles<T, false>)[vectors - 1][count - 1];
-      run(block, a, a_stride, a_k_stride, b, b_stride, block.c + row * block.c_row_stride + column, bias,
-          static_cast<size_t>(kLanes - missing));
+      T* c = block.c + row * block.c_row_stride + column;
+      if (block.a_packed) {
+        run[count - 1](block, block.a.data + row * block.k, 1, count, b, b_stride, c, bias, tail);
+      } else {
+        run[count - 1](block, block.a.data + row * block.a.outer_stride, block.a.outer_stride, block.a.k_stride, b,
+                       b_stride, c, bias, tail);
+      }
+      row += count;
     }
   }
 }
