@@ -24,26 +24,33 @@ constexpr int kMaxVectors = kVectors + 1;
 constexpr int max_rows(int vectors) { return std::min(16, kRows * kVectors / vectors); }
 constexpr int wide_vectors(int rows) { return std::min(12, kRows * kVectors / rows); }
 
-// A vector, of which the first `count` elements exist if it is `partial`.
+// A vector of which only the first `count` elements exist. Made once for many: where there are masks, they are not cheap.
 template <class T>
-HWY_INLINE VecOf<T> load(const T* from, bool partial, size_t count) {
-  const hn::ScalableTag<T> d;
-  return partial ? load_tail(from, count, hn::Zero(d)) : hn::LoadU(d, from);
-}
+class Tail {
+  static constexpr hn::ScalableTag<T> d{};
 
-template <class T>
-HWY_INLINE void store(VecOf<T> v, T* to, bool partial, size_t count) {
-  if (partial) {
-    store_tail(v, to, count);
-  } else {
-    hn::StoreU(v, hn::ScalableTag<T>(), to);
-  }
-}
+ public:
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  explicit HWY_INLINE Tail(size_t count) : mask_(hn::FirstN(d, count)) {}
+  HWY_INLINE VecOf<T> load(const T* from) const { return hn::MaskedLoad(mask_, d, from); }
+  HWY_INLINE void store(VecOf<T> v, T* to) const { hn::BlendedStore(v, mask_, d, to); }
 
-// One register tile; the last vector of a row has `tail` elements if kTail.
+ private:
+  hn::Mask<hn::ScalableTag<T>> mask_;
+#else
+  explicit HWY_INLINE Tail(size_t count) : count_(count) {}
+  HWY_INLINE VecOf<T> load(const T* from) const { return load_tail(from, count_, hn::Zero(d)); }
+  HWY_INLINE void store(VecOf<T> v, T* to) const { store_tail(v, to, count_); }
+
+ private:
+  size_t count_;
+#endif
+};
+
+// One register tile; the last vector of a row has `tail_count` elements if kTail.
 template <class T, int kM, int kN, bool kTail>
 void tile(const GemmBlock<T>& block, const T* a, int64_t a_stride, int64_t a_k_stride, const T* b, int64_t b_stride,
-          T* c, const T* bias, size_t tail) {
+          T* c, const T* bias, size_t tail_count) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr int64_t kLanes = hn::MaxLanes(d);
@@ -53,6 +60,10 @@ void tile(const GemmBlock<T>& block, const T* a, int64_t a_stride, int64_t a_k_s
   // Opaque, as GCC would double the code with a version for a stride of one element.
   int64_t k_bytes = a_k_stride * static_cast<int64_t>(sizeof(T));
   asm("" : "+r"(k_bytes));
+  const Tail<T> tail(tail_count);
+  const auto load = [&](const T* from, int j) HWY_ATTR {
+    return kTail && j == kN - 1 ? tail.load(from) : hn::LoadU(d, from);
+  };
   V sum[kM][kN];
 #pragma GCC unroll 16
   for (int i = 0; i < kM; ++i) {
@@ -69,7 +80,7 @@ void tile(const GemmBlock<T>& block, const T* a, int64_t a_stride, int64_t a_k_s
     V column[kN];
 #pragma GCC unroll 16
     for (int j = 0; j < kN; ++j) {
-      column[j] = load(b + j * kLanes, kTail && j == kN - 1, tail);
+      column[j] = load(b + j * kLanes, j);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kM; ++i) {
@@ -85,25 +96,27 @@ void tile(const GemmBlock<T>& block, const T* a, int64_t a_stride, int64_t a_k_s
 #pragma GCC unroll 16
     for (int i = 0; i < kM; ++i) {
 #pragma GCC unroll 16
-      for (int j = 0; j < kN; ++j) body(sum[i][j], c + i * block.c_row_stride + j * kLanes, j, kTail && j == kN - 1);
+      for (int j = 0; j < kN; ++j) body(sum[i][j], c + i * block.c_row_stride + j * kLanes, j);
     }
   };
   if (block.alpha != T{1}) {
     const V alpha = hn::Set(d, block.alpha);
-    for_vectors_of_tile([&](V& value, T*, int, bool) HWY_ATTR { value = hn::Mul(alpha, value); });
+    for_vectors_of_tile([&](V& value, T*, int) HWY_ATTR { value = hn::Mul(alpha, value); });
   }
   if (block.beta != T{0}) {
     const V beta = hn::Set(d, block.beta);
-    for_vectors_of_tile([&](V& value, const T* to, int, bool partial) HWY_ATTR {
-      value = hn::MulAdd(beta, load(to, partial, tail), value);
-    });
+    for_vectors_of_tile([&](V& value, const T* to, int j) HWY_ATTR { value = hn::MulAdd(beta, load(to, j), value); });
   }
   if (bias) {
-    for_vectors_of_tile([&](V& value, T*, int j, bool partial) HWY_ATTR {
-      value = hn::Add(value, load(bias + j * kLanes, partial, tail));
-    });
+    for_vectors_of_tile([&](V& value, T*, int j) HWY_ATTR { value = hn::Add(value, load(bias + j * kLanes, j)); });
   }
-  for_vectors_of_tile([&](V& value, T* to, int, bool partial) HWY_ATTR { store(value, to, partial, tail); });
+  for_vectors_of_tile([&](V& value, T* to, int j) HWY_ATTR {
+    if (kTail && j == kN - 1) {
+      tail.store(value, to);
+    } else {
+      hn::StoreU(value, d, to);
+    }
+  });
 }
 
 template <class T>
