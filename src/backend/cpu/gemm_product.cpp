@@ -23,7 +23,7 @@ constexpr int64_t kLhsInPlaceBytes = 768;
 constexpr int64_t kShortRows = 64;
 constexpr int64_t kShortBytes = int64_t{2} << 20;
 constexpr int64_t kShortDepth = 1024;
-constexpr int64_t kDirectBytes = int64_t{256} << 10;
+constexpr int64_t kDirectBytes = int64_t{1} << 20;
 constexpr int64_t kDirectDepth = 512;
 // A stretch of k whose panels stay in the nearer caches, and a part of the operands that stays in the farther ones.
 constexpr int64_t kDepthBytes = 1536;
