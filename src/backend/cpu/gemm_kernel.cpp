@@ -24,7 +24,7 @@ constexpr int kMaxVectors = kVectors + 1;
 constexpr int max_rows(int vectors) { return std::min(16, kRows * kVectors / vectors); }
 constexpr int wide_vectors(int rows) { return std::min(12, kRows * kVectors / rows); }
 
-// A vector of which only the first `count` elements exist. Made once for many: where there are masks, they are not cheap.
+// A vector of which only the first `count` elements exist. Made once for many: a mask is not cheap to make.
 template <class T>
 class Tail {
   static constexpr hn::ScalableTag<T> d{};

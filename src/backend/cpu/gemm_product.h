@@ -34,8 +34,8 @@ struct Product {
   }
 };
 
-// Each element is summed in an order that depends on the sizes and strides alone. `product` is rewritten, not copied: to
-// copy what was just stored would wait for the stores.
+// Each element is summed in an order that depends on the sizes and strides alone. `product` is rewritten rather than
+// copied: to copy what was just stored would wait for the stores.
 void multiply(Product<float>&& product);
 void multiply(Product<double>&& product);
 
