@@ -305,6 +305,10 @@ TEST(Matmul, OfFewRowsOrColumnsAgreesWithEigen) {
 TEST(Matmul, OfLargeFloatMatricesAgreesWithEigen) {
   Options options;
   options.alpha = 0.5, options.beta = -2.0;
+  check<float>({64, 500, 1024}, options);
+  check<float>({64, 513, 1025}, options);
+  check<float>({65, 515, 508}, options);
+  check<float>({65, 515, 513}, options);
   check<float>({130, 4200, 33}, options);
   check<float>({4200, 130, 33}, options);
   check<float>({300, 310, 1300}, options);

@@ -40,8 +40,8 @@ struct GemmOperand {
   int64_t k_stride;
 };
 
-// c = beta * c + alpha * (a @ b) (+ bias), with unit column stride in c. A packed operand lies in panels: k runs
-// slowest within one, and the panels follow each other, as PackKernels make them.
+// c = beta * c + alpha * (a @ b) (+ bias), with positive sizes and unit column stride in c. A packed operand lies in
+// panels: k runs slowest within one, and the panels follow each other, as PackKernels make them.
 template <class T>
 struct GemmBlock {
   int64_t m, n, k;

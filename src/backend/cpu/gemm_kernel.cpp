@@ -24,34 +24,46 @@ constexpr int kMaxVectors = kVectors + 1;
 constexpr int max_rows(int vectors) { return std::min(16, kRows * kVectors / vectors); }
 constexpr int wide_vectors(int rows) { return std::min(12, kRows * kVectors / rows); }
 
-// A vector, of which the first `count` elements exist if it is `partial`.
+// A vector of which only the first `count` elements exist. Made once for many: a mask is not cheap to make.
 template <class T>
-HWY_INLINE VecOf<T> load(const T* from, bool partial, size_t count) {
-  const hn::ScalableTag<T> d;
-  return partial ? load_tail(from, count, hn::Zero(d)) : hn::LoadU(d, from);
-}
+class Tail {
+  static constexpr hn::ScalableTag<T> d{};
 
-template <class T>
-HWY_INLINE void store(VecOf<T> v, T* to, bool partial, size_t count) {
-  if (partial) {
-    store_tail(v, to, count);
-  } else {
-    hn::StoreU(v, hn::ScalableTag<T>(), to);
-  }
-}
+ public:
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
+  explicit HWY_INLINE Tail(size_t count) : mask_(hn::FirstN(d, count)) {}
+  HWY_INLINE VecOf<T> load(const T* from) const { return hn::MaskedLoad(mask_, d, from); }
+  HWY_INLINE void store(VecOf<T> v, T* to) const { hn::BlendedStore(v, mask_, d, to); }
 
-// One register tile; the last vector of a row has `tail` elements if kTail.
+ private:
+  hn::Mask<hn::ScalableTag<T>> mask_;
+#else
+  explicit HWY_INLINE Tail(size_t count) : count_(count) {}
+  HWY_INLINE VecOf<T> load(const T* from) const { return load_tail(from, count_, hn::Zero(d)); }
+  HWY_INLINE void store(VecOf<T> v, T* to) const { store_tail(v, to, count_); }
+
+ private:
+  size_t count_;
+#endif
+};
+
+// One register tile; the last vector of a row has `tail_count` elements if kTail.
 template <class T, int kM, int kN, bool kTail>
-void tile(const GemmBlock<T>& block, GemmOperand<T> a, const T* b, int64_t b_stride, T* c, const T* bias, size_t tail) {
+void tile(const GemmBlock<T>& block, const T* a, int64_t a_stride, int64_t a_k_stride, const T* b, int64_t b_stride,
+          T* c, const T* bias, size_t tail_count) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
   constexpr int64_t kLanes = hn::MaxLanes(d);
-  constexpr int kGroup = 8;  // rows that are addressed from one pointer
+  constexpr int kGroup = 4;  // rows that are addressed from one pointer
   const T* rows[(kM + kGroup - 1) / kGroup];
-  for (size_t g = 0; g < std::size(rows); ++g) rows[g] = a.data + static_cast<int64_t>(g) * kGroup * a.outer_stride;
+  for (size_t g = 0; g < std::size(rows); ++g) rows[g] = a + static_cast<int64_t>(g) * kGroup * a_stride;
   // Opaque, as GCC would double the code with a version for a stride of one element.
-  int64_t k_bytes = a.k_stride * static_cast<int64_t>(sizeof(T));
+  int64_t k_bytes = a_k_stride * static_cast<int64_t>(sizeof(T));
   asm("" : "+r"(k_bytes));
+  const Tail<T> tail(tail_count);
+  const auto load = [&](const T* from, int j) HWY_ATTR {
+    return kTail && j == kN - 1 ? tail.load(from) : hn::LoadU(d, from);
+  };
   V sum[kM][kN];
 #pragma GCC unroll 16
   for (int i = 0; i < kM; ++i) {
@@ -63,52 +75,52 @@ void tile(const GemmBlock<T>& block, GemmOperand<T> a, const T* b, int64_t b_str
       for (int j = 0; j < kN; ++j) __builtin_prefetch(c + i * block.c_row_stride + j * kLanes);
     }
   }
-  for (int64_t k = block.k; k != 0; --k) {
+  int64_t k = block.k;
+  do {
     V column[kN];
 #pragma GCC unroll 16
     for (int j = 0; j < kN; ++j) {
-      column[j] = load(b + j * kLanes, kTail && j == kN - 1, tail);
+      column[j] = load(b + j * kLanes, j);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kM; ++i) {
-      const V value = hn::Set(d, rows[i / kGroup][i % kGroup * a.outer_stride]);
+      const V value = hn::Set(d, rows[i / kGroup][i % kGroup * a_stride]);
 #pragma GCC unroll 16
       for (int j = 0; j < kN; ++j) sum[i][j] = hn::MulAdd(value, column[j], sum[i][j]);
     }
     b += b_stride;
     for (const T*& group : rows) group = reinterpret_cast<const T*>(reinterpret_cast<const char*>(group) + k_bytes);
-  }
+  } while (--k != 0);
 
-  const V alpha = hn::Set(d, block.alpha);
-  const V beta = hn::Set(d, block.beta);
-  const bool reads_c = block.beta != T{0};
-  const int64_t c_stride = block.c_row_stride;
-  if (!reads_c && !bias) {
+  const auto for_vectors_of_tile = [&](const auto& body) HWY_ATTR {
 #pragma GCC unroll 16
     for (int i = 0; i < kM; ++i) {
 #pragma GCC unroll 16
-      for (int j = 0; j < kN; ++j) {
-        store(hn::Mul(alpha, sum[i][j]), c + i * c_stride + j * kLanes, kTail && j == kN - 1, tail);
-      }
+      for (int j = 0; j < kN; ++j) body(sum[i][j], c + i * block.c_row_stride + j * kLanes, j);
     }
-    return;
+  };
+  if (block.alpha != T{1}) {
+    const V alpha = hn::Set(d, block.alpha);
+    for_vectors_of_tile([&](V& value, T*, int) HWY_ATTR { value = hn::Mul(alpha, value); });
   }
-#pragma GCC unroll 16
-  for (int i = 0; i < kM; ++i) {
-    T* row = c + i * c_stride;
-#pragma GCC unroll 16
-    for (int j = 0; j < kN; ++j, row += kLanes) {
-      const bool partial = kTail && j == kN - 1;
-      V result = hn::Mul(alpha, sum[i][j]);
-      if (reads_c) result = hn::MulAdd(beta, load(row, partial, tail), result);
-      if (bias) result = hn::Add(result, load(bias + j * kLanes, partial, tail));
-      store(result, row, partial, tail);
+  if (block.beta != T{0}) {
+    const V beta = hn::Set(d, block.beta);
+    for_vectors_of_tile([&](V& value, const T* to, int j) HWY_ATTR { value = hn::MulAdd(beta, load(to, j), value); });
+  }
+  if (bias) {
+    for_vectors_of_tile([&](V& value, T*, int j) HWY_ATTR { value = hn::Add(value, load(bias + j * kLanes, j)); });
+  }
+  for_vectors_of_tile([&](V& value, T* to, int j) HWY_ATTR {
+    if (kTail && j == kN - 1) {
+      tail.store(value, to);
+    } else {
+      hn::StoreU(value, d, to);
     }
-  }
+  });
 }
 
 template <class T>
-using Tile = void (*)(const GemmBlock<T>&, GemmOperand<T>, const T*, int64_t, T*, const T*, size_t);
+using Tile = void (*)(const GemmBlock<T>&, const T*, int64_t, int64_t, const T*, int64_t, T*, const T*, size_t);
 
 // [vectors - 1][rows - 1]; null above max_rows(vectors).
 template <class T, bool kTail>
@@ -130,8 +142,8 @@ void multiply(const GemmBlock<T>& block) {
   if (block.m <= kWideRows && !block.a_packed && !block.b_packed) {
     const int64_t width = wide_vectors(static_cast<int>(block.m)) * kLanes;
     for (; block.n - column >= width; column += width) {
-      wide_tiles<T>[block.m - 1](block, block.a, block.b.data + column, block.b.k_stride, block.c + column,
-                                 block.bias ? block.bias + column : nullptr, 0);
+      wide_tiles<T>[block.m - 1](block, block.a.data, block.a.outer_stride, block.a.k_stride, block.b.data + column,
+                                 block.b.k_stride, block.c + column, block.bias ? block.bias + column : nullptr, 0);
     }
   }
   const int64_t first = column;
@@ -143,19 +155,21 @@ void multiply(const GemmBlock<T>& block) {
     column = first + columns.start(j) * kLanes;
     const int64_t vectors = columns.start(j + 1) - columns.start(j);
     const int64_t missing = std::max<int64_t>(column + vectors * kLanes - block.n, 0);
-    const T* b = block.b_packed ? block.b.data + column * block.k : block.b.data + column;
+    const auto& run = (missing ? tiles<T, true> : tiles<T, false>)[vectors - 1];
+    const T* b = block.b.data + column * (block.b_packed ? block.k : 1);
     const int64_t b_stride = block.b_packed ? vectors * kLanes : block.b.k_stride;
     const T* bias = block.bias ? block.bias + column : nullptr;
-    for (int64_t i = 0; i < rows.count; ++i) {
-      const int64_t row = rows.start(i);
+    const size_t tail = static_cast<size_t>(kLanes - missing);
+    for (int64_t i = 0, row = 0; i < rows.count; ++i) {
       const int64_t count = rows.start(i + 1) - row;
-      const GemmOperand<T> a = block.a_packed
-                                   ? GemmOperand<T>{block.a.data + row * block.k, 1, count}
-                                   : GemmOperand<T>{block.a.data + row * block.a.outer_stride, block.a.outer_stride,
-                                                    block.a.k_stride};
-      const Tile<T> run = (missing ? tiles<T, true> : tiles<T, false>)[vectors - 1][count - 1];
-      run(block, a, b, b_stride, block.c + row * block.c_row_stride + column, bias,
-          static_cast<size_t>(kLanes - missing));
+      T* c = block.c + row * block.c_row_stride + column;
+      if (block.a_packed) {
+        run[count - 1](block, block.a.data + row * block.k, 1, count, b, b_stride, c, bias, tail);
+      } else {
+        run[count - 1](block, block.a.data + row * block.a.outer_stride, block.a.outer_stride, block.a.k_stride, b,
+                       b_stride, c, bias, tail);
+      }
+      row += count;
     }
   }
 }

@@ -19,8 +19,11 @@ constexpr int64_t kDotDepthPerRow = 12;
 constexpr int64_t kDotDepth = 16;
 // Up to this many bytes of a row of c, the rows of the lhs are read too few times to be worth packing.
 constexpr int64_t kLhsInPlaceBytes = 768;
-// An rhs of up to this size is read in place.
-constexpr int64_t kDirectBytes = int64_t{256} << 10;
+// An rhs of up to this size is read in place: for up to so many rows, which would not repay its packing, and for more.
+constexpr int64_t kShortRows = 64;
+constexpr int64_t kShortBytes = int64_t{2} << 20;
+constexpr int64_t kShortDepth = 1024;
+constexpr int64_t kDirectBytes = int64_t{1} << 20;
 constexpr int64_t kDirectDepth = 512;
 // A stretch of k whose panels stay in the nearer caches, and a part of the operands that stays in the farther ones.
 constexpr int64_t kDepthBytes = 1536;
@@ -216,22 +219,24 @@ bool multiply_few_rows(const Product<T>& p) {
 }
 
 template <class T>
-void multiply_any(Product<T> p) {
+void multiply_any(Product<T>& p) {
   if (p.k == 1) p.a_k_stride = p.b_k_stride = 1;
   if (p.m == 1) p.a_row_stride = p.c_row_stride = 1, p.bias_row_stride = 0;
   if (p.n == 1) p.b_col_stride = p.c_col_stride = p.bias_col_stride = 1;
   const bool in_place = p.source == dtype_v<T>;
   if (in_place) {
     const int64_t few = std::min(p.m, p.n);
-    if (few <= kDotRows && few * kDotDepthPerRow <= p.k && p.a_k_stride == 1 && p.b_k_stride == 1 && p.k > kDotDepth) {
-      return multiply_dot(p.m == few ? p : p.transposed());
-    }
-    if (few <= kFewRows && multiply_few_rows(p.m == few ? p : p.transposed())) return;
+    const bool by_dot = few <= kDotRows && few * kDotDepthPerRow <= p.k && p.a_k_stride == 1 && p.b_k_stride == 1 &&
+                        p.k > kDotDepth;
+    if ((by_dot || few <= kFewRows) && p.m != few) p.transpose();
+    if (by_dot) return multiply_dot(p);
+    if (few <= kFewRows && multiply_few_rows(p)) return;
   }
-  if (p.c_col_stride != 1) p = p.transposed();
+  if (p.c_col_stride != 1) p.transpose();
   if (p.bias && (p.bias_col_stride != 1 || p.bias_row_stride != 0)) prepare(p);
-  if (in_place && p.b_col_stride == 1 && p.k <= kDirectDepth &&
-      p.k * p.n * static_cast<int64_t>(sizeof(T)) <= kDirectBytes) {
+  const bool is_short = p.m <= kShortRows;
+  if (in_place && p.b_col_stride == 1 && p.k <= (is_short ? kShortDepth : kDirectDepth) &&
+      p.k * p.n * static_cast<int64_t>(sizeof(T)) <= (is_short ? kShortBytes : kDirectBytes)) {
     return multiply_direct(p);
   }
   multiply_packed(p);
@@ -239,7 +244,7 @@ void multiply_any(Product<T> p) {
 
 }  // namespace
 
-void multiply(const Product<float>& product) { multiply_any(product); }
-void multiply(const Product<double>& product) { multiply_any(product); }
+void multiply(Product<float>&& product) { multiply_any(product); }
+void multiply(Product<double>&& product) { multiply_any(product); }
 
 }  // namespace tenon::cpu

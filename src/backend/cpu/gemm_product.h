@@ -1,6 +1,8 @@
 // One product of real matrices of any size and strides, on the kernels of gemm.h.
 #pragma once
 
+#include <utility>
+
 #include "backend/cpu/gemm.h"
 
 namespace tenon::cpu {
@@ -21,17 +23,21 @@ struct Product {
   const T* bias;  // or null
   int64_t bias_row_stride, bias_col_stride;
 
-  // The same with c, a and b transposed.
-  Product transposed() const {
-    return {n,     m,            k,            source,       b,     b_col_stride, b_k_stride,     a,
-            a_row_stride, a_k_stride, c,       c_col_stride, c_row_stride, alpha, beta, bias, bias_col_stride,
-            bias_row_stride};
+  // Becomes the same with c, a and b transposed.
+  void transpose() {
+    std::swap(m, n);
+    std::swap(a, b);
+    std::swap(a_row_stride, b_col_stride);
+    std::swap(a_k_stride, b_k_stride);
+    std::swap(c_row_stride, c_col_stride);
+    std::swap(bias_row_stride, bias_col_stride);
   }
 };
 
-// Each element is summed in an order that depends on the sizes and strides alone.
-void multiply(const Product<float>& product);
-void multiply(const Product<double>& product);
+// Each element is summed in an order that depends on the sizes and strides alone. `product` is rewritten rather than
+// copied: to copy what was just stored would wait for the stores.
+void multiply(Product<float>&& product);
+void multiply(Product<double>&& product);
 
 // Below this many multiplications a product runs on the calling thread.
 inline constexpr int64_t kSerialProduct = int64_t{1} << 18;

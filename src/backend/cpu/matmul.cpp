@@ -72,7 +72,7 @@ size_t stage_elements(const Call& call) {
 
 // Real, in place.
 template <class T>
-void run_real(const Call& call) {
+inline void run_real(const Call& call) {
   multiply(Product<T>{call.m, call.n, call.k, call.dtype,
                       call.lhs.data, call.lhs.row_stride, call.lhs.col_stride,
                       call.rhs.data, call.rhs.col_stride, call.rhs.row_stride,
@@ -168,15 +168,21 @@ void run(const Call& call) {
   });
 }
 
-void matmul(const TensorView& out, const TensorView& lhs, const TensorView& rhs, const Scalar& alpha,
-            const Scalar& beta, const TensorView* bias) {
-  const int64_t size = static_cast<int64_t>(element_size(out.dtype));
-  int64_t batch = out.sizes[0];
+// The first product of a batch.
+inline Call first_of(const TensorView& out, const TensorView& lhs, const TensorView& rhs, const Scalar& alpha,
+                     const Scalar& beta, const TensorView* bias) {
   const auto matrix = [](const TensorView& view) {
     return Matrix{static_cast<char*>(view.data), view.strides[1], view.strides[2]};
   };
-  Call call{out.sizes[1], out.sizes[2], lhs.sizes[2], out.dtype, matrix(out), matrix(lhs), matrix(rhs), alpha, beta,
-            bias ? static_cast<const char*>(bias->data) : nullptr, bias ? bias->strides[0] : 0};
+  return {out.sizes[1], out.sizes[2], lhs.sizes[2], out.dtype, matrix(out), matrix(lhs), matrix(rhs), alpha, beta,
+          bias ? static_cast<const char*>(bias->data) : nullptr, bias ? bias->strides[0] : 0};
+}
+
+void matmul_batch(const TensorView& out, const TensorView& lhs, const TensorView& rhs, const Scalar& alpha,
+                  const Scalar& beta, const TensorView* bias) {
+  const int64_t size = static_cast<int64_t>(element_size(out.dtype));
+  int64_t batch = out.sizes[0];
+  Call call = first_of(out, lhs, rhs, alpha, beta, bias);
   if (batch == 0 || call.m == 0 || call.n == 0) return;
 
   if (batch > 1 && rhs.strides[0] == 0) {
@@ -204,6 +210,16 @@ void matmul(const TensorView& out, const TensorView& lhs, const TensorView& rhs,
   const double work = static_cast<double>(call.m) * static_cast<double>(call.n) * static_cast<double>(call.k);
   if (work > kBatchedProduct || work * static_cast<double>(batch) <= kSerialProduct) return run_some(0, batch);
   parallel_for(0, batch, std::max<int64_t>(1, static_cast<int64_t>(kSerialProduct / (work + 1))), run_some);
+}
+
+void matmul(const TensorView& out, const TensorView& lhs, const TensorView& rhs, const Scalar& alpha,
+            const Scalar& beta, const TensorView* bias) {
+  // One small float product costs little more than its calls: its description stays in registers.
+  if (out.dtype == kFloat && out.sizes[0] == 1 && out.strides[2] == 1 && out.sizes[1] > 0 && out.sizes[2] > 0 &&
+      lhs.sizes[2] > 0) {
+    return run_real<float>(first_of(out, lhs, rhs, alpha, beta, bias));
+  }
+  matmul_batch(out, lhs, rhs, alpha, beta, bias);
 }
 
 }  // namespace
