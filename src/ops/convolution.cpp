@@ -52,6 +52,27 @@ void check_groups(const char* op, IntArrayRef input, IntArrayRef weight, const C
               weight[1] * p.groups);
 }
 
+// Whether a gradient of this shape may be that of a convolution of these: its positions may end before the input does.
+void check_gradient(const char* op, IntArrayRef grad, IntArrayRef input, IntArrayRef weight, const ConvParams& p) {
+  const size_t dims = p.stride.size();
+  TENON_CHECK(grad.size() == input.size() && grad.size() == weight.size() && grad.size() == dims + 2 && dims >= 1 &&
+                  dims <= 3 && p.padding.size() == dims && p.dilation.size() == dims,
+              op, ": grad ", grad, ", input ", input, " and weight ", weight, " with stride ", p.stride, ", padding ",
+              p.padding, " and dilation ", p.dilation, " must all be of one convolution in 1, 2 or 3 dims");
+  check_groups(op, input, weight, p);
+  TENON_CHECK(grad[0] == input[0] && grad[1] == weight[0], op, ": grad of shape ", grad, " does not fit input ", input,
+              " and weight ", weight);
+  for (size_t d = 0; d < dims; ++d) {
+    TENON_CHECK(p.stride[d] > 0 && p.dilation[d] > 0 && p.padding[d] >= 0, op, ": stride ", p.stride, " and dilation ",
+                p.dilation, " must be positive, padding ", p.padding, " must not be negative");
+    if (grad[d + 2] == 0 || weight[d + 2] == 0) continue;
+    const int64_t end = checked_add(checked_mul(grad[d + 2] - 1, p.stride[d], op),
+                                    reach(op, weight[d + 2], p.dilation[d]), op);
+    TENON_CHECK(end <= checked_add(input[d + 2], checked_mul(2, p.padding[d], op), op), op, ": grad of shape ", grad,
+                " has positions outside input ", input, " padded by ", p.padding);
+  }
+}
+
 ConvGeometry geometry_of(IntArrayRef input, IntArrayRef weight, IntArrayRef output, const ConvParams& p) {
   ConvGeometry g{input[0],  p.groups,  input[1],  weight[0], {1, 1, 1},
                  {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0, 0, 0}, {1, 1, 1}};
@@ -107,6 +128,8 @@ Tensor conv_forward(const Tensor& input, const Tensor& weight, const ConvParams&
 Tensor conv_input_gradient(const Tensor& grad, const Tensor& weight, IntArrayRef input_size, IntArrayRef stride,
                            IntArrayRef padding, IntArrayRef dilation, int64_t groups) {
   const ConvParams p{stride, padding, dilation, groups};
+  check_operands("conv_input_gradient", grad, weight);
+  check_gradient("conv_input_gradient", grad.sizes(), input_size, weight.sizes(), p);
   const ConvGeometry geometry = geometry_of(input_size, weight.sizes(), grad.sizes(), p);
   Tensor out = compute(
       "conv_input_gradient", input_size, grad, weight,
@@ -130,6 +153,8 @@ Tensor conv_input_gradient(const Tensor& grad, const Tensor& weight, IntArrayRef
 Tensor conv_weight_gradient(const Tensor& grad, const Tensor& input, IntArrayRef weight_size, IntArrayRef stride,
                             IntArrayRef padding, IntArrayRef dilation, int64_t groups) {
   const ConvParams p{stride, padding, dilation, groups};
+  check_operands("conv_weight_gradient", grad, input);
+  check_gradient("conv_weight_gradient", grad.sizes(), input.sizes(), weight_size, p);
   const ConvGeometry geometry = geometry_of(input.sizes(), weight_size, grad.sizes(), p);
   Tensor out = compute("conv_weight_gradient", weight_size, grad, input,
                        [&](const ConvKernels& k, TensorView gw, TensorView gy, TensorView x) {

@@ -35,11 +35,11 @@ size_t checked_bytes(int64_t elements, ScalarType dtype) {
 }  // namespace
 
 int64_t Tensor::size(int64_t dim) const {
-  return impl_->sizes[static_cast<size_t>(wrap_dim(dim, this->dim(), "size"))];
+  return impl()->sizes[static_cast<size_t>(wrap_dim(dim, this->dim(), "size"))];
 }
 
 int64_t Tensor::stride(int64_t dim) const {
-  return impl_->strides[static_cast<size_t>(wrap_dim(dim, this->dim(), "stride"))];
+  return impl()->strides[static_cast<size_t>(wrap_dim(dim, this->dim(), "stride"))];
 }
 
 bool Tensor::is_contiguous(MemoryFormat format) const {
@@ -49,12 +49,12 @@ bool Tensor::is_contiguous(MemoryFormat format) const {
     case MemoryFormat::ChannelsLast3d:
       return dim() == 5 && is_dense_in_order(*this, {0, 2, 3, 4, 1});
     default:
-      return impl_->contiguous;
+      return impl()->contiguous;
   }
 }
 
 bool Tensor::is_non_overlapping_and_dense() const {
-  if (impl_->contiguous) return true;
+  if (impl()->contiguous) return true;
   SmallVec<size_t, 6> order(sizes().size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
@@ -68,6 +68,10 @@ bool Tensor::is_non_overlapping_and_dense() const {
     expected *= sizes()[d];
   }
   return true;
+}
+
+void Tensor::fail_undefined(const char* user) {
+  detail::fail<TensorError>(user, ": got an undefined tensor, which Tensor() makes; it has no shape, dtype or values");
 }
 
 void Tensor::require_dtype(ScalarType wanted) const {
