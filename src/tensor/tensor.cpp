@@ -28,8 +28,11 @@ Tensor wrap(IntrusivePtr<TensorImpl> impl) {
   return Tensor(std::move(impl));
 }
 
-size_t checked_bytes(int64_t elements, ScalarType dtype) {
-  return static_cast<size_t>(checked_mul(elements, static_cast<int64_t>(element_size(dtype)), "the size in bytes"));
+size_t checked_bytes(int64_t elements, ScalarType dtype, const char* op) {
+  int64_t bytes;
+  TENON_CHECK(!__builtin_mul_overflow(elements, element_size(dtype), &bytes), op, ": the size in bytes of ", elements,
+              " elements of ", dtype, " does not fit in 64 bits");
+  return static_cast<size_t>(bytes);
 }
 
 }  // namespace
@@ -94,7 +97,7 @@ const Backend& backend_of(const Tensor& tensor) { return backend_of(tensor.devic
 
 Tensor make_tensor(IntArrayRef sizes, ScalarType dtype, Device device, const char* op) {
   int64_t numel = checked_numel(sizes, op);
-  return wrap(make_intrusive<TensorImpl>(make_intrusive<Storage>(checked_bytes(numel, dtype), device), DimVector(sizes),
+  return wrap(make_intrusive<TensorImpl>(make_intrusive<Storage>(checked_bytes(numel, dtype, op), device), DimVector(sizes),
                                          contiguous_strides(sizes), int64_t{0}, dtype));
 }
 
@@ -106,7 +109,7 @@ Tensor make_tensor_strided(IntArrayRef sizes, IntArrayRef strides, ScalarType dt
       extent = checked_add(extent, checked_mul(sizes[d] - 1, strides[d], op), op);
     }
   }
-  return wrap(make_intrusive<TensorImpl>(make_intrusive<Storage>(checked_bytes(extent, dtype), device),
+  return wrap(make_intrusive<TensorImpl>(make_intrusive<Storage>(checked_bytes(extent, dtype, op), device),
                                          DimVector(sizes), DimVector(strides), int64_t{0}, dtype));
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <sstream>
 
 #include "helpers.h"
 #include "samples.h"
@@ -23,6 +24,19 @@ class Hostile {
   explicit Hostile(uint32_t seed) : random_(seed) {}
 
   size_t below(size_t bound) { return random_() % bound; }
+
+  // One item between the brackets of x[...].
+  TensorIndex index() {
+    switch (below(8)) {
+      case 0: return indexing::None;
+      case 1: return indexing::Ellipsis;
+      case 2: return below(2) == 0;
+      case 3: return tensor();
+      case 4: return full({2}, Scalar(integer()), kLong);
+      case 5: return integer();
+      default: return indexing::Slice(maybe_integer(), maybe_integer(), maybe_integer());
+    }
+  }
 
   Value value(const Param& param) {
     if (param.nullable && below(4) == 0) return std::monostate();
@@ -45,17 +59,9 @@ class Hostile {
     return std::monostate();
   }
 
- private:
-  template <class T, size_t N>
-  const T& one_of(const T (&values)[N]) {
-    return values[below(N)];
-  }
-
-  int64_t integer() {
-    static constexpr int64_t kSmall[] = {0, 1, 2, 3, -1, -2, 4, 5};
-    static constexpr int64_t kExtreme[] = {kMax,      kMin,      kMax - 1,   kMin + 1,   1LL << 31, -(1LL << 31), 1LL << 32,
-                                           1LL << 62, 1LL << 61, 1LL << 60, -(1LL << 62), 1LL << 40, 1000003};
-    return below(3) ? one_of(kSmall) : one_of(kExtreme);
+  Tensor defined_tensor() {
+    const Tensor made = tensor();
+    return made.defined() ? made : ones({3, 4});
   }
 
   std::vector<int64_t> integers() {
@@ -63,6 +69,21 @@ class Hostile {
     const bool alike = below(3) == 0;
     for (size_t i = 0; i < values.size(); ++i) values[i] = alike && i > 0 ? values[0] : integer();
     return values;
+  }
+
+ private:
+  template <class T, size_t N>
+  const T& one_of(const T (&values)[N]) {
+    return values[below(N)];
+  }
+
+  optional<int64_t> maybe_integer() { return below(3) ? optional<int64_t>(integer()) : nullopt; }
+
+  int64_t integer() {
+    static constexpr int64_t kSmall[] = {0, 1, 2, 3, -1, -2, 4, 5};
+    static constexpr int64_t kExtreme[] = {kMax,      kMin,      kMax - 1,   kMin + 1,   1LL << 31, -(1LL << 31), 1LL << 32,
+                                           1LL << 62, 1LL << 61, 1LL << 60, -(1LL << 62), 1LL << 40, 1000003};
+    return below(3) ? one_of(kSmall) : one_of(kExtreme);
   }
 
   double number() {
@@ -238,6 +259,12 @@ class Attack {
   std::vector<Sample> good_;
 };
 
+std::string print(const Tensor& tensor) {
+  std::ostringstream out;
+  out << tensor;
+  return out.str();
+}
+
 uint32_t setting(const char* variable, uint32_t fallback) {
   const char* text = std::getenv(variable);
   return text ? static_cast<uint32_t>(std::stoul(text)) : fallback;
@@ -257,6 +284,44 @@ TEST(Fuzz, HostileArgumentsGiveAResultOrATypedErrorOfTheOp) {
       EXPECT_NO_THROW(attack.run(seed));
     }
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(200) * calls) << op.signature();
+  }
+}
+
+// What the table does not hold: brackets, forms with out, and memory of the caller.
+void attack_the_rest(uint32_t seed) {
+  Hostile hostile(seed);
+  const Tensor x = hostile.defined_tensor(), y = hostile.defined_tensor();
+  const Snapshot before(x), other(y);
+  std::vector<TensorIndex> indices;
+  for (size_t n = hostile.below(5); n > 0; --n) indices.push_back(hostile.index());
+  try {
+    switch (hostile.below(5)) {
+      case 0: print(x.index(indices)); break;
+      case 1: x.index_put_(indices, y); return;
+      case 2: x.index_put_(indices, Scalar(hostile.below(2) == 0)); return;
+      case 3: {
+        Tensor out = y;
+        add_out(out, x, hostile.defined_tensor());
+        return;
+      }
+      default: {
+        float memory[64] = {};
+        const std::vector<int64_t> sizes = hostile.integers(), strides = hostile.integers();
+        const Tensor blob = hostile.below(2) ? from_blob(memory, sizes, strides) : from_blob(memory, sizes);
+        EXPECT_GE(blob.numel(), 0);
+      }
+    }
+  } catch (const Error&) {
+  }
+  EXPECT_TRUE(before.unchanged() && other.unchanged()) << "a failed call changed an input";
+}
+
+TEST(Fuzz, HostileIndicesAndMemoryGiveAResultOrATypedError) {
+  MemoryLimit limit(size_t{32} << 20);
+  const uint32_t calls = 100 * setting("TENON_FUZZ_CALLS", 100), first = setting("TENON_FUZZ_SEED", 0);
+  for (uint32_t i = 0; i < calls; ++i) {
+    SCOPED_TRACE("seed " + std::to_string(first + i));
+    EXPECT_NO_THROW(attack_the_rest(first + i));
   }
 }
 
