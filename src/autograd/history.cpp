@@ -174,10 +174,9 @@ void rebase_history(const Tensor& self, IntrusivePtr<Node> node, size_t self_inp
 void check_inplace(const Tensor& self, const char* op, bool records) {
   const InplaceName name{op};
   TENON_CHECK(!self.storage()->read_only(), name, ": self's memory is read-only; clone() it first");
-  TENON_CHECK(
-      !self.is_inference() || InferenceMode::is_enabled(), name,
-      ": Inplace update to inference tensor outside InferenceMode is not allowed. Make a clone to get a normal "
-      "tensor before doing inplace update.");
+  TENON_CHECK(!self.is_inference() || InferenceMode::is_enabled(), name,
+              ": Inplace update to inference tensor outside InferenceMode is not allowed. Make a clone to get a normal "
+              "tensor before doing inplace update.");
   if (!records || !GradMode::is_enabled()) return;
   const TensorImpl& impl = *self.impl();
   if (impl.view_base) {

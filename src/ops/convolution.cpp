@@ -66,8 +66,8 @@ void check_gradient(const char* op, IntArrayRef grad, IntArrayRef input, IntArra
     TENON_CHECK(p.stride[d] > 0 && p.dilation[d] > 0 && p.padding[d] >= 0, op, ": stride ", p.stride, " and dilation ",
                 p.dilation, " must be positive, padding ", p.padding, " must not be negative");
     if (grad[d + 2] == 0 || weight[d + 2] == 0) continue;
-    const int64_t end = checked_add(checked_mul(grad[d + 2] - 1, p.stride[d], op),
-                                    reach(op, weight[d + 2], p.dilation[d]), op);
+    const int64_t end =
+        checked_add(checked_mul(grad[d + 2] - 1, p.stride[d], op), reach(op, weight[d + 2], p.dilation[d]), op);
     TENON_CHECK(end <= checked_add(input[d + 2], checked_mul(2, p.padding[d], op), op), op, ": grad of shape ", grad,
                 " has positions outside input ", input, " padded by ", p.padding);
   }

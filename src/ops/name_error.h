@@ -5,8 +5,9 @@
 
 namespace tenon {
 
-// Rethrows the error in flight; call it inside a catch block. A message that does not begin with the name of `op` gets it
-// in front: "hstack: cat: the shapes ...". What the standard library throws for want of memory becomes OutOfMemoryError.
+// Rethrows the error in flight; call it inside a catch block. A message that does not begin with the name of `op` gets
+// it in front: "hstack: cat: the shapes ...". What the standard library throws for want of memory becomes
+// OutOfMemoryError.
 [[noreturn]] void rethrow_naming(std::string_view op);
 
 }  // namespace tenon

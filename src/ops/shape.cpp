@@ -119,8 +119,8 @@ Tensor as_strided_backward(const Tensor& grad, IntArrayRef input_sizes, IntArray
   constexpr const char* kOp = "as_strided_backward";
   TENON_CHECK(grad.sizes() == sizes, kOp, ": grad has shape ", grad.sizes(), ", but the view had ", sizes);
   const int64_t start = std::min(input_offset, offset);
-  const int64_t count = std::max(end_of(kOp, input_sizes, input_strides, input_offset),
-                                 end_of(kOp, sizes, strides, offset)) - start;
+  const int64_t count =
+      std::max(end_of(kOp, input_sizes, input_strides, input_offset), end_of(kOp, sizes, strides, offset)) - start;
   Tensor memory = zeros({count}, grad.options());
   Tensor places;
   const bool overlaps = may_overlap(sizes, strides);

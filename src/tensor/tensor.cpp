@@ -97,8 +97,8 @@ const Backend& backend_of(const Tensor& tensor) { return backend_of(tensor.devic
 
 Tensor make_tensor(IntArrayRef sizes, ScalarType dtype, Device device, const char* op) {
   int64_t numel = checked_numel(sizes, op);
-  return wrap(make_intrusive<TensorImpl>(make_intrusive<Storage>(checked_bytes(numel, dtype, op), device), DimVector(sizes),
-                                         contiguous_strides(sizes), int64_t{0}, dtype));
+  return wrap(make_intrusive<TensorImpl>(make_intrusive<Storage>(checked_bytes(numel, dtype, op), device),
+                                         DimVector(sizes), contiguous_strides(sizes), int64_t{0}, dtype));
 }
 
 Tensor make_tensor_strided(IntArrayRef sizes, IntArrayRef strides, ScalarType dtype, Device device, const char* op) {

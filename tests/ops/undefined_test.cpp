@@ -81,7 +81,7 @@ TEST(Undefined, EveryFunctionOfTheTableThrows) {
 #define TENON_DEF(...)
 #define TENON_EW1(name, rule, dtypes, params, ...) \
   expect_error(#name, static_cast<Tensor (*)(const Tensor& self TENON_AND params)>(&tenon::name));
-#define TENON_EW2(name, ...)                                                                  \
+#define TENON_EW2(name, ...)                                                                \
   expect_error(#name, static_cast<Tensor (*)(const Tensor&, const Tensor&)>(&tenon::name)); \
   expect_error(#name, static_cast<Tensor (*)(const Tensor&, const Scalar&)>(&tenon::name)); \
   expect_error(#name, static_cast<Tensor (*)(const Scalar&, const Tensor&)>(&tenon::name));
@@ -100,16 +100,16 @@ TEST(Undefined, EveryFunctionOfTheTableThrows) {
 
 TEST(Undefined, EveryMethodOfTheTableThrowsAndNamesItself) {
 #define TENON_DEF(...)
-#define TENON_EW1(name, rule, dtypes, params, ...)                                     \
+#define TENON_EW1(name, rule, dtypes, params, ...)                                 \
   expect_error(#name, static_cast<Tensor(Tensor::*) params const>(&Tensor::name)); \
-  expect_error(#name, static_cast<const Tensor& (Tensor::*)params const>(&Tensor::name##_));
-#define TENON_EW2(name, ...)                                                                        \
-  expect_error(#name, static_cast<Tensor (Tensor::*)(const Tensor&) const>(&Tensor::name));         \
+  expect_error(#name, static_cast<const Tensor&(Tensor::*)params const>(&Tensor::name##_));
+#define TENON_EW2(name, ...)                                                                \
+  expect_error(#name, static_cast<Tensor (Tensor::*)(const Tensor&) const>(&Tensor::name)); \
   expect_error(#name, static_cast<const Tensor& (Tensor::*)(const Scalar&) const>(&Tensor::name##_));
 #include "tenon/table/elementwise.inc"
 #define TENON_DEF(...)
 #define TENON_METHOD(name, ret, params, ...) \
-  expect_error(#name, static_cast<ret (Tensor::*) params const>(&Tensor::name));
+  expect_error(#name, static_cast<ret(Tensor::*) params const>(&Tensor::name));
 #define TENON_METHOD_ONLY TENON_METHOD
 #define TENON_INPLACE(name, params, ...) TENON_METHOD(name, const Tensor&, params)
 #include "tenon/table/structured.inc"

@@ -41,8 +41,8 @@ struct OpInfo {
   // The call without its checks.
   Value (*function)(const Value* args);
 
-  // `args` holds one value per param, of its kind. Several tensors come back as a std::vector<Tensor>. Errors begin with
-  // the op's name.
+  // `args` holds one value per param, of its kind. Several tensors come back as a std::vector<Tensor>. Errors begin
+  // with the op's name.
   TENON_API Value call(const Value* args) const;
 
   // "softmax(self, dim, *, dtype=None)"

@@ -42,6 +42,14 @@ struct Identity<Complex<T>, MulOp> {
   static constexpr Complex<T> value{1, 0};
 };
 
+// The smaller of two flags. Nothing at all is true, as 1: another byte would not be a bool.
+struct AllOp : MinOp {
+  template <class T>
+  static constexpr T identity() {
+    return T(1);
+  }
+};
+
 template <class T, class Op>
 void init(void* states, int64_t n) {
   std::fill_n(static_cast<T*>(states), n, Identity<T, Op>::value);
@@ -311,7 +319,7 @@ constexpr FoldKernels table() {
   t.min[f32] = plain<float, MinOp>(Acc::F32);
   t.min[f64] = plain<double, MinOp>(Acc::F64);
   t.min[i64] = plain<int64_t, MinOp>(Acc::I64);
-  t.min[flag] = plain<uint8_t, MinOp>(Acc::Flag);
+  t.min[flag] = plain<uint8_t, AllOp>(Acc::Flag);
   t.count = {Acc::Flag, sizeof(int64_t), init<int64_t, AddOp>, count_row, count_rows, merge<int64_t, AddOp>};
   t.complex_abs[0] = complex_norm<float, false>(Acc::C64);
   t.complex_abs[1] = complex_norm<double, false>(Acc::C128);
