@@ -48,8 +48,8 @@ void check_groups(const char* op, IntArrayRef input, IntArrayRef weight, const C
   TENON_CHECK(weight[0] % p.groups == 0, op, ": the ", weight[0], " output channels do not divide into ", p.groups,
               " groups");
   TENON_CHECK(input[1] % p.groups == 0 && input[1] / p.groups == weight[1], op, ": input of shape ", input, " has ",
-              input[1], " channels; weight of shape ", weight, " with ", p.groups, " groups takes ",
-              weight[1] * p.groups);
+              input[1], " channels; weight of shape ", weight, " takes ", weight[1], " for each of ", p.groups,
+              " groups");
 }
 
 // Whether a gradient of this shape may be that of a convolution of these: its positions may end before the input does.
@@ -178,7 +178,7 @@ Tensor convolution(const Tensor& input, const Tensor& weight, const optional<Ten
   const size_t dims = static_cast<size_t>(input.dim()) - 2;
   const ConvParams p{per_dim(op, "stride", stride, dims, 1), per_dim(op, "padding", padding, dims, 0),
                      per_dim(op, "dilation", dilation, dims, 1), groups};
-  const int64_t channels = transposed ? weight.size(1) * std::max<int64_t>(groups, 1) : weight.size(0);
+  const int64_t channels = transposed ? checked_mul(weight.size(1), std::max<int64_t>(groups, 1), op) : weight.size(0);
   if (bias) {
     TENON_CHECK(bias->dim() == 1 && bias->size(0) == channels, op, ": bias must have shape [", channels, "], got ",
                 bias->sizes());

@@ -158,14 +158,14 @@ constexpr FoldKernel complex_norm(Acc element) {
 void count_row(void* state, const void* x, int64_t n) {
   const uint8_t* p = static_cast<const uint8_t*>(x);
   uint32_t total = 0;  // a run is far shorter than 2^32
-  for (int64_t i = 0; i < n; ++i) total += p[i];
+  for (int64_t i = 0; i < n; ++i) total += p[i] != 0;
   *static_cast<int64_t*>(state) = total;
 }
 void count_rows(void* states, const void* x, int64_t row_stride, int64_t count, int64_t cols) {
   int64_t* HWY_RESTRICT acc = static_cast<int64_t*>(states);
   const uint8_t* p = static_cast<const uint8_t*>(x);
   for (int64_t r = 0; r < count; ++r, p += row_stride) {
-    for (int64_t c = 0; c < cols; ++c) acc[c] += p[c];
+    for (int64_t c = 0; c < cols; ++c) acc[c] += p[c] != 0;
   }
 }
 
