@@ -46,6 +46,18 @@ TEST(Crash, TheLeastIntegerDividedByMinusOne) {
   check_least_by_minus_one<int64_t>();
 }
 
+TEST(Crash, AnyByteButZeroIsTrueInMemorySeenAsBool) {
+  const Tensor mask = full({5000}, 255, kByte).view(kBool), x = ones({5000});
+  EXPECT_EQ(nonzero(mask).size(0), 5000);
+  EXPECT_EQ(masked_select(x, mask).numel(), 5000);
+  EXPECT_EQ(x.index({mask}).numel(), 5000);
+  for (const Tensor& count : {mask.sum(), count_nonzero(mask), mask.to(kLong).sum(), mask.mul(x).sum()}) {
+    EXPECT_EQ(count.item<int64_t>(), 5000);
+  }
+  EXPECT_EQ(list<uint8_t>(mask.any().view(kByte)), std::vector<uint8_t>{1});
+  EXPECT_EQ(list<uint8_t>(mask.all().view(kByte)), std::vector<uint8_t>{1});
+}
+
 TEST(Crash, AFailedAllocationTellsWhatWasAskedForAndWhatIsInUse) {
   const size_t limit = memory_stats().limit;
   set_memory_limit(memory_stats().in_use + (size_t{1} << 20));
