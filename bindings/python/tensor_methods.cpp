@@ -154,11 +154,11 @@ void add_conversions() {
 void add_queries() {
   method("size", size, nb::arg("dim") = nb::none(), "The shape, or the size of one dim.");
   method("stride", stride, nb::arg("dim") = nb::none(), "The strides, or the stride of one dim.");
-  method("dim", &Tensor::dim);
-  method("ndimension", &Tensor::dim);
-  method("numel", &Tensor::numel);
-  method("nelement", &Tensor::numel);
-  method("storage_offset", &Tensor::storage_offset);
+  method("dim", [](const Tensor& self) { return self.dim(); });
+  method("ndimension", [](const Tensor& self) { return self.dim(); });
+  method("numel", [](const Tensor& self) { return self.numel(); });
+  method("nelement", [](const Tensor& self) { return self.numel(); });
+  method("storage_offset", [](const Tensor& self) { return self.storage_offset(); });
   method("element_size", &Tensor::element_size);
   method("data_ptr", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.data_ptr()); });
   method("get_device", [](const Tensor& self) { return self.is_cpu() ? -1 : std::max(self.device().index(), 0); });

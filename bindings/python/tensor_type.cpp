@@ -44,7 +44,8 @@ void deallocate(PyObject* object) {
   PyTypeObject* type = Py_TYPE(object);
   PyObject_GC_UnTrack(object);
   if (self->weak_references) PyObject_ClearWeakRefs(object);
-  if (TensorImpl* impl = self->tensor.impl(); impl && impl->python_object == object) impl->python_object = nullptr;
+  if (TensorImpl* impl = self->tensor.impl_ptr().get(); impl && impl->python_object == object)
+    impl->python_object = nullptr;
   self->tensor.~Tensor();
   Py_CLEAR(self->dict);
   if (type == tensor_type && free_count < kFreeCapacity) {

@@ -136,11 +136,11 @@ variable_list AutogradContext::get_saved_variables() const {
 }
 
 void AutogradContext::mark_dirty(const variable_list& inputs) {
-  for (const Tensor& tensor : inputs) dirty_.insert(tensor.impl());
+  for (const Tensor& tensor : inputs) dirty_.insert(tensor.impl_ptr().get());
 }
 
 void AutogradContext::mark_non_differentiable(const variable_list& outputs) {
-  for (const Tensor& tensor : outputs) non_differentiable_.insert(tensor.impl());
+  for (const Tensor& tensor : outputs) non_differentiable_.insert(tensor.impl_ptr().get());
 }
 
 bool AutogradContext::needs_input_grad(size_t tensor_input) const {

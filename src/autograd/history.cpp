@@ -28,9 +28,9 @@ struct Span {
 };
 
 Span span_of(const Geometry& geometry) {
+  if (std::ranges::find(geometry.sizes, 0) != geometry.sizes.end()) return {geometry.offset, geometry.offset};
   Span span{geometry.offset, geometry.offset + 1};
   for (size_t d = 0; d < geometry.sizes.size(); ++d) {
-    if (geometry.sizes[d] == 0) return {geometry.offset, geometry.offset};
     const int64_t reach = (geometry.sizes[d] - 1) * geometry.strides[d];
     (reach < 0 ? span.low : span.high) += reach;
   }
@@ -172,32 +172,32 @@ void rebase_history(const Tensor& self, IntrusivePtr<Node> node, size_t self_inp
 }
 
 void check_inplace(const Tensor& self, const char* op, bool records) {
-  TENON_CHECK(!self.storage()->read_only(), op, "_: self's memory is read-only; clone() it first");
-  TENON_CHECK(
-      !self.is_inference() || InferenceMode::is_enabled(), op,
-      "_: Inplace update to inference tensor outside InferenceMode is not allowed. Make a clone to get a normal "
-      "tensor before doing inplace update.");
+  const InplaceName name{op};
+  TENON_CHECK(!self.storage()->read_only(), name, ": self's memory is read-only; clone() it first");
+  TENON_CHECK(!self.is_inference() || InferenceMode::is_enabled(), name,
+              ": Inplace update to inference tensor outside InferenceMode is not allowed. Make a clone to get a normal "
+              "tensor before doing inplace update.");
   if (!records || !GradMode::is_enabled()) return;
   const TensorImpl& impl = *self.impl();
   if (impl.view_base) {
     const bool is_function_output = impl.no_grad_view && impl.autograd && impl.autograd->grad_fn;
     TENON_CHECK(
-        !is_function_output, op, "_: an output of '", impl.autograd->grad_fn->name(),
+        !is_function_output, name, ": an output of '", node_display_name(*impl.autograd->grad_fn),
         "' is a view and is being modified inplace. The view was made inside a custom Function (or an input was "
         "returned as-is), whose backward the edit would bypass; clone() the output first");
     TENON_CHECK(
-        !impl.no_grad_view, op,
-        "_: A view was created in no_grad mode and is being modified inplace with grad mode enabled. Move both the "
+        !impl.no_grad_view, name,
+        ": A view was created in no_grad mode and is being modified inplace with grad mode enabled. Move both the "
         "view and the edit inside the no_grad block, or both outside");
-    TENON_CHECK(!self.requires_grad() || !self.is_leaf() || !impl.requires_grad, op,
-                "_: a leaf Variable that requires grad is being used in an in-place operation.");
+    TENON_CHECK(!self.requires_grad() || !self.is_leaf() || !impl.requires_grad, name,
+                ": a leaf Variable that requires grad is being used in an in-place operation.");
     const Tensor base(impl.view_base);
-    TENON_CHECK(!base.requires_grad() || !base.is_leaf(), op,
-                "_: a view of a leaf Variable that requires grad is being used in an in-place operation.");
+    TENON_CHECK(!base.requires_grad() || !base.is_leaf(), name,
+                ": a view of a leaf Variable that requires grad is being used in an in-place operation.");
     return;
   }
-  TENON_CHECK(!self.requires_grad() || !self.is_leaf(), op,
-              "_: a leaf Variable that requires grad is being used in an in-place operation.");
+  TENON_CHECK(!self.requires_grad() || !self.is_leaf(), name,
+              ": a leaf Variable that requires grad is being used in an in-place operation.");
 }
 
 }  // namespace tenon

@@ -35,7 +35,7 @@ AutogradMeta& autograd_meta(const Tensor& tensor) {
 }
 
 bool Tensor::requires_grad() const {
-  const TensorImpl& impl = *impl_;
+  const TensorImpl& impl = *this->impl();
   if (impl.requires_grad || (impl.autograd && impl.autograd->grad_fn)) return true;
   return impl.view_base && is_differentiable(impl.dtype) && Tensor(impl.view_base).requires_grad();
 }
@@ -55,7 +55,7 @@ const Tensor& Tensor::requires_grad_(bool requires_grad) const {
                 "requires_grad_: you can only change requires_grad flags of leaf variables. If you want to use "
                 "a computed variable in a subgraph that doesn't require differentiation use detach().");
   }
-  impl_->requires_grad = requires_grad;
+  impl()->requires_grad = requires_grad;
   return *this;
 }
 
@@ -65,15 +65,15 @@ Tensor& Tensor::mutable_grad() const { return autograd_meta(*this).gradient(); }
 
 const Tensor& Tensor::grad() const {
   static const Tensor none;
-  return impl_->autograd ? impl_->autograd->gradient() : none;
+  return impl()->autograd ? impl()->autograd->gradient() : none;
 }
 
 IntrusivePtr<Node> Tensor::grad_fn() const {
-  if (impl_->view_base && !impl_->no_grad_view) refresh_view_history(*this);
-  return impl_->autograd ? impl_->autograd->grad_fn : nullptr;
+  if (impl()->view_base && !impl()->no_grad_view) refresh_view_history(*this);
+  return impl()->autograd ? impl()->autograd->grad_fn : nullptr;
 }
 
-uint32_t Tensor::output_nr() const { return impl_->autograd ? impl_->autograd->output_nr : 0; }
+uint32_t Tensor::output_nr() const { return impl()->autograd ? impl()->autograd->output_nr : 0; }
 
 Edge gradient_edge(const Tensor& tensor) {
   if (!tensor.requires_grad()) return {};
@@ -89,8 +89,8 @@ Tensor Tensor::detach() const { return make_alias(*this, sizes(), strides(), sto
 
 const Tensor& Tensor::detach_() const {
   TENON_CHECK(!is_view(), "detach_: Can't detach views in-place. Use detach() instead.");
-  impl_->requires_grad = false;
-  if (AutogradMeta* meta = impl_->autograd.get()) {
+  impl()->requires_grad = false;
+  if (AutogradMeta* meta = impl()->autograd.get()) {
     if (meta->rare && meta->rare->retained_grad) {
       meta->grad = *meta->rare->retained_grad;
       if (meta->grad_fn) meta->grad_fn->retain_grad(meta->output_nr, nullptr);
@@ -113,21 +113,21 @@ void Tensor::set_data(const Tensor& other) const {
   TENON_CHECK(!requires_grad() || is_differentiable(other.dtype()),
               "set_data: a tensor that requires grad cannot hold ", other.dtype(), " data");
   const bool same_form = dtype() == other.dtype() && device() == other.device() && sizes() == other.sizes();
-  if (AutogradMeta* meta = impl_->autograd.get(); meta && !same_form) {
+  if (AutogradMeta* meta = impl()->autograd.get(); meta && !same_form) {
     // The accumulator expects gradients of the old form; graphs that hold it keep it.
     SpinGuard guard(meta->locked);
     meta->accumulator = nullptr;
   }
   const TensorImpl& from = *other.impl();
-  impl_->storage = from.storage;
-  impl_->sizes = from.sizes;
-  impl_->strides = from.strides;
-  impl_->offset = from.offset;
-  impl_->dtype = from.dtype;
-  impl_->own_version = from.own_version;
-  impl_->view_base.reset();
-  impl_->no_grad_view = false;
-  impl_->refresh();
+  impl()->storage = from.storage;
+  impl()->sizes = from.sizes;
+  impl()->strides = from.strides;
+  impl()->offset = from.offset;
+  impl()->dtype = from.dtype;
+  impl()->own_version = from.own_version;
+  impl()->view_base.reset();
+  impl()->no_grad_view = false;
+  impl()->refresh();
 }
 
 const Tensor& Tensor::retain_grad() const {
@@ -142,7 +142,7 @@ const Tensor& Tensor::retain_grad() const {
 }
 
 bool Tensor::retains_grad() const {
-  const AutogradMeta* meta = impl_->autograd.get();
+  const AutogradMeta* meta = impl()->autograd.get();
   return meta && meta->rare && meta->rare->retained_grad;
 }
 
@@ -161,7 +161,7 @@ uint64_t Tensor::register_hook(TensorHook hook) const {
 }
 
 void Tensor::remove_hook(uint64_t id) const {
-  AutogradMeta* meta = impl_->autograd.get();
+  AutogradMeta* meta = impl()->autograd.get();
   if (!meta || !meta->rare) return;
   AutogradMeta::Rare& rare = *meta->rare;
   const auto has_id = [id](const auto& entry) { return entry.first == id; };

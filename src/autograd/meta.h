@@ -5,6 +5,8 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <ostream>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -54,6 +56,14 @@ void set_history(const Tensor& tensor, const IntrusivePtr<Node>& node, uint32_t 
 // For an in-place op with node `node`, whose input `self_input` is the old `self`: makes self the node's output. When
 // self is a view its base is given the edit too (by copy-slices) and self's history follows from the base.
 void rebase_history(const Tensor& self, IntrusivePtr<Node> node, size_t self_input = 0);
+
+// Prints the name of an op as its in-place form has it, whichever of the two is given.
+struct InplaceName {
+  const char* op;
+  friend std::ostream& operator<<(std::ostream& out, InplaceName name) {
+    return out << name.op << (std::string_view(name.op).ends_with('_') ? "" : "_");
+  }
+};
 
 // Throws unless `self` may be edited in place by `op` now: leaves that require grad, views of such and views made under
 // no_grad refuse when the op will be recorded (`records`); inference tensors outside inference mode and read-only

@@ -6,7 +6,7 @@ namespace {
 
 bool is_one_of(const Tensor& tensor, TensorPointers outputs) {
   for (const Tensor* output : outputs) {
-    if (output->impl() == tensor.impl()) return true;
+    if (output->is_same(tensor)) return true;
   }
   return false;
 }

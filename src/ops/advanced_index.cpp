@@ -115,6 +115,7 @@ Selection select_at(const char* op, const Tensor& self, TensorList indices) {
     s.order.push_back(static_cast<int64_t>(d));
     s.flat.push_back(flat_index(s.indices[d], s.index_shape));
   }
+  TENON_CHECK_INDEX(!s.flat.empty(), op, ": a mask without dims selects along none of self's; self[mask] takes it");
   for (size_t d = 0; d < self.sizes().size(); ++d) {
     if (d < s.indices.size() && s.indices[d].defined()) continue;
     s.order.push_back(static_cast<int64_t>(d));

@@ -48,8 +48,29 @@ void check_groups(const char* op, IntArrayRef input, IntArrayRef weight, const C
   TENON_CHECK(weight[0] % p.groups == 0, op, ": the ", weight[0], " output channels do not divide into ", p.groups,
               " groups");
   TENON_CHECK(input[1] % p.groups == 0 && input[1] / p.groups == weight[1], op, ": input of shape ", input, " has ",
-              input[1], " channels; weight of shape ", weight, " with ", p.groups, " groups takes ",
-              weight[1] * p.groups);
+              input[1], " channels; weight of shape ", weight, " takes ", weight[1], " for each of ", p.groups,
+              " groups");
+}
+
+// Whether a gradient of this shape may be that of a convolution of these: its positions may end before the input does.
+void check_gradient(const char* op, IntArrayRef grad, IntArrayRef input, IntArrayRef weight, const ConvParams& p) {
+  const size_t dims = p.stride.size();
+  TENON_CHECK(grad.size() == input.size() && grad.size() == weight.size() && grad.size() == dims + 2 && dims >= 1 &&
+                  dims <= 3 && p.padding.size() == dims && p.dilation.size() == dims,
+              op, ": grad ", grad, ", input ", input, " and weight ", weight, " with stride ", p.stride, ", padding ",
+              p.padding, " and dilation ", p.dilation, " must all be of one convolution in 1, 2 or 3 dims");
+  check_groups(op, input, weight, p);
+  TENON_CHECK(grad[0] == input[0] && grad[1] == weight[0], op, ": grad of shape ", grad, " does not fit input ", input,
+              " and weight ", weight);
+  for (size_t d = 0; d < dims; ++d) {
+    TENON_CHECK(p.stride[d] > 0 && p.dilation[d] > 0 && p.padding[d] >= 0, op, ": stride ", p.stride, " and dilation ",
+                p.dilation, " must be positive, padding ", p.padding, " must not be negative");
+    if (grad[d + 2] == 0 || weight[d + 2] == 0) continue;
+    const int64_t end =
+        checked_add(checked_mul(grad[d + 2] - 1, p.stride[d], op), reach(op, weight[d + 2], p.dilation[d]), op);
+    TENON_CHECK(end <= checked_add(input[d + 2], checked_mul(2, p.padding[d], op), op), op, ": grad of shape ", grad,
+                " has positions outside input ", input, " padded by ", p.padding);
+  }
 }
 
 ConvGeometry geometry_of(IntArrayRef input, IntArrayRef weight, IntArrayRef output, const ConvParams& p) {
@@ -107,6 +128,8 @@ Tensor conv_forward(const Tensor& input, const Tensor& weight, const ConvParams&
 Tensor conv_input_gradient(const Tensor& grad, const Tensor& weight, IntArrayRef input_size, IntArrayRef stride,
                            IntArrayRef padding, IntArrayRef dilation, int64_t groups) {
   const ConvParams p{stride, padding, dilation, groups};
+  check_operands("conv_input_gradient", grad, weight);
+  check_gradient("conv_input_gradient", grad.sizes(), input_size, weight.sizes(), p);
   const ConvGeometry geometry = geometry_of(input_size, weight.sizes(), grad.sizes(), p);
   Tensor out = compute(
       "conv_input_gradient", input_size, grad, weight,
@@ -130,6 +153,8 @@ Tensor conv_input_gradient(const Tensor& grad, const Tensor& weight, IntArrayRef
 Tensor conv_weight_gradient(const Tensor& grad, const Tensor& input, IntArrayRef weight_size, IntArrayRef stride,
                             IntArrayRef padding, IntArrayRef dilation, int64_t groups) {
   const ConvParams p{stride, padding, dilation, groups};
+  check_operands("conv_weight_gradient", grad, input);
+  check_gradient("conv_weight_gradient", grad.sizes(), input.sizes(), weight_size, p);
   const ConvGeometry geometry = geometry_of(input.sizes(), weight_size, grad.sizes(), p);
   Tensor out = compute("conv_weight_gradient", weight_size, grad, input,
                        [&](const ConvKernels& k, TensorView gw, TensorView gy, TensorView x) {
@@ -153,7 +178,7 @@ Tensor convolution(const Tensor& input, const Tensor& weight, const optional<Ten
   const size_t dims = static_cast<size_t>(input.dim()) - 2;
   const ConvParams p{per_dim(op, "stride", stride, dims, 1), per_dim(op, "padding", padding, dims, 0),
                      per_dim(op, "dilation", dilation, dims, 1), groups};
-  const int64_t channels = transposed ? weight.size(1) * std::max<int64_t>(groups, 1) : weight.size(0);
+  const int64_t channels = transposed ? checked_mul(weight.size(1), std::max<int64_t>(groups, 1), op) : weight.size(0);
   if (bias) {
     TENON_CHECK(bias->dim() == 1 && bias->size(0) == channels, op, ": bias must have shape [", channels, "], got ",
                 bias->sizes());

@@ -32,7 +32,7 @@ ScalarType result_dtype(const ElementwiseOp& op, ScalarType common) {
 }
 
 void check_dtype(const ElementwiseOp& op, ScalarType common) {
-  TENON_CHECK(contains(op.dtypes, common), op.name, ": not implemented for ", common, " tensors; it takes",
+  TENON_CHECK(contains(op.dtypes, common), op.user_name, ": not implemented for ", common, " tensors; it takes",
               op.dtypes & expr::BITS ? " bool" : "", op.dtypes & expr::INTS ? " integer" : "",
               op.dtypes & expr::FLOATS ? " floating-point" : "", op.dtypes & expr::COMPLEX ? " complex" : "", " ones");
 }
@@ -47,7 +47,7 @@ Plan make_plan(const ElementwiseOp& op, ArrayRef<Input> inputs) {
       continue;
     }
     const Tensor& x = *input.tensor;
-    TENON_CHECK(x.defined(), op.name, ": input ", &input - inputs.begin(), " is an undefined tensor");
+    TENON_CHECK(x.defined(), op.user_name, ": input ", &input - inputs.begin(), " is an undefined tensor");
     if (!first) {
       first = &x;
       plan.sizes = x.impl()->sizes;
@@ -55,10 +55,10 @@ Plan make_plan(const ElementwiseOp& op, ArrayRef<Input> inputs) {
       continue;
     }
     same_dtype = same_dtype && x.dtype() == first->dtype();
-    if (x.sizes() != plan.sizes) plan.sizes = broadcast_shapes(plan.sizes, x.sizes(), op.name);
+    if (x.sizes() != plan.sizes) plan.sizes = broadcast_shapes(plan.sizes, x.sizes(), op.user_name);
     if (x.device() != plan.device) {
       if (plan.device.is_cpu() && first->dim() == 0) plan.device = x.device();
-      TENON_CHECK_DEVICE(x.device() == plan.device || (x.dim() == 0 && x.is_cpu()), op.name,
+      TENON_CHECK_DEVICE(x.device() == plan.device || (x.dim() == 0 && x.is_cpu()), op.user_name,
                          ": all tensors must be on one device, got ", first->device(), " and ", x.device());
     }
   }
@@ -164,13 +164,13 @@ class ElementwiseNode final : public Node {
     IntrusivePtr<Node> self(this);
     Tensor values[kMaxInputs + 1];
     for (int i = 0; i <= kMaxInputs; ++i) {
-      if (saved_[i].was_defined()) values[i] = saved_[i].unpack(self, op_.name);
+      if (saved_[i].was_defined()) values[i] = saved_[i].unpack(self, op_.user_name);
     }
     const bool fused = !GradMode::is_enabled() && is_floating_point(common_);
     for (int i = 0; i < op_.arity; ++i) {
       // A truth value, which an in-place form writes into a float tensor, does not change with its inputs.
       if (!needs_input_grad(static_cast<size_t>(i)) || op_.rule == expr::Rule::BOOL) continue;
-      TENON_CHECK_AS(NotImplementedError, op_.gradient[i], op_.name, ": the derivative is not implemented");
+      TENON_CHECK_AS(NotImplementedError, op_.gradient[i], op_.user_name, ": the derivative is not implemented");
       result[static_cast<size_t>(i)] = fused ? fused_gradient(i, g, values) : formula_gradient(i, g, values);
     }
     return result;
@@ -190,7 +190,7 @@ class ElementwiseNode final : public Node {
       for (int k = 0; k < op_.arity; ++k) add_value(operands, op_.uses[i] >> k & 1, values[k], numbers_[k], g);
       add_value(operands, op_.uses[i] >> op_.arity & 1, values[kMaxInputs], Scalar(), g);
       const Backend& backend = backend_of(out);
-      require(backend.elementwise, backend, op_.name)
+      require(backend.elementwise, backend, op_.user_name)
           .run(op_.gradient_kernel[i], compute_dtype(common_), view_of(out), operands.data(), operands.size(), params_);
     }
     return reduces ? to_dtype(sum_to_size(out, shapes_[i]), dtypes_[i]) : out;
@@ -281,7 +281,7 @@ Tensor elementwise(ElementwiseKernel line, ArrayRef<Input> inputs, const double*
   const ElementwiseOp& op = elementwise_op(line);
   Plan plan = make_plan(op, inputs);
   Tensor out = make_result(plan, inputs, plan.result);
-  run(op.kernel, op.name, plan.common, out, inputs, params);
+  run(op.kernel, op.user_name, plan.common, out, inputs, params);
   if (auto node = make_node(op, plan.common, plan.result, inputs, params)) {
     node->save(inputs, nullptr);
     set_history(out, node);
@@ -294,11 +294,11 @@ const Tensor& elementwise_inplace(ElementwiseKernel line, const Tensor& self, Ar
                                   const double* params) {
   const ElementwiseOp& op = elementwise_op(line);
   Plan plan = make_plan(op, inputs);
-  TENON_CHECK(op.rule != expr::Rule::REAL || !is_complex(plan.common), op.name,
-              "_: self is complex, but the result is real; use the out-of-place form");
-  check_inplace_result(self, plan.result, plan.sizes, op.name);
+  TENON_CHECK(op.rule != expr::Rule::REAL || !is_complex(plan.common), InplaceName{op.user_name},
+              ": self is complex, but the result is real; use the out-of-place form");
+  check_inplace_result(self, plan.result, plan.sizes, op.user_name);
   auto node = make_node(op, plan.common, self.dtype(), inputs, params);
-  check_inplace(self, op.name, static_cast<bool>(node));
+  check_inplace(self, op.user_name, static_cast<bool>(node));
   if (node) {
     bool reads_self = false;
     for (int i = 0; i < op.arity; ++i) reads_self |= node->needs_input_grad(static_cast<size_t>(i)) && (op.uses[i] & 1);
@@ -307,8 +307,8 @@ const Tensor& elementwise_inplace(ElementwiseKernel line, const Tensor& self, Ar
     if (reads_self) old_self = self.clone();
     node->save(inputs, &old_self);
   }
-  run(op.kernel, op.name, plan.common, self, Untangled(inputs, self), params);
-  self.impl()->version().bump(op.name);
+  run(op.kernel, op.user_name, plan.common, self, Untangled(inputs, self), params);
+  self.impl()->version().bump(op.user_name);
   if (node) {
     rebase_history(self, node);
     node->save_output(self);
@@ -320,14 +320,14 @@ Tensor& elementwise_out(ElementwiseKernel line, Tensor& out, ArrayRef<Input> inp
   const ElementwiseOp& op = elementwise_op(line);
   Plan plan = make_plan(op, inputs);
   if (!out.defined() || out.sizes() != plan.sizes || out.dtype() != plan.result || out.requires_grad()) {
-    return write_out(out, elementwise(line, inputs, params), op.name);
+    return write_out(out, elementwise(line, inputs, params), op.user_name);
   }
-  TENON_CHECK(!make_node(op, plan.common, plan.result, inputs, params), op.name,
+  TENON_CHECK(!make_node(op, plan.common, plan.result, inputs, params), op.user_name,
               ": out= does not record gradients, but an input requires them");
-  check_inplace(out, op.name, false);
-  check_no_internal_overlap(out, op.name);
-  run(op.kernel, op.name, plan.common, out, Untangled(inputs, out), params);
-  out.impl()->version().bump(op.name);
+  check_inplace(out, op.user_name, false);
+  check_no_internal_overlap(out, op.user_name);
+  run(op.kernel, op.user_name, plan.common, out, Untangled(inputs, out), params);
+  out.impl()->version().bump(op.user_name);
   return out;
 }
 
@@ -353,10 +353,10 @@ void check_no_internal_overlap(const Tensor& tensor, const char* op) {
 }
 
 void check_inplace_result(const Tensor& self, ScalarType dtype, IntArrayRef sizes, const char* op) {
-  TENON_CHECK(can_cast(dtype, self.dtype()), op, "_: the result has dtype ", dtype,
+  TENON_CHECK(can_cast(dtype, self.dtype()), InplaceName{op}, ": the result has dtype ", dtype,
               ", which cannot be stored into self of dtype ", self.dtype());
-  TENON_CHECK(self.sizes() == sizes, op, "_: self has shape ", self.sizes(), ", but the result has shape ", sizes,
-              "; an in-place op cannot change self's shape");
+  TENON_CHECK(self.sizes() == sizes, InplaceName{op}, ": self has shape ", self.sizes(), ", but the result has shape ",
+              sizes, "; an in-place op cannot change self's shape");
   check_no_internal_overlap(self, op);
 }
 

@@ -23,7 +23,8 @@ inline constexpr int kMaxParams = 3;
 struct ElementwiseOp {
   using Formula = Tensor (*)(const Tensor& g, const Tensor* inputs, const Tensor& y, const double* params);
 
-  const char* name;
+  const char* name;       // of the line, which its node is recorded under
+  const char* user_name;  // of the op that runs it, for messages
   int arity;
   int param_count;
   expr::Rule rule;

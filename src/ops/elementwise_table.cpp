@@ -1,5 +1,6 @@
 // The elementwise lines as run-time facts: names, rules, kernels, and gradient formulas over tensors.
 #include <array>
+#include <string_view>
 #include <utility>
 
 #include "ops/elementwise.h"
@@ -44,9 +45,52 @@ void add_gradient(ElementwiseOp& op, ElementwiseKernel kernel, F) {
   }
 }
 
+// The ops that run the lines which users do not see.
+struct Runner {
+  std::string_view line;
+  const char* op;
+};
+constexpr Runner kRunners[] = {
+    {"add2", "add"},
+    {"addcdiv_by", "addcdiv"},
+    {"addcmul_by", "addcmul"},
+    {"bce_error", "binary_cross_entropy"},
+    {"bce_logits_error", "binary_cross_entropy_with_logits"},
+    {"clamp3", "clamp"},
+    {"clamp_above", "clamp"},
+    {"clamp_below", "clamp"},
+    {"conj_values", "conj"},
+    {"floor_div", "div"},
+    {"gelu_erf", "gelu"},
+    {"gelu_tanh", "gelu"},
+    {"huber_error", "huber_loss"},
+    {"kl_error", "kl_div"},
+    {"lerp3", "lerp"},
+    {"logit_of", "logit"},
+    {"masked_set", "masked_fill"},
+    {"nan_to_num_with", "nan_to_num"},
+    {"polygamma_of", "polygamma"},
+    {"pow2", "pow"},
+    {"round_half_even", "round"},
+    {"smooth_l1_error", "smooth_l1_loss"},
+    {"square_of", "square"},
+    {"squared_error", "mse_loss"},
+    {"sub2", "sub"},
+    {"true_div", "div"},
+    {"trunc_div", "div"},
+    {"where3", "where"},
+};
+
+consteval const char* runner_of(std::string_view line) {
+  for (const Runner& runner : kRunners) {
+    if (runner.line == line) return runner.op;
+  }
+  throw "each line that users do not see needs the name of an op that runs it";
+}
+
 template <class Line>
-ElementwiseOp make_op(const char* name, expr::Rule rule) {
-  return {name, Line::arity, Line::param_count, rule, Line::dtypes, Line::kernel, {}, {}, {}};
+ElementwiseOp make_op(const char* name, const char* user_name, expr::Rule rule) {
+  return {name, user_name, Line::arity, Line::param_count, rule, Line::dtypes, Line::kernel, {}, {}, {}};
 }
 
 #define TENON_UNPACK(...) __VA_ARGS__
@@ -57,28 +101,30 @@ ElementwiseOp make_op(const char* name, expr::Rule rule) {
                       return tensor_formulas::name##_op::formula(g, TENON_UNPACK inputs, y, p...);            \
                     });                                                                                       \
                   });
-#define TENON_OP(name, rule, gradients)                                                            \
-  {                                                                                                \
-    ElementwiseOp& op = table[static_cast<size_t>(ElementwiseKernel::name)];                       \
-    op = make_op<tensor_formulas::name##_op>(#name, expr::Rule::rule);                             \
-    gradients                                                                                      \
+#define TENON_OP(name, user_name, rule, gradients)                                \
+  {                                                                               \
+    ElementwiseOp& op = table[static_cast<size_t>(ElementwiseKernel::name)];      \
+    op = make_op<tensor_formulas::name##_op>(#name, user_name, expr::Rule::rule); \
+    gradients                                                                     \
   }
+#define TENON_OP1(name, user_name, rule) TENON_OP(name, user_name, rule, TENON_GRADIENT(0, name, dx, (in[0])))
+#define TENON_OP2(name, user_name, rule)                                        \
+  TENON_OP(name, user_name, rule, TENON_GRADIENT(0, name, da, (in[0], in[1])) \
+                                      TENON_GRADIENT(1, name, db, (in[0], in[1])))
+#define TENON_OP3(name, user_name, rule)                                               \
+  TENON_OP(name, user_name, rule, TENON_GRADIENT(0, name, da, (in[0], in[1], in[2])) \
+                                      TENON_GRADIENT(1, name, db, (in[0], in[1], in[2])) \
+                                          TENON_GRADIENT(2, name, dc, (in[0], in[1], in[2])))
 
 using Table = std::array<ElementwiseOp, static_cast<size_t>(ElementwiseKernel::count)>;
 
 Table make_table() {
   Table table{};
-#define TENON_EW1(name, rule, ...) TENON_OP(name, rule, TENON_GRADIENT(0, name, dx, (in[0])))
-#define TENON_EW2(name, rule, ...)                                \
-  TENON_OP(name, rule, TENON_GRADIENT(0, name, da, (in[0], in[1])) \
-                           TENON_GRADIENT(1, name, db, (in[0], in[1])))
-#define TENON_EW3(name, rule, ...)                                        \
-  TENON_OP(name, rule, TENON_GRADIENT(0, name, da, (in[0], in[1], in[2]))  \
-                           TENON_GRADIENT(1, name, db, (in[0], in[1], in[2])) \
-                               TENON_GRADIENT(2, name, dc, (in[0], in[1], in[2])))
-#define TENON_EW1_ TENON_EW1
-#define TENON_EW2_ TENON_EW2
-#define TENON_EW3_ TENON_EW3
+#define TENON_EW1(name, rule, ...) TENON_OP1(name, #name, rule)
+#define TENON_EW2(name, rule, ...) TENON_OP2(name, #name, rule)
+#define TENON_EW1_(name, rule, ...) TENON_OP1(name, runner_of(#name), rule)
+#define TENON_EW2_(name, rule, ...) TENON_OP2(name, runner_of(#name), rule)
+#define TENON_EW3_(name, rule, ...) TENON_OP3(name, runner_of(#name), rule)
 #include "tenon/table/elementwise.inc"
   return table;
 }

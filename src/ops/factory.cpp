@@ -131,9 +131,10 @@ Tensor from_blob(void* data, IntArrayRef sizes, IntArrayRef strides, std::functi
 }
 
 Tensor from_blob(void* data, IntArrayRef sizes, const TensorOptions& options) {
-  return from_blob(data, sizes, contiguous_strides(sizes), nullptr, options);
+  return from_blob(data, sizes, std::function<void(void*)>(), options);
 }
 Tensor from_blob(void* data, IntArrayRef sizes, std::function<void(void*)> release, const TensorOptions& options) {
+  checked_numel(sizes, "from_blob");
   return from_blob(data, sizes, contiguous_strides(sizes), std::move(release), options);
 }
 Tensor from_blob(void* data, IntArrayRef sizes, IntArrayRef strides, const TensorOptions& options) {

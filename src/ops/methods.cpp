@@ -1,4 +1,5 @@
-// The Tensor methods and in-place forms of the table: each calls the function of its line.
+// The Tensor methods and in-place forms of the table: each calls the function of its line, whose errors name it.
+#include "ops/name_error.h"
 #include "tenon/ops/ops.h"
 
 namespace tenon {
@@ -7,10 +8,13 @@ namespace tenon {
 
 #define TENON_DEF(...)
 #define TENON_METHOD(name, ret, params, args, doc) \
-  ret Tensor::name params const { return tenon::name(*this TENON_AND args); }
+  ret Tensor::name params const try {              \
+    return tenon::name(*this TENON_AND args);      \
+  } catch (...) {                                  \
+    rethrow_naming(#name);                         \
+  }
 #define TENON_METHOD_ONLY TENON_METHOD
-#define TENON_INPLACE(name, params, args, doc) \
-  const Tensor& Tensor::name params const { return tenon::name(*this TENON_AND args); }
+#define TENON_INPLACE(name, params, args, doc) TENON_METHOD(name, const Tensor&, params, args, doc)
 #include "tenon/table/structured.inc"
 
 }  // namespace tenon

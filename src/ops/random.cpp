@@ -282,7 +282,7 @@ Tensor dropout_mask(const char* op, const Tensor& input, IntArrayRef sizes, doub
 
 Tensor dropout(const Tensor& input, double p, bool training, bool inplace) {
   check_probability("dropout", p);
-  if (!training || p == 0 || input.numel() == 0) return input;
+  if (input.numel() == 0 || !training || p == 0) return input;
   TENON_CHECK(is_differentiable(input.dtype()), "dropout: input must be floating-point, got ", input.dtype());
   if (p == 1) return apply_mask(input, zeros({}, input.options()), inplace);
   return apply_mask(input, dropout_mask("dropout", input, input.sizes(), p), inplace);
@@ -291,7 +291,7 @@ Tensor dropout(const Tensor& input, double p, bool training, bool inplace) {
 Tensor feature_dropout(const Tensor& input, double p, bool training, bool inplace) {
   check_probability("feature_dropout", p);
   TENON_CHECK(input.dim() >= 2, "feature_dropout: input must have at least 2 dims, got shape ", input.sizes());
-  if (!training || p == 0 || input.numel() == 0) return input;
+  if (input.numel() == 0 || !training || p == 0) return input;
   if (p == 1) return apply_mask(input, zeros({}, input.options()), inplace);
   DimVector sizes(input.sizes().size(), 1);
   sizes[0] = input.size(0);
@@ -301,7 +301,7 @@ Tensor feature_dropout(const Tensor& input, double p, bool training, bool inplac
 
 Tensor alpha_dropout(const Tensor& input, double p, bool training, bool inplace) {
   check_probability("alpha_dropout", p);
-  if (!training || p == 0 || input.numel() == 0) return input;
+  if (input.numel() == 0 || !training || p == 0) return input;
   if (p == 1) return apply_mask(input, zeros({}, input.options()), inplace);
   // Dropped elements become the negative saturation value; the affine step restores mean and variance.
   constexpr double kAlpha = 1.7580993408473766;

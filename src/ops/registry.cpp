@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "ops/name_error.h"
+
 namespace tenon {
 namespace {
 
@@ -70,20 +72,6 @@ Value box(const std::tuple<T...>& result) {
   return std::apply([](const auto&... tensors) { return std::vector<Tensor>{tensors...}; }, result);
 }
 
-void check_defined(const Value* args, size_t count, std::string_view op) {
-  // To these an undefined index is a whole dim.
-  const bool lists_have_holes = op.starts_with("index_");
-  for (size_t i = 0; i < count; ++i) {
-    if (const Tensor* tensor = std::get_if<Tensor>(&args[i])) {
-      TENON_CHECK(tensor->defined(), op, ": argument ", i + 1, " is an undefined tensor");
-    } else if (const auto* list = std::get_if<std::vector<Tensor>>(&args[i]); list && !lists_have_holes) {
-      for (const Tensor& one : *list) {
-        TENON_CHECK(one.defined(), op, ": argument ", i + 1, " holds an undefined tensor");
-      }
-    }
-  }
-}
-
 template <class Signature, Signature* Function>
 struct Boxed;
 template <class R, class... Args, R (*Function)(Args...)>
@@ -95,12 +83,7 @@ struct Boxed<R(Args...), Function> {
      ...);
     return params;
   }
-  static Value call(const Value* args) {
-    check_defined(args, sizeof...(Args), name);
-    return call(args, std::index_sequence_for<Args...>());
-  }
-  // As the line has it; for messages.
-  inline static const char* name = "";
+  static Value call(const Value* args) { return call(args, std::index_sequence_for<Args...>()); }
 
  private:
   template <size_t... I>
@@ -189,7 +172,6 @@ class Builder {
   template <class Boxed>
   void add(const char* name, OpPlace place, bool elementwise, std::initializer_list<const char*> names,
            std::string_view text, const char* result, const char* doc) {
-    Boxed::name = name;
     OpInfo op{name, place, elementwise, Boxed::params(), result, doc, &Boxed::call};
     size_t i = 0;
     for (const char* given : names) op.params[i++].name = given;
@@ -254,6 +236,21 @@ std::vector<OpInfo> build() {
   return std::move(build.ops);
 }
 
+void check_defined(const OpInfo& op, const Value* args) {
+  // To these an undefined index is a whole dim.
+  const bool lists_have_holes = op.name.starts_with("index_");
+  for (size_t i = 0; i < op.params.size(); ++i) {
+    if (const Tensor* tensor = std::get_if<Tensor>(&args[i])) {
+      TENON_CHECK(tensor->defined(), op.name, ": argument '", op.params[i].name, "' is an undefined tensor");
+    } else if (const auto* list = std::get_if<std::vector<Tensor>>(&args[i]); list && !lists_have_holes) {
+      for (size_t k = 0; k < list->size(); ++k) {
+        TENON_CHECK((*list)[k].defined(), op.name, ": argument '", op.params[i].name, "' holds an undefined tensor at ",
+                    k);
+      }
+    }
+  }
+}
+
 std::string default_text(const Param& param) {
   return std::visit(
       [](const auto& value) -> std::string {
@@ -274,6 +271,13 @@ std::string default_text(const Param& param) {
 }
 
 }  // namespace
+
+Value OpInfo::call(const Value* args) const try {
+  check_defined(*this, args);
+  return function(args);
+} catch (...) {
+  rethrow_naming(place == OpPlace::Linalg ? "linalg." + name : name);
+}
 
 std::string OpInfo::signature() const {
   std::string text = name + "(";

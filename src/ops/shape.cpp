@@ -63,20 +63,29 @@ Tensor reshape(const Tensor& self, IntArrayRef shape) {
   return view(clone(self, MemoryFormat::Contiguous), sizes);
 }
 
-Tensor as_strided(const Tensor& self, IntArrayRef size, IntArrayRef stride, optional<int64_t> storage_offset) {
-  TENON_CHECK(size.size() == stride.size(), "as_strided: size has ", size.size(), " dims but stride has ",
-              stride.size());
-  const int64_t offset = storage_offset.value_or(self.storage_offset());
-  TENON_CHECK(offset >= 0, "as_strided: storage_offset must not be negative, got ", offset);
-  const int64_t numel = checked_numel(size, "as_strided");
+namespace {
+
+// One more than the last element that a layout reaches in its storage; throws unless it is a layout.
+int64_t end_of(const char* op, IntArrayRef sizes, IntArrayRef strides, int64_t offset) {
+  TENON_CHECK(sizes.size() == strides.size(), op, ": size has ", sizes.size(), " dims but stride has ", strides.size());
+  TENON_CHECK(offset >= 0, op, ": storage_offset must not be negative, got ", offset);
+  const int64_t numel = checked_numel(sizes, op);
   int64_t last = offset;
-  for (size_t d = 0; d < size.size(); ++d) {
-    TENON_CHECK(stride[d] >= 0, "as_strided: strides must not be negative, got ", stride);
-    if (numel > 0) last = checked_add(last, checked_mul(size[d] - 1, stride[d], "as_strided"), "as_strided");
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    TENON_CHECK(strides[d] >= 0, op, ": strides must not be negative, got ", strides);
+    if (numel > 0) last = checked_add(last, checked_mul(sizes[d] - 1, strides[d], op), op);
   }
+  return numel > 0 ? checked_add(last, 1, op) : offset;
+}
+
+}  // namespace
+
+Tensor as_strided(const Tensor& self, IntArrayRef size, IntArrayRef stride, optional<int64_t> storage_offset) {
+  const int64_t offset = storage_offset.value_or(self.storage_offset());
+  const int64_t end = end_of("as_strided", size, stride, offset);
   const auto available = static_cast<int64_t>(self.storage()->nbytes() / self.element_size());
-  TENON_CHECK(numel == 0 || last < available, "as_strided: size ", size, ", stride ", stride, " and offset ", offset,
-              " reach element ", last, ", but the storage has ", available, " elements");
+  TENON_CHECK(end == offset || end <= available, "as_strided: size ", size, ", stride ", stride, " and offset ", offset,
+              " reach element ", end - 1, ", but the storage has ", available, " elements");
   return record_view(
       "as_strided", self, size, stride, offset,
       [layout = self.impl()->sizes, own = self.impl()->strides, start = self.storage_offset(), sizes = DimVector(size),
@@ -87,20 +96,11 @@ Tensor as_strided(const Tensor& self, IntArrayRef size, IntArrayRef stride, opti
 
 namespace {
 
-// One more than the largest element that a layout reaches, counted from its own first.
-int64_t extent(IntArrayRef sizes, IntArrayRef strides) {
-  int64_t last = 0;
-  for (size_t d = 0; d < sizes.size(); ++d) {
-    if (sizes[d] == 0) return 0;
-    last += (sizes[d] - 1) * strides[d];
-  }
-  return last + 1;
-}
-
 // Whether two indices of the layout may be the same element.
 bool may_overlap(IntArrayRef sizes, IntArrayRef strides) {
   SmallVec<std::pair<int64_t, int64_t>, 6> dims;
   for (size_t d = 0; d < sizes.size(); ++d) {
+    if (sizes[d] == 0) return false;
     if (sizes[d] > 1) dims.emplace_back(strides[d], sizes[d]);
   }
   std::sort(dims.begin(), dims.end());
@@ -116,9 +116,11 @@ bool may_overlap(IntArrayRef sizes, IntArrayRef strides) {
 
 Tensor as_strided_backward(const Tensor& grad, IntArrayRef input_sizes, IntArrayRef input_strides, int64_t input_offset,
                            IntArrayRef sizes, IntArrayRef strides, int64_t offset) {
+  constexpr const char* kOp = "as_strided_backward";
+  TENON_CHECK(grad.sizes() == sizes, kOp, ": grad has shape ", grad.sizes(), ", but the view had ", sizes);
   const int64_t start = std::min(input_offset, offset);
   const int64_t count =
-      std::max(input_offset + extent(input_sizes, input_strides), offset + extent(sizes, strides)) - start;
+      std::max(end_of(kOp, input_sizes, input_strides, input_offset), end_of(kOp, sizes, strides, offset)) - start;
   Tensor memory = zeros({count}, grad.options());
   Tensor places;
   const bool overlaps = may_overlap(sizes, strides);

@@ -28,18 +28,21 @@ Tensor wrap(IntrusivePtr<TensorImpl> impl) {
   return Tensor(std::move(impl));
 }
 
-size_t checked_bytes(int64_t elements, ScalarType dtype) {
-  return static_cast<size_t>(checked_mul(elements, static_cast<int64_t>(element_size(dtype)), "the size in bytes"));
+size_t checked_bytes(int64_t elements, ScalarType dtype, const char* op) {
+  int64_t bytes;
+  TENON_CHECK(!__builtin_mul_overflow(elements, element_size(dtype), &bytes), op, ": the size in bytes of ", elements,
+              " elements of ", dtype, " does not fit in 64 bits");
+  return static_cast<size_t>(bytes);
 }
 
 }  // namespace
 
 int64_t Tensor::size(int64_t dim) const {
-  return impl_->sizes[static_cast<size_t>(wrap_dim(dim, this->dim(), "size"))];
+  return impl()->sizes[static_cast<size_t>(wrap_dim(dim, this->dim(), "size"))];
 }
 
 int64_t Tensor::stride(int64_t dim) const {
-  return impl_->strides[static_cast<size_t>(wrap_dim(dim, this->dim(), "stride"))];
+  return impl()->strides[static_cast<size_t>(wrap_dim(dim, this->dim(), "stride"))];
 }
 
 bool Tensor::is_contiguous(MemoryFormat format) const {
@@ -49,12 +52,12 @@ bool Tensor::is_contiguous(MemoryFormat format) const {
     case MemoryFormat::ChannelsLast3d:
       return dim() == 5 && is_dense_in_order(*this, {0, 2, 3, 4, 1});
     default:
-      return impl_->contiguous;
+      return impl()->contiguous;
   }
 }
 
 bool Tensor::is_non_overlapping_and_dense() const {
-  if (impl_->contiguous) return true;
+  if (impl()->contiguous) return true;
   SmallVec<size_t, 6> order(sizes().size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
@@ -68,6 +71,10 @@ bool Tensor::is_non_overlapping_and_dense() const {
     expected *= sizes()[d];
   }
   return true;
+}
+
+void Tensor::fail_undefined(const char* user) {
+  detail::fail<TensorError>(user, ": got an undefined tensor, which Tensor() makes; it has no shape, dtype or values");
 }
 
 void Tensor::require_dtype(ScalarType wanted) const {
@@ -90,8 +97,8 @@ const Backend& backend_of(const Tensor& tensor) { return backend_of(tensor.devic
 
 Tensor make_tensor(IntArrayRef sizes, ScalarType dtype, Device device, const char* op) {
   int64_t numel = checked_numel(sizes, op);
-  return wrap(make_intrusive<TensorImpl>(make_intrusive<Storage>(checked_bytes(numel, dtype), device), DimVector(sizes),
-                                         contiguous_strides(sizes), int64_t{0}, dtype));
+  return wrap(make_intrusive<TensorImpl>(make_intrusive<Storage>(checked_bytes(numel, dtype, op), device),
+                                         DimVector(sizes), contiguous_strides(sizes), int64_t{0}, dtype));
 }
 
 Tensor make_tensor_strided(IntArrayRef sizes, IntArrayRef strides, ScalarType dtype, Device device, const char* op) {
@@ -102,7 +109,7 @@ Tensor make_tensor_strided(IntArrayRef sizes, IntArrayRef strides, ScalarType dt
       extent = checked_add(extent, checked_mul(sizes[d] - 1, strides[d], op), op);
     }
   }
-  return wrap(make_intrusive<TensorImpl>(make_intrusive<Storage>(checked_bytes(extent, dtype), device),
+  return wrap(make_intrusive<TensorImpl>(make_intrusive<Storage>(checked_bytes(extent, dtype, op), device),
                                          DimVector(sizes), DimVector(strides), int64_t{0}, dtype));
 }
 

@@ -137,6 +137,9 @@ TEST(Masks, WrongMasksAreRefused) {
   EXPECT_THROWS(TensorError, x.masked_scatter(bools({1, 0, 1}), floats({1, 2, 3})),
                 "Number of elements of source < number of ones");
   EXPECT_THROWS(TensorError, x.masked_scatter_(bools({1, 0, 1}), longs({1, 2, 3, 4})), "dtype");
+  const std::vector<Tensor> no_dims{ones({}, kBool)};
+  EXPECT_THROWS(IndexError, index_get(ones({3}), no_dims), "mask without dims");
+  EXPECT_THROWS(IndexError, ones({3}).index_put_(no_dims, ones({}), false), "mask without dims");
 }
 
 TEST(Gather, ShapesAndDtypesAreChecked) {

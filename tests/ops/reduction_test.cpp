@@ -71,6 +71,7 @@ TEST(Reductions, IntegersWidenAndTruthIsBool) {
   EXPECT_EQ(prod(longs({2, 3}).to(kInt)).dtype(), kLong);
   EXPECT_EQ(cumsum(bools({1, 1, 0}), 0).dtype(), kLong);
   EXPECT_EQ(all(floats({1, 0})).dtype(), kBool);
+  EXPECT_EQ(list<uint8_t>(all(zeros({0}, kByte))), (std::vector<uint8_t>{1}));
   EXPECT_EQ(any(longs({0, 1}).to(kByte)).dtype(), kByte);
   EXPECT_EQ(list<int64_t>(count_nonzero(floats({0, 1, 2, 0}, {2, 2}), 1)), (Longs{1, 1}));
 }

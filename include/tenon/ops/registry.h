@@ -38,8 +38,12 @@ struct OpInfo {
   // The C++ result type: "Tensor", "ValuesIndices", "std::vector<Tensor>", ...
   std::string result;
   std::string doc;
-  // `args` holds one value per param, of its kind. Several tensors come back as a std::vector<Tensor>.
-  Value (*call)(const Value* args);
+  // The call without its checks.
+  Value (*function)(const Value* args);
+
+  // `args` holds one value per param, of its kind. Several tensors come back as a std::vector<Tensor>. Errors begin
+  // with the op's name.
+  TENON_API Value call(const Value* args) const;
 
   // "softmax(self, dim, *, dtype=None)"
   TENON_API std::string signature() const;

@@ -37,23 +37,29 @@ class Tensor {
   explicit Tensor(IntrusivePtr<TensorImpl> impl) : impl_(std::move(impl)) {}
 
   // --- what it is
+  // Only these take an undefined tensor; all else throws TensorError, naming the function that used it.
   bool defined() const { return static_cast<bool>(impl_); }
-  TensorImpl* impl() const { return impl_.get(); }
   const IntrusivePtr<TensorImpl>& impl_ptr() const { return impl_; }
   bool is_same(const Tensor& other) const { return impl_ == other.impl_; }
   void reset() { impl_.reset(); }
-  IntArrayRef sizes() const { return impl_->sizes; }
-  IntArrayRef strides() const { return impl_->strides; }
+
+  TensorImpl* impl(const char* user = __builtin_FUNCTION()) const {
+    if (!impl_) [[unlikely]]
+      fail_undefined(user);
+    return impl_.get();
+  }
+  IntArrayRef sizes(const char* user = __builtin_FUNCTION()) const { return impl(user)->sizes; }
+  IntArrayRef strides(const char* user = __builtin_FUNCTION()) const { return impl(user)->strides; }
   TENON_API int64_t size(int64_t dim) const;
   TENON_API int64_t stride(int64_t dim) const;
-  int64_t dim() const { return static_cast<int64_t>(impl_->sizes.size()); }
-  int64_t ndimension() const { return dim(); }
-  int64_t numel() const { return impl_->numel; }
-  int64_t storage_offset() const { return impl_->offset; }
-  ScalarType dtype() const { return impl_->dtype; }
-  ScalarType scalar_type() const { return impl_->dtype; }
-  Device device() const { return impl_->storage->device(); }
-  const StoragePtr& storage() const { return impl_->storage; }
+  int64_t dim(const char* user = __builtin_FUNCTION()) const { return static_cast<int64_t>(impl(user)->sizes.size()); }
+  int64_t ndimension() const { return dim("ndimension"); }
+  int64_t numel(const char* user = __builtin_FUNCTION()) const { return impl(user)->numel; }
+  int64_t storage_offset(const char* user = __builtin_FUNCTION()) const { return impl(user)->offset; }
+  ScalarType dtype(const char* user = __builtin_FUNCTION()) const { return impl(user)->dtype; }
+  ScalarType scalar_type(const char* user = __builtin_FUNCTION()) const { return impl(user)->dtype; }
+  Device device(const char* user = __builtin_FUNCTION()) const { return impl(user)->storage->device(); }
+  const StoragePtr& storage(const char* user = __builtin_FUNCTION()) const { return impl(user)->storage; }
   size_t element_size() const { return tenon::element_size(dtype()); }
   size_t itemsize() const { return element_size(); }
   size_t nbytes() const { return static_cast<size_t>(numel()) * element_size(); }
@@ -68,11 +74,11 @@ class Tensor {
   TensorOptions options() const {
     return TensorOptions(dtype()).device(device());
   }
-  bool is_inference() const { return impl_->is_inference; }
+  bool is_inference() const { return impl()->is_inference; }
 
   // --- its memory
   void* data_ptr() const {
-    return static_cast<char*>(impl_->storage->data()) + impl_->offset * static_cast<int64_t>(element_size());
+    return static_cast<char*>(storage()->data()) + storage_offset() * static_cast<int64_t>(element_size());
   }
   template <class T>
   T* data_ptr() const {
@@ -119,8 +125,8 @@ class Tensor {
   // Returns the number by which remove_hook takes it away.
   TENON_API uint64_t register_hook(TensorHook hook) const;
   TENON_API void remove_hook(uint64_t id) const;
-  uint32_t _version() const { return impl_->version().value(); }
-  bool is_view() const { return static_cast<bool>(impl_->view_base); }
+  uint32_t _version() const { return impl()->version().value(); }
+  bool is_view() const { return static_cast<bool>(impl()->view_base); }
 
   // --- indexing; see tenon::indexing
   TENON_API Tensor index(ArrayRef<TensorIndex> indices) const;
@@ -178,6 +184,7 @@ class Tensor {
 
  private:
   TENON_API void require_dtype(ScalarType wanted) const;
+  [[noreturn]] TENON_API static void fail_undefined(const char* user);
 
   IntrusivePtr<TensorImpl> impl_;
 };

@@ -27,7 +27,7 @@ struct Span {
 };
 
 Span inside(int64_t offset, int64_t stride, int64_t size, int64_t count) {
-  const int64_t begin = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+  const int64_t begin = offset >= 0 ? 0 : (-offset - 1) / stride + 1;
   const int64_t end = offset >= size ? 0 : (size - 1 - offset) / stride + 1;
   return {std::min(begin, count), std::clamp(end, std::min(begin, count), count)};
 }

@@ -73,7 +73,7 @@ void simd_loop(const void* const* in, void* out, int64_t n, const double* params
 template <class F, class T, size_t... I>
 HWY_INLINE auto lane_at(const std::array<const T*, F::inputs>& from, int64_t i, const double* params,
                         std::index_sequence<I...>) {
-  const Lane<T> v[] = {Lane<T>(expr::element(from[I], i))...};
+  const Lane<T> v[] = {Lane<T>(expr::stored<T>(from[I], i))...};
   return apply<F>(v, params).value;
 }
 

@@ -37,14 +37,17 @@ template <class T, class Op>
 struct Identity {
   static constexpr T value = Op::template identity<T>();
 };
-// Bytes are flags, 0 or 1.
-template <>
-struct Identity<uint8_t, MinOp> {
-  static constexpr uint8_t value = 1;
-};
 template <class T>
 struct Identity<Complex<T>, MulOp> {
   static constexpr Complex<T> value{1, 0};
+};
+
+// The smaller of two flags. Nothing at all is true, as 1: another byte would not be a bool.
+struct AllOp : MinOp {
+  template <class T>
+  static constexpr T identity() {
+    return T(1);
+  }
 };
 
 template <class T, class Op>
@@ -155,14 +158,14 @@ constexpr FoldKernel complex_norm(Acc element) {
 void count_row(void* state, const void* x, int64_t n) {
   const uint8_t* p = static_cast<const uint8_t*>(x);
   uint32_t total = 0;  // a run is far shorter than 2^32
-  for (int64_t i = 0; i < n; ++i) total += p[i];
+  for (int64_t i = 0; i < n; ++i) total += p[i] != 0;
   *static_cast<int64_t*>(state) = total;
 }
 void count_rows(void* states, const void* x, int64_t row_stride, int64_t count, int64_t cols) {
   int64_t* HWY_RESTRICT acc = static_cast<int64_t*>(states);
   const uint8_t* p = static_cast<const uint8_t*>(x);
   for (int64_t r = 0; r < count; ++r, p += row_stride) {
-    for (int64_t c = 0; c < cols; ++c) acc[c] += p[c];
+    for (int64_t c = 0; c < cols; ++c) acc[c] += p[c] != 0;
   }
 }
 
@@ -316,7 +319,7 @@ constexpr FoldKernels table() {
   t.min[f32] = plain<float, MinOp>(Acc::F32);
   t.min[f64] = plain<double, MinOp>(Acc::F64);
   t.min[i64] = plain<int64_t, MinOp>(Acc::I64);
-  t.min[flag] = plain<uint8_t, MinOp>(Acc::Flag);
+  t.min[flag] = plain<uint8_t, AllOp>(Acc::Flag);
   t.count = {Acc::Flag, sizeof(int64_t), init<int64_t, AddOp>, count_row, count_rows, merge<int64_t, AddOp>};
   t.complex_abs[0] = complex_norm<float, false>(Acc::C64);
   t.complex_abs[1] = complex_norm<double, false>(Acc::C128);

@@ -59,7 +59,7 @@ std::vector<int64_t> block_counts(const TensorView& in) {
     int64_t total = 0;
     reader.read(begin, end, [&](int64_t, const uint8_t* flags, int64_t n) {
       uint32_t some = 0;
-      for (int64_t i = 0; i < n; ++i) some += flags[i];
+      for (int64_t i = 0; i < n; ++i) some += flags[i] != 0;
       total += some;
     });
     counts[static_cast<size_t>(begin / kBlock)] = total;
@@ -80,7 +80,7 @@ void for_flags(const TensorView& in, const Found& found) {
       int64_t count = 0;
       for (int64_t i = 0; i < n; ++i) {
         places[count] = place + i;
-        count += flags[i];
+        count += flags[i] != 0;
       }
       found(places, count, rank);
       rank += count;

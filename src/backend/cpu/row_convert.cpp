@@ -21,8 +21,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <class To, class From>
 void convert(void* to, const void* from, int64_t n) {
   To* HWY_RESTRICT y = static_cast<To*>(to);
-  const From* HWY_RESTRICT x = static_cast<const From*>(from);
-  for (int64_t i = 0; i < n; ++i) y[i] = expr::converted<To>(expr::element(x, i));
+  for (int64_t i = 0; i < n; ++i) y[i] = expr::converted<To>(expr::stored<From>(from, i));
 }
 
 template <class T>
@@ -80,7 +79,7 @@ void float_to_half(void* to, const void* from, int64_t n) { convert<Half, float>
 
 template <class To, class From>
 constexpr ConvertFn converter() {
-  if constexpr (std::is_same_v<To, From>) return convert_same<To>;
+  if constexpr (std::is_same_v<To, From> && !std::is_same_v<To, bool>) return convert_same<To>;
   else if constexpr (std::is_same_v<From, BFloat16> && std::is_same_v<To, float>) return bfloat16_to_float;
   else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, BFloat16>) return float_to_bfloat16;
   else if constexpr (std::is_same_v<From, Half> && std::is_same_v<To, float>) return half_to_float;

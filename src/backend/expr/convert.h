@@ -11,6 +11,16 @@
 
 namespace tenon::expr {
 
+// Element i of a buffer. Memory of bools may hold any byte, as when another dtype's is viewed as bool.
+template <class T>
+TENON_LANE T stored(const void* memory, int64_t i) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return static_cast<const uint8_t*>(memory)[i] != 0;
+  } else {
+    return static_cast<const T*>(memory)[i];
+  }
+}
+
 // A float as an integer, rounded towards zero. What does not fit gives the lowest integer of 32 bits (of 64 for int64),
 // cut to the width: what the CPU's conversion gives, and PyTorch's.
 template <class To, class From>
@@ -20,15 +30,6 @@ TENON_LANE To truncated(From x) {
   const bool fits = x < kLimit && x >= -kLimit;
   const Wide wide = static_cast<Wide>(fits ? x : From(0));
   return static_cast<To>(fits ? wide : std::numeric_limits<Wide>::min());
-}
-
-// An element of an array. Any byte but 0 is true: memory that others wrote may hold such bools.
-template <class T>
-TENON_LANE T element(const T* array, int64_t i) {
-  if constexpr (std::is_same_v<T, bool>)
-    return reinterpret_cast<const uint8_t*>(array)[i] != 0;
-  else
-    return array[i];
 }
 
 template <class To, class From>
