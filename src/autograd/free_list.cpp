@@ -3,12 +3,14 @@
 
 #include <new>
 
+#include "base/sanitizer.h"
+
 namespace tenon {
 namespace {
 
 constexpr size_t kStep = 64;
 constexpr size_t kClasses = 16;
-constexpr size_t kKept = 512;  // blocks per class and thread
+constexpr size_t kKept = kAddressSanitizer ? 0 : 512;  // blocks per class and thread
 
 struct FreeBlock {
   FreeBlock* next;

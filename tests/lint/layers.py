@@ -33,7 +33,6 @@ OPEN_INSIDES = {("bindings", "backend/cpu/isa.h")}
 # Which folders may use a library; everything else reaches it through them.
 LIBRARIES = {
     r"hwy/": ["src/backend/cpu", "tests", "benchmarks"],
-    r"(oneapi/)?tbb/": ["src/base", "tests", "benchmarks"],
     r"Eigen/|unsupported/Eigen/": ["src/backend/cpu", "src/ops", "tests", "benchmarks"],
     r"nlohmann/": ["src/io", "src/train", "bindings", "tests"],
     r"(cuda|cublas|cudnn|nvrtc|nccl|curand|cufft)": ["src/backend/cuda", "src/distributed", "tests", "benchmarks"],

@@ -23,7 +23,7 @@ const std::set<std::string> kNoGradient = {
 const std::set<std::string> kZeroGradient = {"bernoulli", "normal"};
 
 // Ops that are part of the graph and raise in backward, as in PyTorch, whose formulas say so.
-const std::set<std::string> kGradientRaises = {"heaviside", "heaviside_", "nextafter", "nextafter_"};
+const std::set<std::string> kGradientRaises = {"heaviside", "heaviside_"};
 
 // A call of an op as a function of real double leaves; complex arguments and results are pairs of numbers.
 class Differentiated {

@@ -1,24 +1,10 @@
 // Reductions, scans and sorts: values and gradients against PyTorch's, and errors.
-#include <cmath>
-
-#include "helpers.h"
+#include "reference_case.h"
 
 namespace tenon::testing {
 namespace {
 
-using Doubles = std::vector<double>;
-
-Tensor doubles(const Doubles& data, std::vector<int64_t> sizes = {}) { return tensor_of(data, kDouble, sizes); }
-
-// Results and gradients on rows with ties and zeros, as PyTorch gives them. The gradient is that of the sum of the
-// results times 1, 2, 3 ...
-struct Case {
-  const char* name;
-  Tensor (*call)(const Tensor& x);
-  Doubles values, gradient;
-};
-
-const Case kCases[] = {
+const ReferenceCase kCases[] = {
     {"mean", [](const Tensor& x) { return mean(x, 1); }, {0.5, 1.75}, {0.25, 0.25, 0.25, 0.25, 0.5, 0.5, 0.5, 0.5}},
     {"prod", [](const Tensor& x) { return prod(x, 1); }, {0, 0}, {0, 0, -2, 0, 0, 24, 0, 0}},
     {"prod_of_all", [](const Tensor& x) { return prod(x); }, {0}, {0, 0, 0, 0, 0, 0, 0, 0}},
@@ -77,47 +63,9 @@ const Case kCases[] = {
     {"diff", [](const Tensor& x) { return diff(x, 2); }, {-3, 1, 5, -2}, {1, 0, -3, 2, 3, -2, -5, 4}},
 };
 
-Tensor weighted(const Tensor& y) { return sum(y * arange(1, y.numel() + 1, 1, kDouble).reshape(y.sizes())); }
+TEST(Reductions, ValuesAndGradientsAreThoseOfPyTorch) { expect_reference(kCases); }
 
-void expect_near(const Tensor& actual, const Doubles& expected, double tolerance, const char* name) {
-  const Doubles values = list<double>(actual);
-  ASSERT_EQ(values.size(), expected.size()) << name;
-  for (size_t i = 0; i < values.size(); ++i)
-    EXPECT_NEAR(values[i], expected[i], tolerance * (1 + std::abs(expected[i]))) << name << " at " << i;
-}
-
-TEST(Reductions, ValuesAndGradientsAreThoseOfPyTorch) {
-  for (const Case& test : kCases) {
-    const Tensor x = doubles({1, 2, 0, -1, 3, 0, 2, 2}, {2, 4}).requires_grad_();
-    const Tensor y = test.call(x);
-    expect_near(y, test.values, 1e-8, test.name);
-    weighted(y).backward();
-    expect_near(x.grad(), test.gradient, 1e-8, test.name);
-  }
-}
-
-TEST(Reductions, GradientsDifferentiateAsFiniteDifferencesDo) {
-  const Doubles start = {0.7, 1.9, -0.4, 1.1, 2.5, 0.3, -1.6, 3.2};
-  const Doubles step = {0.3, -0.5, 0.2, 0.7, -0.1, 0.4, 0.6, -0.8};
-  auto gradient_at = [&](const Case& test, double distance) {
-    Doubles at = start;
-    for (size_t i = 0; i < at.size(); ++i) at[i] += distance * step[i];
-    const Tensor x = doubles(at, {2, 4}).requires_grad_();
-    return autograd::grad({weighted(square(test.call(x)))}, {x}, {}, nullopt, true)[0];
-  };
-  constexpr double kStep = 1e-5;
-  for (const Case& test : kCases) {
-    const Tensor x = doubles(start, {2, 4}).requires_grad_();
-    const Tensor gradient = autograd::grad({weighted(square(test.call(x)))}, {x}, {}, nullopt, true)[0];
-    if (!gradient.requires_grad()) continue;
-    const Tensor along = sum(gradient * doubles(step, {2, 4}));
-    const Tensor second = autograd::grad({along}, {x}, {}, nullopt, false, true)[0];
-    const double exact = second.defined() ? sum(second * doubles(step, {2, 4})).item<double>() : 0;
-    const Tensor change = (gradient_at(test, kStep) - gradient_at(test, -kStep)).detach() / (2 * kStep);
-    const double numeric = sum(change * doubles(step, {2, 4})).item<double>();
-    EXPECT_NEAR(exact, numeric, 1e-4 * (1 + std::abs(numeric))) << test.name;
-  }
-}
+TEST(Reductions, GradientsDifferentiateAsFiniteDifferencesDo) { expect_second_gradients(kCases); }
 
 TEST(Reductions, IntegersWidenAndTruthIsBool) {
   EXPECT_EQ(prod(longs({2, 3}).to(kInt)).dtype(), kLong);
@@ -134,6 +82,8 @@ TEST(Reductions, EmptyOnesRaiseOrGiveTheIdentity) {
   EXPECT_THROWS(TensorError, linalg_vector_norm(zeros({0}), INFINITY), "does not have an identity");
   EXPECT_EQ(prod(zeros({0})).item<float>(), 1);
   EXPECT_TRUE(std::isnan(mean(zeros({0})).item<float>()));
+  EXPECT_EQ(list<int64_t>(all(zeros({2, 0}), 1).to(kLong)), (Longs{1, 1}));
+  EXPECT_EQ(list<int64_t>(any(zeros({2, 0}), 1).to(kLong)), (Longs{0, 0}));
   EXPECT_TRUE(std::isnan(std(zeros({1}), true).item<float>()));
   EXPECT_EQ(std::get<0>(max(zeros({2, 0}), 0)).sizes(), IntArrayRef({0}));
 }

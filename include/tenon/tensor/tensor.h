@@ -138,6 +138,9 @@ class Tensor {
 
   // --- conversion
   TENON_API Tensor to(ScalarType dtype, bool non_blocking = false, bool copy = false) const;
+  Tensor to(DeviceType device, bool non_blocking = false, bool copy = false) const {
+    return to(Device(device), non_blocking, copy);
+  }
   TENON_API Tensor to(Device device, bool non_blocking = false, bool copy = false) const;
   TENON_API Tensor to(Device device, ScalarType dtype, bool non_blocking = false, bool copy = false) const;
   TENON_API Tensor to(const TensorOptions& options, bool non_blocking = false, bool copy = false) const;

@@ -14,6 +14,7 @@
 #include "backend/cpu/memory.h"
 #include "backend/cpu/size_class.h"
 #include "backend/cpu/system_memory.h"
+#include "base/sanitizer.h"
 #include "tenon/backend/memory.h"
 
 namespace tenon {
@@ -217,6 +218,7 @@ class Allocator {
   }
 
   void release(void* data, size_t bytes) {
+    allow_memory(data, bytes);
     system_release(data, bytes);
     held_.fetch_sub(static_cast<int64_t>(bytes));
   }
@@ -323,7 +325,7 @@ void* allocate_small_slowly(int index) {
   return data;
 }
 
-void* allocate(size_t bytes, int) {
+void* allocate_block(size_t bytes) {
   if (bytes > kSmallBytes) return allocate_large(bytes);
   const int index = size_class(bytes);
   ThreadCache* cache = thread_cache;
@@ -336,9 +338,23 @@ void* allocate(size_t bytes, int) {
   return cache->lists[index].pop();
 }
 
+// A block lends its caller the bytes asked for, and what lies in a cache lends nobody more than its link.
+void* allocate(size_t bytes, int) {
+  void* data = allocate_block(bytes);
+  if constexpr (kAddressSanitizer) {
+    forbid_memory(data, class_bytes(size_class(bytes)));
+    allow_memory(data, bytes);
+  }
+  return data;
+}
+
 void deallocate(void* data, size_t bytes, int) {
   if (data == nullptr) return;
   const int index = size_class(bytes);
+  if constexpr (kAddressSanitizer) {
+    forbid_memory(data, class_bytes(index));
+    allow_memory(data, sizeof(FreeList::Block));
+  }
   ThreadCache* cache = index < kSmallClasses ? thread_cache : nullptr;
   if (cache == nullptr) {
     Allocator::instance().count(-static_cast<int64_t>(class_bytes(index)));

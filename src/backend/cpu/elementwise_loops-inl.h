@@ -12,6 +12,7 @@
 
 #include "backend/cpu/elementwise_kernels.h"
 #include "backend/cpu/simd_math-inl.h"
+#include "backend/expr/convert.h"
 #include "backend/expr/lane.h"
 #include "backend/expr/line.h"
 
@@ -30,50 +31,12 @@ using expr::Lane;
 #undef TENON_FORMULA
 #endif
 #define TENON_FORMULA HWY_INLINE
-#include "backend/expr/formulas-inl.h"
-
-// One formula of a line, as the loops call it.
-template <class Op>
-struct Forward : Op {
-  static constexpr ElementwiseKernel id = Op::kernel;
-  static constexpr int inputs = Op::arity;
-  template <class... A>
-  static HWY_INLINE auto call(const A&... a) {
-    return Op::forward(a...);
-  }
-};
-#define TENON_GRADIENT(Name, member, offset)                                                                       \
-  template <class Op>                                                                                              \
-  struct Name : Op {                                                                                               \
-    static constexpr ElementwiseKernel id = static_cast<ElementwiseKernel>(static_cast<int>(Op::kernel) + offset); \
-    static constexpr int inputs = Op::arity + 2;                                                                   \
-    template <class... A>                                                                                          \
-    static HWY_INLINE auto call(const A&... a) {                                                                   \
-      return Op::member(a...);                                                                                     \
-    }                                                                                                              \
-  };
-TENON_GRADIENT(GradientX, dx, 1)
-TENON_GRADIENT(GradientA, da, 1)
-TENON_GRADIENT(GradientB, db, 2)
-TENON_GRADIENT(GradientC, dc, 3)
-#undef TENON_GRADIENT
+#include "backend/expr/calls-inl.h"
 
 template <class F>
 HWY_INLINE constexpr bool reads(int input) {
   return expr::info(F::id).reads >> input & 1;
 }
-
-template <class F, class V, size_t... I, size_t... P>
-HWY_INLINE auto apply(const V* in, const double* params, std::index_sequence<I...>, std::index_sequence<P...>) {
-  return F::call(in[I]..., params[P]...);
-}
-template <class F, class V>
-HWY_INLINE auto apply(const V* in, const double* params) {
-  return apply<F>(in, params, std::make_index_sequence<F::inputs>(), std::make_index_sequence<F::param_count>());
-}
-
-template <class F, class V>
-using ResultOf = decltype(apply<F>(static_cast<const V*>(nullptr), nullptr));
 
 // The element type that a result is stored as.
 template <class T>
@@ -110,7 +73,7 @@ void simd_loop(const void* const* in, void* out, int64_t n, const double* params
 template <class F, class T, size_t... I>
 HWY_INLINE auto lane_at(const std::array<const T*, F::inputs>& from, int64_t i, const double* params,
                         std::index_sequence<I...>) {
-  const Lane<T> v[] = {Lane<T>(from[I][i])...};
+  const Lane<T> v[] = {Lane<T>(expr::element(from[I], i))...};
   return apply<F>(v, params).value;
 }
 

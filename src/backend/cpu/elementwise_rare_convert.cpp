@@ -9,7 +9,7 @@ template <class From, class To>
 void convert(const void* in, void* out, int64_t n) {
   const From* from = static_cast<const From*>(in);
   To* to = static_cast<To*>(out);
-  for (int64_t i = 0; i < n; ++i) to[i] = expr::converted<To>(from[i]);
+  for (int64_t i = 0; i < n; ++i) to[i] = expr::converted<To>(expr::element(from, i));
 }
 
 template <class From, class To>

@@ -37,6 +37,11 @@ template <class T, class Op>
 struct Identity {
   static constexpr T value = Op::template identity<T>();
 };
+// Bytes are flags, 0 or 1.
+template <>
+struct Identity<uint8_t, MinOp> {
+  static constexpr uint8_t value = 1;
+};
 template <class T>
 struct Identity<Complex<T>, MulOp> {
   static constexpr Complex<T> value{1, 0};

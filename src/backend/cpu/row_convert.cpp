@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "backend/cpu/simd.h"
+#include "backend/expr/convert.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tenon::cpu::HWY_NAMESPACE {
@@ -17,45 +18,11 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <class T>
-inline constexpr bool is_complex_type = false;
-template <class T>
-inline constexpr bool is_complex_type<std::complex<T>> = true;
-
-template <class T>
-inline constexpr bool is_half_type = std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
-
-// Floating values outside int64, and NaN, become its lowest value, as the machine's conversion gives.
-template <class F>
-HWY_INLINE int64_t to_int64(F x) {
-  return x >= F(-9223372036854775808.0) && x < F(9223372036854775808.0) ? static_cast<int64_t>(x) : INT64_MIN;
-}
-
-template <class To, class From>
-HWY_INLINE To convert_one(From x) {
-  if constexpr (is_half_type<From>) {
-    return convert_one<To>(static_cast<float>(x));
-  } else if constexpr (std::is_same_v<To, bool>) {
-    return x != From(0);
-  } else if constexpr (is_complex_type<From>) {
-    if constexpr (is_complex_type<To>) return To(x);
-    else return convert_one<To>(x.real());
-  } else if constexpr (is_complex_type<To>) {
-    return To(static_cast<typename To::value_type>(x));
-  } else if constexpr (is_half_type<To>) {
-    return To(static_cast<float>(x));
-  } else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
-    return static_cast<To>(to_int64(x));
-  } else {
-    return static_cast<To>(x);
-  }
-}
-
 template <class To, class From>
 void convert(void* to, const void* from, int64_t n) {
   To* HWY_RESTRICT y = static_cast<To*>(to);
   const From* HWY_RESTRICT x = static_cast<const From*>(from);
-  for (int64_t i = 0; i < n; ++i) y[i] = convert_one<To>(x[i]);
+  for (int64_t i = 0; i < n; ++i) y[i] = expr::converted<To>(expr::element(x, i));
 }
 
 template <class T>

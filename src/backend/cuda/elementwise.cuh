@@ -13,47 +13,11 @@ namespace tenon::cuda {
 
 // The formulas find the primitives of both value types by their arguments; those that take constants alone need none.
 #define TENON_FORMULA __host__ __device__ inline
-#include "backend/expr/formulas-inl.h"
+#include "backend/expr/calls-inl.h"
 #undef TENON_FORMULA
-
-template <class Op>
-struct Forward : Op {
-  static constexpr ElementwiseKernel id = Op::kernel;
-  static constexpr int inputs = Op::arity;
-  template <class... A>
-  static TENON_REAL auto call(const A&... a) {
-    return Op::forward(a...);
-  }
-};
-#define TENON_GRADIENT(Name, member, offset)                                                                       \
-  template <class Op>                                                                                              \
-  struct Name : Op {                                                                                               \
-    static constexpr ElementwiseKernel id = static_cast<ElementwiseKernel>(static_cast<int>(Op::kernel) + offset); \
-    static constexpr int inputs = Op::arity + 2;                                                                   \
-    template <class... A>                                                                                          \
-    static TENON_REAL auto call(const A&... a) {                                                                   \
-      return Op::member(a...);                                                                                     \
-    }                                                                                                              \
-  };
-TENON_GRADIENT(GradientX, dx, 1)
-TENON_GRADIENT(GradientA, da, 1)
-TENON_GRADIENT(GradientB, db, 2)
-TENON_GRADIENT(GradientC, dc, 3)
-#undef TENON_GRADIENT
 
 template <class T>
 using ValueOf = std::conditional_t<std::is_floating_point_v<T>, Real<T>, expr::Lane<T>>;
-
-template <class F, class V, size_t... I, size_t... P>
-TENON_REAL auto apply(const V* in, const double* params, std::index_sequence<I...>, std::index_sequence<P...>) {
-  return F::call(in[I]..., params[P]...);
-}
-template <class F, class V>
-TENON_REAL auto apply(const V* in, const double* params) {
-  return apply<F>(in, params, std::make_index_sequence<F::inputs>(), std::make_index_sequence<F::param_count>());
-}
-template <class F, class V>
-using ResultOf = decltype(apply<F>(static_cast<const V*>(nullptr), nullptr));
 
 template <class F, int Input>
 inline constexpr bool kReads = expr::info(F::id).reads >> Input & 1;

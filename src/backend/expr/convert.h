@@ -22,6 +22,15 @@ TENON_LANE To truncated(From x) {
   return static_cast<To>(fits ? wide : std::numeric_limits<Wide>::min());
 }
 
+// An element of an array. Any byte but 0 is true: memory that others wrote may hold such bools.
+template <class T>
+TENON_LANE T element(const T* array, int64_t i) {
+  if constexpr (std::is_same_v<T, bool>)
+    return reinterpret_cast<const uint8_t*>(array)[i] != 0;
+  else
+    return array[i];
+}
+
 template <class To, class From>
 TENON_LANE To converted(From x) {
   if constexpr (std::is_same_v<From, Half> || std::is_same_v<From, BFloat16>) {
