@@ -1,5 +1,5 @@
-// Visits every op of the registry: its results do not depend on how inputs lie in memory, on the instruction set, on the
-// number of threads, or on the device.
+// Visits every op of the registry: its results do not depend on how inputs lie in memory, on the instruction set, on
+// the number of threads, or on the device.
 #include <cmath>
 #include <cstring>
 #include <set>

@@ -35,7 +35,7 @@ CHECKS = {
 }
 # The forms besides the function itself run the same kernels: these dtypes show that they are the same op.
 FORM_DTYPES = {"float32", "float64", "int64", "bool", "complex64"}
-# The most samples of an entry, evenly taken from PyTorch's, for the function in the main dtypes and for everything else.
+# The most samples of an entry, evenly taken from PyTorch's: of a function in a main dtype, and of everything else.
 MANY_SAMPLES, SOME_SAMPLES = 150, 30
 MAIN_DTYPES = ("float32", "float64", "int64")
 # Results that hold whatever memory held.
@@ -342,6 +342,8 @@ class Call:
 
         self.args = [map_leaves(value, prepare) for value in (sample.input, *sample.args)]
         self.kwargs = {key: map_leaves(value, prepare) for key, value in sample.kwargs.items()}
+        if isinstance(self.kwargs.get("device"), str):
+            self.kwargs["device"] = convert(torch.device(self.kwargs["device"]))
         if inplace and grad and isinstance(self.args[0], library.Tensor):
             # A leaf must not be edited.
             self.args[0] = self.args[0].clone()
@@ -358,9 +360,7 @@ class Call:
         given = flatten(self.args) + flatten(self.kwargs)
         return [value.detach() for value in given if isinstance(value, self.library.Tensor)]
 
-    def gradients(
-        self, outputs: list[Any], inputs: list[Any], cotangents: list[Any], create_graph: bool
-    ) -> list[Any]:
+    def gradients(self, outputs: list[Any], inputs: list[Any], cotangents: list[Any], create_graph: bool) -> list[Any]:
         """The gradients of the outputs that have one."""
         kept = [(one, seed) for one, seed in zip(outputs, cotangents) if one.requires_grad]
         options = {"allow_unused": True, "create_graph": create_graph, "materialize_grads": True}

@@ -7,8 +7,13 @@ from fnmatch import fnmatchcase
 
 # Patterns of entries, as op/variant/form/dtype/check.
 KNOWN = {
+    "addbmm/-/inplace/*": "PyTorch changes the shape of self in place where it broadcasts; Tenon refuses",
+    "einsum/-/function/*int[138]*/*": "PyTorch sums narrow integers in int64 or not, depending on the contraction",
+    "float_power/-/inplace/float32/*": "PyTorch refuses to round the double result to self's dtype",
+    "float_power/-/inplace/complex64/*": "PyTorch refuses to round the double result to self's dtype",
     "norm/nuc/*": "the nuclear norm needs singular values",
-    "linalg.norm/*/float??/*": "the spectral and nuclear norms need singular values",
+    "linalg.norm/*/float32/*": "the spectral and nuclear norms need singular values",
+    "linalg.norm/*/float64/*": "the spectral and nuclear norms need singular values",
     "linalg.norm/*/complex*": "the spectral and nuclear norms need singular values",
     "view_as_complex/*/float16/*": "there is no complex dtype of two float16",
     "round/-/alias special.round/int64/*": "PyTorch's alias refuses integers, which round takes",
