@@ -204,7 +204,7 @@ def forms(info: OpInfo) -> Iterator[Form]:
     def method(theirs: Any) -> Any:
         return twin(theirs, getattr(theirs, "__name__", ""), tenon.Tensor)
 
-    is_method = isinstance(info.op, (types.MethodDescriptorType, types.WrapperDescriptorType))
+    is_method = info.op is getattr(torch.Tensor, getattr(info.op, "__name__", ""), None)
     own = method(info.op) if is_method else twin(info.op, info.name)
     yield Form("function", info.op, own)
     if info.method_variant:
