@@ -21,7 +21,9 @@ KNOWN = {
     "*polygamma/*/int16/*": "at a pole PyTorch gives what rounding makes of sin(pi x), Tenon infinity",
 }
 # The same on a CUDA device alone.
-KNOWN_ON_CUDA: dict[str, str] = {}
+KNOWN_ON_CUDA = {
+    "tensor_split/*": "the tensor that says where to split stays on the CPU, while the judge moves every tensor",
+}
 
 
 def reason_of(entry: object, device: str) -> str | None:
