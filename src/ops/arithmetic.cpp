@@ -183,6 +183,12 @@ Tensor float_power(const Tensor& self, const Scalar& exponent) {
   const ScalarType wide = self.is_complex() || exponent.is_complex() ? kComplexDouble : kDouble;
   return pow(to_dtype(self, wide), exponent);
 }
+const Tensor& float_power_(const Tensor& self, const Tensor& exponent) {
+  return replace_inplace("float_power", self, [&](const Tensor& x) { return float_power(x, exponent); });
+}
+const Tensor& float_power_(const Tensor& self, const Scalar& exponent) {
+  return replace_inplace("float_power", self, [&](const Tensor& x) { return float_power(x, exponent); });
+}
 
 namespace {
 
@@ -323,8 +329,21 @@ Tensor polygamma(int64_t n, const Tensor& self) {
   return elementwise(Line::polygamma_of, Input(self), &order);
 }
 
+Tensor polygamma(const Tensor& self, int64_t n) { return polygamma(n, self); }
+const Tensor& polygamma_(const Tensor& self, int64_t n) {
+  return replace_inplace("polygamma", self, [&](const Tensor& x) { return polygamma(n, x); });
+}
+
+Tensor softsign(const Tensor& input) {
+  return input.is_complex() ? div(input, add(abs(input), 1)) : elementwise(Line::softsign_of, Input(input));
+}
+
 Tensor logit(const Tensor& self, optional<double> eps) {
   return elementwise(Line::logit_of, Input(eps ? clamp(self, optional<Scalar>(*eps), 1 - *eps) : self));
+}
+
+const Tensor& logit_(const Tensor& self, optional<double> eps) {
+  return replace_inplace("logit", self, [&](const Tensor& x) { return logit(x, eps); });
 }
 
 Tensor nan_to_num(const Tensor& self, optional<double> nan, optional<double> posinf, optional<double> neginf) {
@@ -337,6 +356,10 @@ Tensor nan_to_num(const Tensor& self, optional<double> nan, optional<double> pos
   return elementwise(Line::nan_to_num_with, Input(self), params);
 }
 
+const Tensor& nan_to_num_(const Tensor& self, optional<double> nan, optional<double> posinf, optional<double> neginf) {
+  return replace_inplace("nan_to_num", self, [&](const Tensor& x) { return nan_to_num(x, nan, posinf, neginf); });
+}
+
 Tensor gelu(const Tensor& self, std::string_view approximate) {
   TENON_CHECK(approximate == "none" || approximate == "tanh", "gelu: approximate must be 'none' or 'tanh', got '",
               approximate, "'");
@@ -345,6 +368,8 @@ Tensor gelu(const Tensor& self, std::string_view approximate) {
 }
 
 Tensor sum_to_size(const Tensor& self, IntArrayRef size) {
+  // As any sum, that over all dims widens integers.
+  if (size.empty() && is_integral(self.dtype(), true)) return sum(self);
   if (self.sizes() == size) return self;
   TENON_CHECK(is_expandable_to(size, self.sizes()), "sum_to_size: size ", size, " does not broadcast to shape ",
               self.sizes());

@@ -22,6 +22,15 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   TENON_CHECK(!(attn_mask && is_causal), op, ": attn_mask and is_causal exclude each other");
   TENON_CHECK(query.size(-1) == key.size(-1), op, ": query has ", query.size(-1), " features, but key has ",
               key.size(-1));
+  if (is_reduced_floating_point(query.dtype())) {
+    // Rounding the scores would change the weights much.
+    const auto wide = [](const Tensor& x) { return to_dtype(x, kFloat); };
+    optional<Tensor> mask = attn_mask;
+    if (mask && mask->dtype() != kBool) mask = wide(*mask);
+    return to_dtype(scaled_dot_product_attention(wide(query), wide(key), wide(value), mask, dropout_p, is_causal, scale,
+                                                 enable_gqa),
+                    query.dtype());
+  }
   Tensor keys = key, values = value;
   if (enable_gqa) {
     TENON_CHECK(query.dim() >= 3 && key.dim() >= 3 && value.dim() >= 3, op, ": enable_gqa needs a head dim");

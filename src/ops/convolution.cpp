@@ -123,6 +123,13 @@ Tensor conv_forward(const Tensor& input, const Tensor& weight, const ConvParams&
   });
 }
 
+// The convolution at the first positions, as many as `sizes` has: the input may reach beyond them, by output_padding.
+Tensor conv_at(IntArrayRef sizes, const Tensor& input, const Tensor& weight, const ConvParams& p) {
+  Tensor out = conv_forward(input, weight, p);
+  for (size_t d = 2; d < sizes.size(); ++d) out = out.narrow(static_cast<int64_t>(d), 0, sizes[d]);
+  return out;
+}
+
 }  // namespace
 
 Tensor conv_input_gradient(const Tensor& grad, const Tensor& weight, IntArrayRef input_size, IntArrayRef stride,
@@ -138,14 +145,8 @@ Tensor conv_input_gradient(const Tensor& grad, const Tensor& weight, IntArrayRef
       "conv_input_gradient", out, {&grad, &weight}, {&grad, &weight}, [p](const BackwardContext& ctx) -> Grads {
         const Tensor& v = ctx.grad();
         Tensor g = ctx.saved(0), w = ctx.saved(1);
-        Tensor to_grad;
-        if (ctx.needs(0)) {
-          // The input may reach beyond what g's positions cover, by as much as output_padding.
-          to_grad = conv_forward(v, w.conj(), p);
-          for (int64_t d = 2; d < g.dim(); ++d) to_grad = to_grad.narrow(d, 0, g.size(d));
-        }
-        return {to_grad, ctx.needs(1)
-                             ? conv_weight_gradient(g.conj(), v, w.sizes(), p.stride, p.padding, p.dilation, p.groups)
+        return {ctx.needs(0) ? conv_at(g.sizes(), v, w.conj(), p) : Tensor(),
+                ctx.needs(1) ? conv_weight_gradient(g.conj(), v, w.sizes(), p.stride, p.padding, p.dilation, p.groups)
                              : Tensor()};
       });
 }
@@ -164,7 +165,7 @@ Tensor conv_weight_gradient(const Tensor& grad, const Tensor& input, IntArrayRef
       "conv_weight_gradient", out, {&grad, &input}, {&grad, &input}, [p](const BackwardContext& ctx) -> Grads {
         const Tensor& u = ctx.grad();
         Tensor g = ctx.saved(0), x = ctx.saved(1);
-        return {ctx.needs(0) ? conv_forward(x.conj(), u, p) : Tensor(),
+        return {ctx.needs(0) ? conv_at(g.sizes(), x.conj(), u, p) : Tensor(),
                 ctx.needs(1) ? conv_input_gradient(g.conj(), u, x.sizes(), p.stride, p.padding, p.dilation, p.groups)
                              : Tensor()};
       });

@@ -94,7 +94,7 @@ int64_t size_of(const Labelled& x, Label label) {
   return at < 0 ? 1 : x.tensor.size(at);
 }
 
-Labelled summed_over(const Labelled& x, const std::vector<Label>& dropped) {
+Labelled summed_over(const Labelled& x, const std::vector<Label>& dropped, optional<ScalarType> dtype) {
   DimVector dims;
   Labelled out;
   for (size_t i = 0; i < x.labels.size(); ++i) {
@@ -104,7 +104,7 @@ Labelled summed_over(const Labelled& x, const std::vector<Label>& dropped) {
       out.labels.push_back(x.labels[i]);
     }
   }
-  out.tensor = dims.empty() ? x.tensor : x.tensor.sum(dims);
+  out.tensor = dims.empty() ? x.tensor : x.tensor.sum(dims, false, dtype);
   return out;
 }
 
@@ -132,8 +132,8 @@ Labelled contract(Labelled a, Labelled b, const std::vector<Label>& kept) {
   // A summed label may stay on the other side at size one; it goes with the sum of dims of size one.
   std::vector<Label> gone = only_a;
   gone.insert(gone.end(), only_b.begin(), only_b.end());
-  a = summed_over(a, gone);
-  b = summed_over(b, gone);
+  a = summed_over(a, gone, a.tensor.dtype());
+  b = summed_over(b, gone, b.tensor.dtype());
   auto product_of = [](const Labelled& x, const std::vector<Label>& labels) {
     int64_t product = 1;
     for (Label label : labels) product *= size_of(x, label);
@@ -240,7 +240,9 @@ Tensor einsum(std::string_view equation, TensorList operands) {
   for (Label label : result.labels) {
     if (!std::count(output.begin(), output.end(), label)) dropped.push_back(label);
   }
-  return arranged(summed_over(result, dropped), output);
+  // A sum alone widens integers, as sum does; products keep their dtype.
+  const optional<ScalarType> dtype = terms.size() == 1 ? nullopt : optional<ScalarType>(result.tensor.dtype());
+  return arranged(summed_over(result, dropped, dtype), output);
 }
 
 }  // namespace tenon

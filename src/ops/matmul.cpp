@@ -176,6 +176,10 @@ Tensor addbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, co
   return addmm(self, batch1.permute({1, 0, 2}).reshape({batch1.size(1), inner}),
                batch2.reshape({inner, batch2.size(2)}), beta, alpha);
 }
+const Tensor& addbmm_(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta,
+                      const Scalar& alpha) {
+  return replace_inplace("addbmm", self, [&](const Tensor& old) { return addbmm(old, batch1, batch2, beta, alpha); });
+}
 
 Tensor mv(const Tensor& self, const Tensor& vec) {
   check_dim("mv", "self", self, 2);
@@ -188,6 +192,10 @@ Tensor addmv(const Tensor& self, const Tensor& mat, const Tensor& vec, const Sca
   check_dim("addmv", "vec", vec, 1);
   Tensor column = self.dim() == 0 ? self : self.unsqueeze(1);
   return add_product("addmv", column, mat, vec.unsqueeze(1), beta, alpha).squeeze(1);
+}
+const Tensor& addmv_(const Tensor& self, const Tensor& mat, const Tensor& vec, const Scalar& beta,
+                     const Scalar& alpha) {
+  return replace_inplace("addmv", self, [&](const Tensor& old) { return addmv(old, mat, vec, beta, alpha); });
 }
 
 Tensor dot(const Tensor& self, const Tensor& tensor) {
@@ -218,11 +226,21 @@ Tensor outer(const Tensor& self, const Tensor& vec2) {
 Tensor ger(const Tensor& self, const Tensor& vec2) { return outer(self, vec2); }
 
 Tensor addr(const Tensor& self, const Tensor& vec1, const Tensor& vec2, const Scalar& beta, const Scalar& alpha) {
-  Tensor product = alpha.equal(1) ? outer(vec1, vec2) : mul(outer(vec1, vec2), alpha);
+  Tensor product = outer(vec1, vec2);
+  if (product.dtype() == kBool && self.dtype() == kBool) {
+    // Of truth values, factors say only whether a term counts.
+    const Tensor term = mul(product, Scalar(!alpha.equal(0)));
+    return logical_or(term, mul(self, Scalar(!beta.equal(0))));
+  }
+  if (!alpha.equal(1)) product = mul(product, alpha);
   TENON_CHECK(is_expandable_to(self.sizes(), product.sizes()), "addr: self of shape ", self.sizes(),
               " does not broadcast to ", product.sizes());
   if (beta.equal(0)) return product;
   return add(beta.equal(1) ? self : mul(self, beta), product);
+}
+const Tensor& addr_(const Tensor& self, const Tensor& vec1, const Tensor& vec2, const Scalar& beta,
+                    const Scalar& alpha) {
+  return replace_inplace("addr", self, [&](const Tensor& old) { return addr(old, vec1, vec2, beta, alpha); });
 }
 
 Tensor matmul(const Tensor& self, const Tensor& other) {
@@ -307,8 +325,8 @@ Tensor tensordot(const Tensor& self, const Tensor& other, IntArrayRef dims_self,
     const int64_t size_a = self.size(a[i]), size_b = other.size(b[i]);
     TENON_CHECK(size_a == size_b || size_a == 1 || size_b == 1, "tensordot: dim ", a[i], " of ", self.sizes(),
                 " meets dim ", b[i], " of ", other.sizes());
-    if (size_a == 1 && size_b != 1) right = right.sum(b[i], true);
-    if (size_b == 1 && size_a != 1) left = left.sum(a[i], true);
+    if (size_a == 1 && size_b != 1) right = right.sum(b[i], true, right.dtype());
+    if (size_b == 1 && size_a != 1) left = left.sum(a[i], true, left.dtype());
     contracted *= left.size(a[i]);
   }
   DimVector order_a, order_b(b), sizes;

@@ -81,7 +81,9 @@ Tensor matrix_norm(const Tensor& A, double ord, IntArrayRef dim, bool keepdim, o
   int64_t rest = columns ? dims[1] : dims[0];
   const Tensor sums = norm_of("linalg.norm", A, 1, summed, keepdim, dtype);
   if (!keepdim && summed < rest) --rest;
-  return ord > 0 ? amax(sums, rest, keepdim) : amin(sums, rest, keepdim);
+  if (ord < 0) return amin(sums, rest, keepdim);
+  // The norm of a matrix without elements is 0.
+  return sums.size(rest) == 0 ? sum(sums, rest, keepdim) : amax(sums, rest, keepdim);
 }
 
 void check_frobenius(const char* op, std::string_view p) {

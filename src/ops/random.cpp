@@ -65,8 +65,13 @@ TensorOptions unmarked(const TensorOptions& options) { return TensorOptions(opti
 }  // namespace
 
 const Tensor& uniform_(const Tensor& self, double from, double to, const MaybeGenerator& generator) {
-  check_floating("uniform_", self);
   TENON_CHECK(from <= to, "uniform_: from is ", from, ", which is above to, ", to);
+  if (self.is_complex()) {
+    TENON_CHECK(!self.requires_grad(), "uniform_: a complex tensor that requires grad cannot be filled in place");
+    uniform_(view_as_real(self), from, to, generator);
+    return self;
+  }
+  check_floating("uniform_", self);
   return fill_randomly("uniform_", self,
                        [&](const RandomKernels& k, TensorView out) { k.uniform(out, from, to, source(generator)); });
 }
@@ -212,34 +217,48 @@ Tensor randperm(int64_t n, const TensorOptions& options, const MaybeGenerator& g
   });
 }
 
+namespace {
+// A draw is part of the graph of what it was drawn with, to which zeros flow.
+Tensor drawn(const char* op, Tensor out, TensorPointers parameters) {
+  std::vector<DimVector> shapes;
+  for (const Tensor* parameter : parameters) shapes.push_back(parameter->impl()->sizes);
+  return record(op, std::move(out), parameters, {}, [shapes](const BackwardContext& ctx) -> Grads {
+    Grads grads;
+    for (const DimVector& shape : shapes) grads.push_back(zeros(shape, ctx.grad().options()));
+    return grads;
+  });
+}
+
+Tensor noise_of(IntArrayRef sizes, const TensorOptions& options, double std, const MaybeGenerator& generator) {
+  return normal_(empty(sizes, unmarked(options)), 0, std, generator);
+}
+}  // namespace
+
 Tensor normal(double mean, double std, IntArrayRef size, const TensorOptions& options,
               const MaybeGenerator& generator) {
   return fresh_random(empty(size, unmarked(options)), options,
                       [&](const Tensor& out) { normal_(out, mean, std, generator); });
 }
 Tensor normal(const Tensor& mean, double std, const MaybeGenerator& generator) {
-  NoGradGuard no_grad;
-  Tensor noise = normal_(empty_like(mean), 0, std, generator);
-  return add(noise, mean);
+  const Tensor center = mean.detach();
+  return drawn("normal", add(noise_of(mean.sizes(), mean.options(), std, generator), center), {&mean});
 }
 Tensor normal(double mean, const Tensor& std, const MaybeGenerator& generator) {
-  NoGradGuard no_grad;
-  return add(mul(normal_(empty_like(std), 0, 1, generator), std), mean);
+  const Tensor width = std.detach();
+  return drawn("normal", add(mul(noise_of(std.sizes(), std.options(), 1, generator), width), mean), {&std});
 }
 Tensor normal(const Tensor& mean, const Tensor& std, const MaybeGenerator& generator) {
-  NoGradGuard no_grad;
-  Tensor noise = empty(broadcast_shapes(mean.sizes(), std.sizes(), "normal"), mean.options());
-  normal_(noise, 0, 1, generator);
-  return add(mul(noise, std), mean);
+  const DimVector sizes = broadcast_shapes(mean.sizes(), std.sizes(), "normal");
+  const Tensor noise = noise_of(sizes, mean.options(), 1, generator);
+  return drawn("normal", add(mul(noise, std.detach()), mean.detach()), {&mean, &std});
 }
 
 Tensor bernoulli(const Tensor& self, const MaybeGenerator& generator) {
-  NoGradGuard no_grad;
-  return bernoulli_(empty_like(self), self, generator);
+  const Tensor p = self.detach();
+  return drawn("bernoulli", bernoulli_(empty_like(p), p, generator), {&self});
 }
 Tensor bernoulli(const Tensor& self, double p, const MaybeGenerator& generator) {
-  NoGradGuard no_grad;
-  return bernoulli_(empty_like(self), p, generator);
+  return drawn("bernoulli", bernoulli_(empty_like(self.detach()), p, generator), {&self});
 }
 
 Tensor multinomial(const Tensor& self, int64_t num_samples, bool replacement, const MaybeGenerator& generator) {

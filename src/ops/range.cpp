@@ -47,7 +47,7 @@ Tensor make_range(const char* op, const Scalar& start, const Scalar& end, const 
   const ScalarType dtype = range_dtype({start, end, step}, options);
   TENON_CHECK(!is_complex(dtype) && dtype != kBool, op, ": not implemented for ", dtype);
   int64_t count;
-  if (is_integral(dtype, false) && !includes_end) {
+  if (dtype == kLong && !includes_end) {
     // Exact for all of int64, where doubles are not.
     const int64_t a = start.to_int64(), b = end.to_int64(), by = step.to_int64();
     step_count(op, static_cast<double>(a), static_cast<double>(b), static_cast<double>(by), false);
@@ -57,6 +57,7 @@ Tensor make_range(const char* op, const Scalar& start, const Scalar& end, const 
     count = static_cast<int64_t>(span / stride + (span % stride != 0));
   } else {
     count = step_count(op, start.to_double(), end.to_double(), step.to_double(), includes_end);
+    TENON_CHECK(!is_integral(dtype, false) || step.to_int64() != 0, op, ": step ", step, " is zero in ", dtype);
   }
   if (is_integral(dtype, false)) {
     const auto a = static_cast<uint64_t>(start.to_int64()), by = static_cast<uint64_t>(step.to_int64());
@@ -65,6 +66,11 @@ Tensor make_range(const char* op, const Scalar& start, const Scalar& end, const 
   }
   const double a = start.to_double(), by = step.to_double();
   return generate(count, dtype, options, [=](int64_t i) { return a + by * static_cast<double>(i); });
+}
+
+// An end of a range of a given number of steps, which is of the range's dtype.
+double bound(const Scalar& value, const TensorOptions& options) {
+  return is_integral(options.dtype(), false) ? static_cast<double>(value.to_int64()) : value.to_double();
 }
 
 }  // namespace
@@ -79,9 +85,7 @@ Tensor range(const Scalar& start, const Scalar& end, const Scalar& step, const T
 
 Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, const TensorOptions& options) {
   TENON_CHECK(steps >= 0, "linspace: steps must not be negative, got ", steps);
-  const bool integral = is_integral(options.dtype(), false);
-  const double a = integral ? static_cast<double>(start.to_int64()) : start.to_double();
-  const double b = integral ? static_cast<double>(end.to_int64()) : end.to_double();
+  const double a = bound(start, options), b = bound(end, options);
   const double by = steps > 1 ? (b - a) / static_cast<double>(steps - 1) : 0;
   // Counted from the nearer end, so that both ends are exact.
   return generate(steps, options.dtype(), options, [=](int64_t i) {
@@ -91,7 +95,7 @@ Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, const Ten
 
 Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base, const TensorOptions& options) {
   TENON_CHECK(steps >= 0, "logspace: steps must not be negative, got ", steps);
-  const double a = start.to_double(), b = end.to_double();
+  const double a = bound(start, options), b = bound(end, options);
   const double by = steps > 1 ? (b - a) / static_cast<double>(steps - 1) : 0;
   return generate(steps, options.dtype(), options, [=](int64_t i) {
     return std::pow(

@@ -62,9 +62,13 @@ Tensor cumprod_grad(const Tensor& grad, const Tensor& x, const Tensor& result, i
 
 Tensor logcumsumexp_grad(const Tensor& grad, const Tensor& x, const Tensor& result, int64_t dim) {
   // Positive and negative gradients accumulate apart, as logarithms.
-  const double lowest = x.dtype() == kDouble ? std::numeric_limits<double>::lowest()
+  const double lowest = to_real(x.dtype()) == kDouble ? std::numeric_limits<double>::lowest()
                         : x.dtype() == kHalf ? -65504.0
                                              : static_cast<double>(std::numeric_limits<float>::lowest()) * 0.99;
+  if (x.is_complex()) {
+    const Tensor terms = log(grad).masked_fill(grad.eq(0), lowest) - conj(result);
+    return exp(terms.flip({dim}).logcumsumexp(dim).flip({dim}) + conj(x));
+  }
   const Tensor size = log(abs(grad));
   auto accumulated = [&](const Tensor& kept) {
     const Tensor terms = size.masked_fill(logical_not(kept), lowest) - result;
@@ -110,8 +114,8 @@ const Tensor& cumprod_(const Tensor& self, int64_t dim, optional<ScalarType> dty
 }
 
 Tensor logcumsumexp(const Tensor& self, int64_t dim) {
-  TENON_CHECK_AS(NotImplementedError, self.is_floating_point(), "logcumsumexp: not implemented for ", self.dtype(),
-                 " tensors; it takes floating-point ones");
+  TENON_CHECK_AS(NotImplementedError, is_differentiable(self.dtype()), "logcumsumexp: not implemented for ",
+                 self.dtype(), " tensors; it takes floating-point and complex ones");
   const int64_t d = wrap_dim(dim, self.dim(), "logcumsumexp");
   Tensor out = run_scan("logcumsumexp", Scan::LogSumExp, self, d);
   return record("logcumsumexp", out, &self, {&self, &out}, [d](const BackwardContext& ctx) -> Grads {

@@ -39,7 +39,10 @@ Tensor local_response_norm(const Tensor& input, int64_t size, double alpha, doub
   const Tensor padded = cat({zeros_of(size / 2), squares, zeros_of((size - 1) / 2)}, 1);
   Tensor total = padded.narrow(1, 0, channels);
   for (int64_t i = 1; i < size; ++i) total = total + padded.narrow(1, i, channels);
-  return input / pow(total * Scalar(alpha / static_cast<double>(size)) + k, beta);
+  // The mean of integers is one.
+  const bool integral = is_integral(input.dtype(), true);
+  const Tensor mean = div(total, Scalar(size), integral ? optional<std::string_view>("trunc") : nullopt);
+  return input / pow(mean * Scalar(alpha) + k, beta);
 }
 
 }  // namespace tenon

@@ -31,7 +31,7 @@ Tensor neighbours_differ(const Tensor& slices) {
   const int64_t n = slices.size(0);
   if (n == 0) return empty({0}, TensorOptions(kBool).device(slices.device()));
   const Tensor differs = slices.narrow(0, 1, n - 1).ne(slices.narrow(0, 0, n - 1));
-  return differs.dim() == 1 ? differs : any(differs.reshape({n - 1, -1}), 1);
+  return differs.dim() == 1 ? differs : any(differs.flatten(1), 1);
 }
 
 // The order that sorts the rows of a matrix lexicographically.
@@ -80,7 +80,8 @@ ThreeTensors unique_dim(const Tensor& self, int64_t dim, bool, bool return_inver
   const int64_t d = wrap_dim(dim, self.dim(), "unique");
   const Tensor slices = self.dim() == 0 ? self.reshape({1}) : self.movedim(d, 0);
   check_dim_not_empty("unique", slices);
-  const Tensor order = slices.size(0) == 0 ? Tensor() : lexicographic_order(slices.reshape({slices.size(0), -1}));
+  const Tensor order =
+      slices.size(0) == 0 ? Tensor() : lexicographic_order(slices.dim() == 1 ? slices.unsqueeze(1) : slices.flatten(1));
   auto [values, inverse, counts] = distinct(slices, order, return_inverse, return_counts);
   return {values.movedim(0, d).contiguous(), inverse, counts};
 }

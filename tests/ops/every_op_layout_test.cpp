@@ -1,5 +1,5 @@
-// Visits every op of the registry: its results do not depend on how inputs lie in memory, on the instruction set, or on
-// the number of threads.
+// Visits every op of the registry: its results do not depend on how inputs lie in memory, on the instruction set, on
+// the number of threads, or on the device.
 #include <cmath>
 #include <cstring>
 #include <set>
@@ -7,6 +7,7 @@
 #include "backend/cpu/isa.h"
 #include "helpers.h"
 #include "samples.h"
+#include "tenon/backend/cuda.h"
 #include "tenon/base/parallel.h"
 
 namespace tenon::testing {
@@ -63,7 +64,8 @@ Outcome run_with_gradients(const OpInfo& op, const Sample& sample) {
     for (const Tensor& result : outcome.results) {
       if (!result.defined() || !result.requires_grad()) continue;
       roots.push_back(result);
-      grads.push_back(generic_values(result.sizes().vec(), roots.size() << 40).to(result.dtype()));
+      const Tensor grad = generic_values(result.sizes().vec(), roots.size() << 40);
+      grads.push_back(grad.to(result.dtype()).to(result.device()));
     }
     if (roots.empty() || leaves.empty()) return outcome;
     for (const Tensor& grad : autograd::grad(roots, leaves, grads, nullopt, false, true))
@@ -76,7 +78,7 @@ Outcome run_with_gradients(const OpInfo& op, const Sample& sample) {
 
 std::vector<std::complex<double>> numbers(const Tensor& tensor) {
   NoGradGuard no_grad;
-  return list<std::complex<double>>(tensor.to(kComplexDouble));
+  return list<std::complex<double>>(tensor.to(Device(kCPU)).to(kComplexDouble));
 }
 
 bool near(std::complex<double> a, std::complex<double> b, double tolerance) {
@@ -245,6 +247,65 @@ TEST(EveryOp, AgreesOnEveryInstructionSet) {
   expect_isas_agree(SampleSize::Small, kDouble, 1e-11);
   expect_isas_agree(SampleSize::Small, kFloat, 1e-4);
   expect_isas_agree(SampleSize::Large, kDouble, 1e-8);
+}
+
+// --- devices
+
+// Parameters that say how to cut and are read by the host, so that their tensors are on the CPU.
+const std::set<std::string> kOnHost = {"batch_sizes", "tensor_indices_or_sections"};
+
+std::vector<Value> moved(const OpInfo& op, const Sample& sample, Device device) {
+  NoGradGuard no_grad;
+  std::vector<Value> args = map_tensors(sample.args, [&](size_t arg, const Tensor& tensor) {
+    return tensor.defined() && !kOnHost.contains(op.params[arg].name) ? tensor.to(device) : tensor;
+  });
+  for (Value& arg : args) {
+    if (std::holds_alternative<Device>(arg)) arg = device;
+    if (auto* options = std::get_if<TensorOptions>(&arg)) arg = options->device(device);
+  }
+  return args;
+}
+
+// Whether the error says that the op, or its gradient, does not run on this kind of device at all.
+bool says_unavailable(const Error& error) {
+  const std::string text = error.what();
+  return has_part(text, "not available on cuda") || (has_part(text, "not implemented") && has_part(text, "on cuda"));
+}
+
+// False where the device does not have the op.
+bool agrees_on(Device device, const OpInfo& op, const Sample& sample, double tolerance) {
+  SCOPED_TRACE(describe(op, sample));
+  Outcome actual;
+  try {
+    actual = run_with_gradients(op, {sample.text, moved(op, sample, device), sample.differentiable});
+  } catch (const Error& error) {
+    if (says_unavailable(error)) return false;
+    throw;
+  }
+  if (!actual.error.empty() && has_part(actual.error, "on cuda")) return false;
+  Outcome expected = run_with_gradients(op, sample);
+  if (kUninitialised.contains(op.name) || draws(op)) {
+    // Every device draws its own numbers.
+    for (Tensor& result : actual.results) result = zeros_like(result);
+    for (Tensor& result : expected.results) result = zeros_like(result);
+  }
+  expect_same(actual, expected, tolerance);
+  return true;
+}
+
+TEST(EveryOp, ComputesOnCudaWhatItComputesOnTheCpu) {
+  if (!cuda::is_available()) GTEST_SKIP() << cuda::unavailable_reason();
+  int offered = 0, lacking = 0;
+  for (const OpInfo& op : op_registry()) {
+    for (const ScalarType dtype : {kFloat, kDouble}) {
+      for (const Sample& sample : samples(op, SampleSize::Small, dtype)) {
+        EXPECT_NO_THROW(++(agrees_on(kCUDA, op, sample, dtype == kDouble ? 1e-10 : 1e-4) ? offered : lacking))
+            << describe(op, sample);
+      }
+    }
+  }
+  std::printf("on CUDA: %d calls agree with the CPU, %d are of ops that the plug-in lacks\n", offered, lacking);
+  EXPECT_GT(offered, 0);
 }
 
 }  // namespace

@@ -248,6 +248,7 @@ def _attach() -> None:
         "is_shared": lambda self: False,
         "share_memory_": lambda self: self,
         "pin_memory": lambda self: self,
+        "where": lambda self, condition, other: _C.functions["where"](condition, self, other),
         "unique": unique,
         "unique_consecutive": unique_consecutive,
     }

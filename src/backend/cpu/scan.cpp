@@ -38,6 +38,11 @@ struct ScanLogSumExp {
     if (low == high && std::isinf(low)) return x;
     return high + std::log1p(std::exp(low - high));
   }
+  std::complex<double> operator()(std::complex<double> total, std::complex<double> x) const {
+    const std::complex<double> low = x.real() < total.real() ? x : total, high = x.real() < total.real() ? total : x;
+    if (low == high && std::isinf(low.real())) return x;
+    return high + std::log(1.0 + std::exp(low - high));
+  }
 };
 
 // Whether x takes the place of best: the last among equals, and the last among NaNs.
@@ -185,12 +190,12 @@ void run_as(Scan op, const ScanView& view) {
       if constexpr (real) return run_extreme<T, false>(view);
       break;
     case Scan::LogSumExp:
-      if constexpr (std::is_same_v<T, double>) return run_op<T>(view, ScanLogSumExp());
+      if constexpr (!std::is_integral_v<T>) return run_op<T>(view, ScanLogSumExp());
       break;
   }
   constexpr const char* names[] = {"cumsum", "cumprod", "cummax", "cummin", "logcumsumexp"};
   detail::fail<TensorError>(names[static_cast<int>(op)], ": not implemented for dtype ", view.in.dtype, "; expected a ",
-                            op == Scan::LogSumExp ? "floating-point" : "real", " dtype");
+                            op == Scan::LogSumExp ? "floating-point or complex" : "real", " dtype");
 }
 
 void scan(Scan op, const TensorView& out, const TensorView& indices, const TensorView& in, int64_t dim) {

@@ -386,6 +386,10 @@ TENON_LANE_COMPLEX1(atanh)
 #undef TENON_LANE_COMPLEX1
 
 template <class R>
+TENON_LANE Lane<R> real(Lane<std::complex<R>> a) {
+  return Lane<R>(a.value.real());
+}
+template <class R>
 TENON_LANE Lane<R> abs(Lane<std::complex<R>> a) {
   return Lane<R>(std::hypot(a.value.real(), a.value.imag()));
 }

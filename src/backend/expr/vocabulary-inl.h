@@ -16,7 +16,9 @@ TENON_FORMULA auto xlogy(const V& a, const V& b) {
 
 template <class V>
 TENON_FORMULA auto logaddexp(const V& a, const V& b) {
-  return where(isinf(a) & (a == b), a, maximum(a, b) + log1p(exp(-abs(a - b))));
+  const auto larger = where(real(a) >= real(b), a, b), smaller = where(real(a) >= real(b), b, a);
+  // Equal infinities have no difference.
+  return where(a == b, a + 0.6931471805599453, larger + log1p(exp(smaller - larger)));
 }
 
 // Exact at both ends: c == 0 gives a, c == 1 gives b.

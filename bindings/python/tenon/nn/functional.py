@@ -7,19 +7,37 @@ from typing import Any
 from tenon import _C
 
 # Ops of the top-level module that PyTorch has here as well.
-_SHARED = (
-    "celu elu hardshrink hardsigmoid hardswish hardtanh leaky_relu mish one_hot prelu relu relu6 rrelu "
-    "selu sigmoid silu softplus softshrink softsign tanh tanhshrink threshold"
-).split()
+_SHARED = "hardshrink prelu sigmoid softplus softshrink tanh tanhshrink".split()
 _ALIASES = {"log_sigmoid": "logsigmoid"}
 
 for _name in _SHARED:
-    if _name in _C.functions:
-        globals()[_name] = _C.functions[_name]
+    globals()[_name] = _C.functions[_name]
 for _name, _alias in _ALIASES.items():
     if _name in _C.functions:
         globals()[_alias] = _C.functions[_name]
 globals().update(_C.nn_functions)
+
+
+def _activation(name: str, parameters: int) -> Any:
+    # Activations edit their input on request: `inplace` comes after the op's own parameters.
+    plain, editing = _C.functions[name], _C.functions[name + "_"]
+
+    def activation(input: _C.Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> _C.Tensor:
+        if len(args) > parameters:
+            *args, inplace = args
+        return (editing if inplace else plain)(input, *args, **kwargs)
+
+    activation.__name__ = activation.__qualname__ = name
+    activation.__doc__ = plain.__doc__
+    return activation
+
+
+_ACTIVATIONS = {
+    "celu": 1, "elu": 1, "hardsigmoid": 0, "hardswish": 0, "hardtanh": 2, "leaky_relu": 1, "mish": 0, "relu": 0,
+    "relu6": 0, "selu": 0, "silu": 0, "threshold": 2,
+}  # fmt: skip
+for _name, _count in _ACTIVATIONS.items():
+    globals()[_name] = _activation(_name, _count)
 
 
 def _softmax_dim(input: _C.Tensor, dim: int | None) -> int:
@@ -42,9 +60,10 @@ def softmin(input: _C.Tensor, dim: int | None = None, _stacklevel: int = 3, dtyp
     return softmax(-input, dim, dtype=dtype)
 
 
-def _pooling(name: str, dims: int) -> Any:
+def _pooling(name: str, dims: int, always_both: bool) -> Any:
     # Max pooling gives its indices on request.
     values, both = (_C.nn_functions[name + ending] for ending in ("", "_with_indices"))
+    values = both if always_both else values
 
     def max_pool(
         input: _C.Tensor,
@@ -62,7 +81,7 @@ def _pooling(name: str, dims: int) -> Any:
         return (both if return_indices else values)(input, _grid(input, output_size, dims))
 
     pool = adaptive_max_pool if name.startswith("adaptive") else max_pool
-    pool.__name__ = pool.__qualname__ = name
+    pool.__name__ = pool.__qualname__ = name + "_with_indices" * always_both
     pool.__doc__ = values.__doc__
     return pool
 
@@ -87,6 +106,7 @@ def _mean_pooling(name: str, dims: int) -> Any:
 
 for _dims in (1, 2, 3):
     for _name in (f"max_pool{_dims}d", f"adaptive_max_pool{_dims}d"):
-        globals()[_name] = _pooling(_name, _dims)
+        globals()[_name] = _pooling(_name, _dims, False)
+        globals()[_name + "_with_indices"] = _pooling(_name, _dims, True)
     _name = f"adaptive_avg_pool{_dims}d"
     globals()[_name] = _mean_pooling(_name, _dims)

@@ -1,0 +1,38 @@
+"""The entries of op_db that Tenon offers and that do not agree with PyTorch, each with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+# Patterns of entries, as op/variant/form/dtype/check.
+KNOWN = {
+    "addbmm/-/inplace/*": "PyTorch changes the shape of self in place where it broadcasts; Tenon refuses",
+    "einsum/-/function/*int[138]*/*": "PyTorch sums narrow integers in int64 or not, depending on the contraction",
+    "float_power/-/inplace/float32/*": "PyTorch refuses to round the double result to self's dtype",
+    "float_power/-/inplace/complex64/*": "PyTorch refuses to round the double result to self's dtype",
+    "norm/nuc/*": "the nuclear norm needs singular values",
+    "linalg.norm/*/float32/*": "the spectral and nuclear norms need singular values",
+    "linalg.norm/*/float64/*": "the spectral and nuclear norms need singular values",
+    "linalg.norm/*/complex*": "the spectral and nuclear norms need singular values",
+    "view_as_complex/*/float16/*": "there is no complex dtype of two float16",
+    "round/-/alias special.round/int64/*": "PyTorch's alias refuses integers, which round takes",
+    "*polygamma/*/int8/*": "at a pole PyTorch gives what rounding makes of sin(pi x), Tenon infinity",
+    "*polygamma/*/int16/*": "at a pole PyTorch gives what rounding makes of sin(pi x), Tenon infinity",
+}
+# The same on a CUDA device alone.
+KNOWN_ON_CUDA = {
+    "tensor_split/*": "the tensor that says where to split stays on the CPU, while the judge moves every tensor",
+}
+
+
+def reason_of(entry: object, device: str) -> str | None:
+    """Why an entry is known to fail; None where it must not."""
+    known = {**KNOWN, **KNOWN_ON_CUDA} if device == "cuda" else KNOWN
+    return next((reason for pattern, reason in known.items() if fnmatchcase(str(entry), pattern)), None)
+
+
+def unused_reasons(existing: Iterable[object]) -> list[str]:
+    """The patterns that no entry has."""
+    names = [str(entry) for entry in existing]
+    return [pattern for pattern in {**KNOWN, **KNOWN_ON_CUDA} if not any(fnmatchcase(name, pattern) for name in names)]
