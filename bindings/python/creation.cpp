@@ -74,6 +74,9 @@ ScalarType leaf_dtype(PyObject* leaf, const char* op) {
   if (is_tensor(leaf)) return unwrap(leaf).dtype();
   ScalarType dtype;
   if (is_numpy_scalar(leaf) && dtype_of_numpy(leaf, dtype)) return dtype;
+  Scalar value;
+  TENON_CHECK(to_number(leaf, value) || PyIndex_Check(leaf) || PyUnicode_Check(leaf), op, ": Could not infer dtype of ",
+              Py_TYPE(leaf)->tp_name);
   return leaf_value(leaf, op).dtype(get_default_dtype());
 }
 
@@ -196,7 +199,7 @@ Tensor tensor_from_data(PyObject* data, optional<ScalarType> dtype, optional<Dev
     NoGradGuard no_grad;
     result = unwrap(data).clone(MemoryFormat::Preserve);
   } else if (is_numpy_array(data)) {
-    result = tensor_over_buffer(data, op).clone(MemoryFormat::Contiguous);
+    result = tensor_over_buffer(data, op).clone(MemoryFormat::Preserve);
   } else {
     result = from_nested(data, dtype, op);
   }

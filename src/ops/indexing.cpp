@@ -134,7 +134,7 @@ const Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Tensor& va
     TENON_CHECK(is_expandable_to(source.sizes(), view.sizes()), "index_put_: shape mismatch: value tensor of shape ",
                 value.sizes(), " cannot be broadcast to indexing result of shape ", view.sizes());
     view.copy_(source);
-  } else if (const Tensor* mask = brackets.only_mask(); mask && value.numel() == 1 && value.dtype() == view.dtype()) {
+  } else if (const Tensor* mask = brackets.only_mask(); mask && value.numel() == 1) {
     view.masked_fill_(over_all_dims(*mask, view), value.reshape({}));
   } else {
     tenon::index_put_(view, brackets.tensors(), without_leading_ones(value), false);
@@ -143,8 +143,7 @@ const Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Tensor& va
 }
 
 const Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Scalar& value) const {
-  TENON_CHECK(!value.is_complex() || is_complex(), "index_put_: value ", value, " cannot be converted to type ",
-              dtype());
+  check_holds("index_put_", value, dtype());
   const Brackets brackets(*this, indices);
   const Tensor& view = brackets.view();
   if (brackets.tensors().empty()) {
