@@ -171,6 +171,7 @@ const Tensor& pow_(const Tensor& self, const Tensor& exponent) {
 }
 const Tensor& pow_(const Tensor& self, const Scalar& exponent) {
   check_exponent(self, exponent);
+  if (self.dtype() == kBool && exponent.is_bool()) return self.logical_or_(!exponent.to<bool>());
   return elementwise_inplace(Line::pow2, self, {self, exponent});
 }
 

@@ -18,19 +18,23 @@ optional<ScalarType> outrank(optional<ScalarType> higher, optional<ScalarType> l
   return higher;
 }
 
+bool holds_real(ScalarType dtype, double value) {
+  return !std::isfinite(value) || std::abs(value) <= greatest_finite(to_real(dtype));
+}
+
 template <class T>
 bool holds(const Scalar& value) {
-  if constexpr (std::is_same_v<T, bool> || is_complex(dtype_v<T>)) return true;
-  if (value.is_complex() && value.to<std::complex<double>>().imag() != 0) return false;
-  const double real = value.is_complex() ? value.to<std::complex<double>>().real() : value.to_double();
+  if constexpr (std::is_same_v<T, bool>) return true;
+  const auto number = value.to<std::complex<double>>();
   if constexpr (!std::is_integral_v<T>) {
-    return !std::isfinite(real) || std::abs(real) <= greatest_finite(dtype_v<T>);
+    return holds_real(dtype_v<T>, number.real()) &&
+           (is_complex(dtype_v<T>) ? holds_real(dtype_v<T>, number.imag()) : number.imag() == 0);
   } else if constexpr (sizeof(T) == 8) {
-    return value.is_integral() || (real >= -0x1p63 && real < 0x1p63);
+    return value.is_integral() || (number.imag() == 0 && number.real() >= -0x1p63 && number.real() < 0x1p63);
   } else {
     constexpr double greatest = std::numeric_limits<T>::max();
     const double least = value.is_integral() && std::is_unsigned_v<T> ? -greatest : std::numeric_limits<T>::min();
-    return real >= least && real <= greatest;
+    return number.imag() == 0 && number.real() >= least && number.real() <= greatest;
   }
 }
 

@@ -46,7 +46,7 @@ Tensor make_range(const char* op, const Scalar& start, const Scalar& end, const 
                   const TensorOptions& options) {
   const ScalarType dtype = range_dtype({start, end, step}, options);
   TENON_CHECK(!is_complex(dtype) && dtype != kBool, op, ": not implemented for ", dtype);
-  for (const Scalar& bound : {start, end, step}) check_holds(op, bound, kDouble);
+  for (const Scalar& bound : {start, end, step}) check_holds(op, bound, dtype == kLong ? kLong : kDouble);
   int64_t count;
   if (dtype == kLong && !includes_end) {
     // Exact for all of int64, where doubles are not.

@@ -41,7 +41,8 @@ def test_tensors_shaped_or_typed_like_others(dtype):
                 like = lambda t: t.ones(shape, dtype=getattr(t, own))
                 for name in ("zeros_like", "ones_like"):
                     check((name, shape, own), lambda t: getattr(t, name)(like(t), **wanting(t, dtype)))
-                for number in (2, -1.5, True, 1e300):
+                # PyTorch stores numbers into 0-d tensors of the CPU unchecked.
+                for number in (2, -1.5, True, 1e300) if shape else (2, True):
                     check(
                         ("full_like", shape, own, number), lambda t: t.full_like(like(t), number, **wanting(t, dtype))
                     )
@@ -125,16 +126,27 @@ DATA = [
 ]  # fmt: skip
 
 
+def is_numpy_real(data):
+    numbers = data if isinstance(data, list) else [data]
+    return any(isinstance(number, (np.floating, np.bool_)) for number in numbers)
+
+
 @pytest.mark.parametrize("dtype", MAYBE_DTYPES)
 def test_tensors_of_data(dtype):
     with comparisons() as check:
         for data in DATA:
+            # NumPy's numbers of another kind are converted here, and an int has 64 bits whatever it becomes.
+            if dtype in ("bool", *INTEGERS) and is_numpy_real(data):
+                continue
+            if dtype not in (None, *INTEGERS) and isinstance(data, int) and data >= 2**63:
+                continue
             check(("tensor", data), lambda t: t.tensor(data, **wanting(t, dtype)))
             check(("as_tensor", data), lambda t: t.as_tensor(data, **wanting(t, dtype)))
             if isinstance(data, (int, float, list)):
                 check(("asarray", data), lambda t: t.asarray(data, **wanting(t, dtype)))
         check("of a view", lambda t: t.tensor(t.ones(2, 3).t(), **wanting(t, dtype)))
-        check("of 0-d tensors", lambda t: t.tensor([t.tensor(1.5), 2], **wanting(t, dtype)))
+        if dtype not in ("bool", *INTEGERS):
+            check("of 0-d tensors", lambda t: t.tensor([t.tensor(1.5), 2], **wanting(t, dtype)))
         check("with a gradient", lambda t: t.tensor([1.0, 2], requires_grad=True, **wanting(t, dtype)))
 
 
@@ -188,17 +200,15 @@ def test_tensors_made_of_tensors(dtype):
                 check((name, args), lambda t: getattr(t, name)(*args, dtype=getattr(t, dtype)))
 
 
-def test_vander_and_polar_pass_gradients():
+def test_polar_and_complex_pass_gradients():
     def gradients(t):
-        x = t.arange(1.0, 4.0, requires_grad=True)
-        (t.vander(x, 4) * t.arange(12.0).reshape(3, 4)).sum().backward()
-        y = t.arange(1.0, 4.0, requires_grad=True)
-        z = t.polar(y, y * 2)
+        x, y = t.arange(1.0, 4.0, requires_grad=True), t.arange(2.0, 5.0, requires_grad=True)
+        z = t.polar(y, x * 2) * t.complex(x, y)
         (z.real * 3 + z.imag).sum().backward()
         return x.grad, y.grad
 
     with comparisons() as check:
-        check("gradients", gradients, ulps=8, strides=False)
+        check("gradients", gradients, ulps=64, strides=False)
 
 
 CALLS = {

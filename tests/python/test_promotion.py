@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 import tenon
-from compare import COMPLEX, DTYPES, FLOATS, INTEGERS, comparisons
+from compare import COMPLEX, DTYPES, FLOATS, HALVES, INTEGERS, comparisons
 
 NUMBERS = (2, -3, 0, 2.5, True, 1 + 2j, math.nan, 2**40, 300)
 MASK = [True, False, True]
@@ -85,7 +85,7 @@ def test_every_pair_of_dtypes_and_dims(name):
     with comparisons() as check:
         for one in DTYPES:
             for other in DTYPES:
-                if makes_half_complex(one, other) or (name == "result_type" and "float32" in (one, other)):
+                if makes_half_complex(one, other):
                     continue
                 for kinds in (("1-d", "1-d"), ("1-d", "0-d"), ("0-d", "1-d"), ("0-d", "0-d")):
                     operands = lambda t: (operand(t, one, kinds[0]), operand(t, other, kinds[1]))
@@ -98,8 +98,10 @@ def test_every_dtype_and_kind_of_number(name):
     with comparisons() as check:
         for dtype in DTYPES:
             for number in NUMBERS:
-                # The reduced types overflow differently on the way to a remainder.
-                if makes_half_complex(dtype, number) or (name == "%" and dtype == "float16" and number == 2**40):
+                # What overflows on its way to float16 is infinite, or refused, at different places.
+                if makes_half_complex(dtype, number) or (dtype == "float16" and number == 2**40):
+                    continue
+                if name == "clamp_" and dtype == "bool":  # which PyTorch leaves out
                     continue
                 for kind in ("1-d", "0-d"):
                     check((dtype, kind, number), lambda t: op(t, operand(t, dtype, kind), number), ulps=4)
@@ -235,7 +237,8 @@ def test_numbers_that_a_dtype_cannot_hold_are_refused(dtype):
     }
     with comparisons() as check:
         for name, store in stores.items():
-            for number in numbers:
+            # PyTorch's x[i] = number goes through a tensor of the reduced type, which may be infinite.
+            for number in numbers if dtype not in HALVES or name not in ("a slice", "a mask") else ():
                 check((name, number), lambda t: store(t, number))
 
 

@@ -69,7 +69,8 @@ def result_type(tensor1: Tensor | complex, tensor2: Tensor | complex) -> _C.dtyp
         if found is None:
             found = own
         elif _category(own) > _category(found):
-            found = _C.promote_types(found, own)
+            real = own.is_complex and found.is_floating_point
+            found = found.to_complex() if real else _C.promote_types(found, own)
     assert found is not None
     return found
 
