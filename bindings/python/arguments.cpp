@@ -39,7 +39,7 @@ bool is_instance_of_numpy(PyObject* object, const char* name, PyTypeObject*& cac
 int64_t checked_int(PyObject* integer) {
   int overflow = 0;
   const int64_t value = PyLong_AsLongLongAndOverflow(integer, &overflow);
-  TENON_CHECK_AS(Error, overflow == 0, "Overflow when unpacking long: the integer does not fit 64 bits");
+  TENON_CHECK_VALUE(overflow == 0, "Overflow when unpacking long: the integer does not fit 64 bits");
   if (value == -1 && PyErr_Occurred()) throw_python_error();
   return value;
 }

@@ -74,6 +74,9 @@ ScalarType leaf_dtype(PyObject* leaf, const char* op) {
   if (is_tensor(leaf)) return unwrap(leaf).dtype();
   ScalarType dtype;
   if (is_numpy_scalar(leaf) && dtype_of_numpy(leaf, dtype)) return dtype;
+  Scalar value;
+  TENON_CHECK(to_number(leaf, value) || PyIndex_Check(leaf) || PyUnicode_Check(leaf) || is_sequence(leaf), op,
+              ": Could not infer dtype of ", Py_TYPE(leaf)->tp_name);
   return leaf_value(leaf, op).dtype(get_default_dtype());
 }
 
@@ -94,17 +97,15 @@ void visit_leaves(PyObject* data, IntArrayRef sizes, size_t depth, const char* o
 
 template <class T>
 T checked_element(const Scalar& value, const char* op) {
+  constexpr bool is_real = !is_complex(dtype_v<T>) && !std::is_same_v<T, bool>;
+  TENON_CHECK_TYPE(!is_real || !value.is_complex(), op, ": must be real number, not complex, for dtype ", dtype_v<T>);
   if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
     const double real = value.to_double();
     // Unsigned types wrap negative numbers, as C does.
     const double limit = static_cast<double>(std::numeric_limits<T>::max());
     const bool fits =
-        value.is_integral() && sizeof(T) == 8 ? true : std::abs(std::trunc(real)) <= limit + (real < 0 ? 1 : 0);
-    TENON_CHECK_AS(Error, fits && !value.is_complex(), op, ": value ", value, " cannot be converted to type ",
-                   dtype_v<T>, " without overflow");
-  } else if constexpr (!std::is_same_v<T, bool> && !std::is_same_v<T, std::complex<float>> &&
-                       !std::is_same_v<T, std::complex<double>>) {
-    TENON_CHECK_AS(Error, !value.is_complex(), op, ": value ", value, " cannot be converted to type ", dtype_v<T>,
+        (value.is_integral() && sizeof(T) == 8) || std::abs(std::trunc(real)) <= limit + (real < 0 ? 1 : 0);
+    TENON_CHECK_AS(Error, fits, op, ": value ", value, " cannot be converted to type ", dtype_v<T>,
                    " without overflow");
   }
   return value.to<T>();
@@ -196,7 +197,7 @@ Tensor tensor_from_data(PyObject* data, optional<ScalarType> dtype, optional<Dev
     NoGradGuard no_grad;
     result = unwrap(data).clone(MemoryFormat::Preserve);
   } else if (is_numpy_array(data)) {
-    result = tensor_over_buffer(data, op).clone(MemoryFormat::Contiguous);
+    result = tensor_over_buffer(data, op).clone(MemoryFormat::Preserve);
   } else {
     result = from_nested(data, dtype, op);
   }
@@ -234,10 +235,10 @@ void init_creation(nb::module_& module) {
         if (requires_grad) result.requires_grad_(true);
         return result;
       },
-      nb::arg("data"), nb::kw_only(), nb::arg("dtype") = nb::none(), nb::arg("device") = nb::none(),
+      nb::arg("data").none(), nb::kw_only(), nb::arg("dtype") = nb::none(), nb::arg("device") = nb::none(),
       nb::arg("requires_grad") = false, nb::arg("pin_memory") = false, "A new tensor with a copy of `data`.");
-  module.def("as_tensor", as_tensor, nb::arg("data"), nb::arg("dtype") = nb::none(), nb::arg("device") = nb::none(),
-             "`data` as a tensor, without a copy where that can be.");
+  module.def("as_tensor", as_tensor, nb::arg("data").none(), nb::arg("dtype") = nb::none(),
+             nb::arg("device") = nb::none(), "`data` as a tensor, without a copy where that can be.");
   module.def(
       "from_numpy",
       [](nb::handle array) {

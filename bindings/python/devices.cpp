@@ -20,6 +20,18 @@ DeviceType device_type(std::string_view name) {
   return device.type();
 }
 
+// A seed is any integer of 64 bits, with or without a sign.
+uint64_t seed_argument(PyObject* seed) {
+  TENON_CHECK(is_integer(seed), "manual_seed expected a long, but got ", Py_TYPE(seed)->tp_name);
+  const nb::object integer = steal(PyNumber_Index(seed));
+  const uint64_t bits = PyLong_AsUnsignedLongLong(integer.ptr());
+  if (!PyErr_Occurred()) return bits;
+  PyErr_Clear();
+  int64_t value = 0;
+  to_int(integer.ptr(), value);
+  return static_cast<uint64_t>(value);
+}
+
 }  // namespace
 
 PyObject* make_device(Device device) { return nb::cast(device).release().ptr(); }
@@ -71,11 +83,11 @@ void init_devices(nb::module_& module) {
           nb::arg("device") = "cpu")
       .def(
           "manual_seed",
-          [](nb::handle_t<Generator> self, const Scalar& seed) {
-            nb::cast<Generator&>(self).manual_seed(static_cast<uint64_t>(seed.to_int64()));
+          [](nb::handle_t<Generator> self, nb::handle seed) {
+            nb::cast<Generator&>(self).manual_seed(seed_argument(seed.ptr()));
             return nb::borrow(self);
           },
-          nb::arg("seed"))
+          nb::arg("seed").none())
       .def("seed", &Generator::seed)
       .def("initial_seed", &Generator::initial_seed)
       .def("get_state", [](const Generator& self) { return tensor_of_bytes(self.get_state()); })

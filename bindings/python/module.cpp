@@ -14,4 +14,5 @@ NB_MODULE(_C, module) {
   init_nodes(module);
   init_autograd(module);
   init_runtime(module);
+  init_initialization(module);
 }

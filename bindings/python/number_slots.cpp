@@ -91,14 +91,6 @@ Tensor mul_left(const Scalar& a, const Tensor& b) { return mul(b, a); }
 Tensor div_tensors(const Tensor& a, const Tensor& b) { return div(a, b); }
 Tensor div_right(const Tensor& a, const Scalar& b) { return div(a, b); }
 Tensor div_left(const Scalar& a, const Tensor& b) { return mul(reciprocal(b), a); }
-// A number on the left of an op that takes tensors there: a 0-d tensor of the dtype that the other one gives it.
-Tensor as_operand(const Scalar& a, const Tensor& b) {
-  const ScalarType own = a.dtype(get_default_dtype());
-  const bool other_wins =
-      (is_integral(own, true) && b.dtype() != kBool) || (!is_complex(own) && is_differentiable(b.dtype()));
-  return scalar_tensor(a, b.options().dtype(other_wins || own == b.dtype() ? b.dtype() : own));
-}
-Tensor floor_divide_left(const Scalar& a, const Tensor& b) { return floor_divide(as_operand(a, b), b); }
 const Tensor& add_inplace(const Tensor& a, const Tensor& b) { return add_(a, b); }
 const Tensor& add_inplace_number(const Tensor& a, const Scalar& b) { return add_(a, b); }
 const Tensor& sub_inplace(const Tensor& a, const Tensor& b) { return sub_(a, b); }
@@ -124,7 +116,7 @@ constexpr BinaryOp kAdd = {add_tensors, add_right, add_left};
 constexpr BinaryOp kSub = {sub_tensors, sub_right, sub_left};
 constexpr BinaryOp kMul = {mul, mul, mul_left};
 constexpr BinaryOp kDiv = {div_tensors, div_right, div_left};
-constexpr BinaryOp kFloorDivide = {floor_divide, floor_divide, floor_divide_left};
+constexpr BinaryOp kFloorDivide = {floor_divide, floor_divide, floor_divide};
 constexpr BinaryOp kRemainder = {remainder, remainder, remainder};
 constexpr BinaryOp kAnd = {bitwise_and, bitwise_and, bitwise_and};
 constexpr BinaryOp kOr = {bitwise_or, bitwise_or, bitwise_or};

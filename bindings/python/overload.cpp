@@ -178,6 +178,14 @@ bool Overload::bind_variadic(const CallArguments& call, size_t next, size_t i, V
   return true;
 }
 
+// A factory makes what `out` can hold as it is.
+void Overload::adopt_out(const Tensor& out, ValueBuffer& values) const {
+  for (size_t i = 0; i < values.size(); ++i) {
+    auto* options = std::get_if<TensorOptions>(&values[i]);
+    if (options && !options->dtype_opt()) *options = options->dtype(out.dtype()).device(out.device());
+  }
+}
+
 bool Overload::bind(const CallArguments& call, bool loose, ValueBuffer& values, PyObject*& out,
                     std::string* why) const {
   const std::vector<Param>& params = info_->params;
@@ -229,7 +237,10 @@ bool Overload::bind(const CallArguments& call, bool loose, ValueBuffer& values, 
       ++used;
     }
   }
-  if (used == call.keyword_count()) return true;
+  if (used == call.keyword_count()) {
+    if (out && is_tensor(out)) adopt_out(unwrap(out), values);
+    return true;
+  }
   if (why) {
     for (size_t k = 0; k < call.keyword_count(); ++k) {
       bool known = takes_out_ && same_name(call.keyword_name(k), out_name());

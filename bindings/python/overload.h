@@ -71,6 +71,7 @@ class Overload {
   PyObject* find_keyword(const CallArguments& call, size_t i) const;
   bool bind_options(const CallArguments& call, Value& value, size_t& used, std::string* why) const;
   bool bind_one(PyObject* given, size_t i, bool loose, Value& value) const;
+  void adopt_out(const Tensor& out, ValueBuffer& values) const;
   // Takes the positional arguments from `next` on as one list, as in x.view(2, 3).
   bool bind_variadic(const CallArguments& call, size_t next, size_t i, Value& value) const;
 

@@ -84,5 +84,6 @@ void init_interop(nb::module_& module);
 void init_nodes(nb::module_& module);
 void init_autograd(nb::module_& module);
 void init_runtime(nb::module_& module);
+void init_initialization(nb::module_& module);
 
 }  // namespace tenon::python

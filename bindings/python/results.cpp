@@ -101,6 +101,12 @@ struct Visitor {
 void write_one(PyObject* out, const Tensor& result, const OpInfo& op) {
   TENON_CHECK_TYPE(is_tensor(out), op.name, "(): argument 'out' must be Tensor, not ", Py_TYPE(out)->tp_name);
   Tensor target = unwrap(out);
+  if (target.numel() > 0 && target.sizes() != result.sizes()) {
+    const std::string text = concat("An output with one or more elements was resized since it had shape ",
+                                    target.sizes(), ", which does not match the required output shape ", result.sizes(),
+                                    ". Give an empty tensor, or out.resize_(0), where a new shape is wanted.");
+    check_status(PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1));
+  }
   // The result was computed outside any graph if nothing required it; write_out refuses the other case.
   write_out(target, result, op.name.c_str());
 }

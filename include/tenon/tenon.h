@@ -5,4 +5,5 @@
 #include "tenon/autograd/function.h"
 #include "tenon/base/parallel.h"
 #include "tenon/cuda.h"
+#include "tenon/nn/init.h"
 #include "tenon/ops/ops.h"

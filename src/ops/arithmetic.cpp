@@ -1,6 +1,5 @@
 // Ops made of elementwise lines: scaled sums, rounding modes, bounds, where.
 #include <cmath>
-#include <limits>
 
 #include "ops/elementwise.h"
 #include "tenon/autograd/grad_mode.h"
@@ -12,11 +11,16 @@ namespace {
 
 using Line = ElementwiseKernel;
 
-// alpha * other, or other itself for the common alpha of one.
-Tensor scaled(const Tensor& other, const Scalar& alpha) { return alpha.equal(1) ? other : mul(other, alpha); }
-
-Scalar scaled(const Scalar& other, const Scalar& alpha) {
+// alpha * other in the dtype of the sum, or other itself for the common alpha of one.
+Tensor scaled(const Tensor& other, const Scalar& alpha, ScalarType common) {
   if (alpha.equal(1)) return other;
+  check_holds("alpha", alpha, common);
+  return common == kBool ? logical_and(other, alpha) : mul(to_dtype(other, common), alpha);
+}
+
+Scalar scaled(const Scalar& other, const Scalar& alpha, ScalarType common) {
+  if (alpha.equal(1)) return other;
+  if (common == kBool) return other.to<bool>() && alpha.to<bool>();
   if (other.is_integral() && alpha.is_integral()) {
     return static_cast<int64_t>(static_cast<uint64_t>(other.to_int64()) * static_cast<uint64_t>(alpha.to_int64()));
   }
@@ -31,49 +35,47 @@ void check_alpha(const char* op, const Scalar& alpha, ScalarType common) {
   TENON_CHECK(!alpha.is_bool() || common == kBool, op, ": alpha may be a bool only for bool operands");
 }
 
+bool is_bool(const Tensor& operand) { return operand.dtype() == kBool; }
+bool is_bool(const Scalar& operand) { return operand.is_bool(); }
+
+// Both return the dtype of the result.
+template <class Other>
+ScalarType check_add(const Tensor& self, const Other& other, const Scalar& alpha) {
+  const ScalarType common = result_type({self, other});
+  check_alpha("add", alpha, common);
+  return common;
+}
+
 // Subtraction of bools is refused, as in PyTorch: logical_xor or logical_not is meant.
 template <class Other>
-void check_sub(const Tensor& self, const Other& other, const Scalar& alpha) {
+ScalarType check_sub(const Tensor& self, const Other& other, const Scalar& alpha) {
   const ScalarType common = result_type({self, other});
-  if constexpr (std::is_same_v<Other, Tensor>) {
-    TENON_CHECK(self.dtype() != kBool && other.dtype() != kBool,
-                "sub: bool tensors cannot be subtracted; use logical_xor, bitwise_xor or logical_not");
-  } else {
-    TENON_CHECK(self.dtype() != kBool, "sub: bool tensors cannot be subtracted; use logical_xor or logical_not");
-  }
+  TENON_CHECK(self.dtype() != kBool && !is_bool(other),
+              "sub: bools cannot be subtracted; use logical_xor, bitwise_xor or logical_not");
   check_alpha("sub", alpha, common);
+  return common;
 }
 
-void check_divisor(const char* op, const Tensor& self, const Tensor& other) {
-  const bool integral = is_integral(result_type({self, other}), true);
-  TENON_CHECK(!integral || !eq(other, 0).any().item<bool>(), op, ": ZeroDivisionError: an integer was divided by zero");
-}
-void check_divisor(const char* op, const Tensor& self, const Scalar& other) {
-  const bool integral = is_integral(result_type({self, other}), true);
-  TENON_CHECK(!integral || !other.equal(0), op, ": ZeroDivisionError: an integer was divided by zero");
-}
-
-template <class Other>
-Line division_line(const Tensor& self, const Other& other, optional<std::string_view> rounding_mode) {
+Line division_line(optional<std::string_view> rounding_mode) {
   if (!rounding_mode) return Line::true_div;
   TENON_CHECK(*rounding_mode == "trunc" || *rounding_mode == "floor",
               "div: rounding_mode must be None, 'trunc' or 'floor', got '", *rounding_mode, "'");
-  check_divisor("div", self, other);
   return *rounding_mode == "trunc" ? Line::trunc_div : Line::floor_div;
 }
 
 // Integer powers by negative integers would be fractions.
 void check_exponent(const Tensor& self, const Scalar& exponent) {
+  check_holds("pow", exponent, result_type({self, exponent}));
   TENON_CHECK(!(is_integral(self.dtype(), true) && exponent.is_integral() && exponent.to_int64() < 0),
               "pow: an integer tensor cannot be raised to the negative integer power ", exponent);
 }
 
 // `value` as a number of `dtype`'s kind, so that it does not promote.
 Scalar as_kind_of(const Scalar& value, ScalarType dtype) {
+  check_holds("masked_fill", value, dtype);
   if (dtype == kBool) return value.to<bool>();
   if (is_integral(dtype, false)) return value.to_int64();
   if (is_complex(dtype)) return value.to<std::complex<double>>();
-  TENON_CHECK(!value.is_complex(), "masked_fill: a complex value cannot be stored into a tensor of dtype ", dtype);
   return value.to_double();
 }
 
@@ -95,64 +97,59 @@ void check_condition(const Tensor& condition) {
 
 Tensor add(const Tensor& self, const Tensor& other, const Scalar& alpha) {
   if (alpha.equal(1)) [[likely]] return elementwise(Line::add2, {self, other});
-  check_alpha("add", alpha, result_type({self, other}));
-  return elementwise(Line::add2, {self, scaled(other, alpha)});
+  return elementwise(Line::add2, {self, scaled(other, alpha, check_add(self, other, alpha))});
 }
 Tensor add(const Tensor& self, const Scalar& other, const Scalar& alpha) {
-  check_alpha("add", alpha, result_type({self, other}));
-  return elementwise(Line::add2, {self, scaled(other, alpha)});
+  return elementwise(Line::add2, {self, scaled(other, alpha, check_add(self, other, alpha))});
 }
 const Tensor& add_(const Tensor& self, const Tensor& other, const Scalar& alpha) {
-  if (!alpha.equal(1)) check_alpha("add", alpha, result_type({self, other}));
-  return elementwise_inplace(Line::add2, self, {self, scaled(other, alpha)});
+  if (alpha.equal(1)) [[likely]] return elementwise_inplace(Line::add2, self, {self, other});
+  return elementwise_inplace(Line::add2, self, {self, scaled(other, alpha, check_add(self, other, alpha))});
 }
 const Tensor& add_(const Tensor& self, const Scalar& other, const Scalar& alpha) {
-  check_alpha("add", alpha, result_type({self, other}));
-  return elementwise_inplace(Line::add2, self, {self, scaled(other, alpha)});
+  return elementwise_inplace(Line::add2, self, {self, scaled(other, alpha, check_add(self, other, alpha))});
 }
 
 Tensor add(const Scalar& self, const Tensor& other, const Scalar& alpha) {
-  check_alpha("add", alpha, result_type({self, other}));
-  return elementwise(Line::add2, {self, scaled(other, alpha)});
+  return elementwise(Line::add2, {self, scaled(other, alpha, check_add(other, self, alpha))});
 }
 Tensor sub(const Scalar& self, const Tensor& other, const Scalar& alpha) { return rsub(other, self, alpha); }
 
 Tensor sub(const Tensor& self, const Tensor& other, const Scalar& alpha) {
-  check_sub(self, other, alpha);
-  return elementwise(Line::sub2, {self, scaled(other, alpha)});
+  return elementwise(Line::sub2, {self, scaled(other, alpha, check_sub(self, other, alpha))});
 }
 Tensor sub(const Tensor& self, const Scalar& other, const Scalar& alpha) {
-  check_sub(self, other, alpha);
-  return elementwise(Line::sub2, {self, scaled(other, alpha)});
+  return elementwise(Line::sub2, {self, scaled(other, alpha, check_sub(self, other, alpha))});
 }
 const Tensor& sub_(const Tensor& self, const Tensor& other, const Scalar& alpha) {
-  check_sub(self, other, alpha);
-  return elementwise_inplace(Line::sub2, self, {self, scaled(other, alpha)});
+  return elementwise_inplace(Line::sub2, self, {self, scaled(other, alpha, check_sub(self, other, alpha))});
 }
 const Tensor& sub_(const Tensor& self, const Scalar& other, const Scalar& alpha) {
-  check_sub(self, other, alpha);
-  return elementwise_inplace(Line::sub2, self, {self, scaled(other, alpha)});
+  return elementwise_inplace(Line::sub2, self, {self, scaled(other, alpha, check_sub(self, other, alpha))});
 }
 Tensor rsub(const Tensor& self, const Tensor& other, const Scalar& alpha) { return sub(other, self, alpha); }
 Tensor rsub(const Tensor& self, const Scalar& other, const Scalar& alpha) {
-  check_sub(self, other, alpha);
-  return elementwise(Line::sub2, {other, scaled(self, alpha)});
+  return elementwise(Line::sub2, {other, scaled(self, alpha, check_sub(self, other, alpha))});
 }
 
 Tensor div(const Tensor& self, const Tensor& other, optional<std::string_view> rounding_mode) {
-  return elementwise(division_line(self, other, rounding_mode), {self, other});
+  return elementwise(division_line(rounding_mode), {self, other});
 }
 Tensor div(const Tensor& self, const Scalar& other, optional<std::string_view> rounding_mode) {
-  return elementwise(division_line(self, other, rounding_mode), {self, other});
+  return elementwise(division_line(rounding_mode), {self, other});
+}
+Tensor div(const Scalar& self, const Tensor& other, optional<std::string_view> rounding_mode) {
+  return elementwise(division_line(rounding_mode), {self, other});
 }
 const Tensor& div_(const Tensor& self, const Tensor& other, optional<std::string_view> rounding_mode) {
-  return elementwise_inplace(division_line(self, other, rounding_mode), self, {self, other});
+  return elementwise_inplace(division_line(rounding_mode), self, {self, other});
 }
 const Tensor& div_(const Tensor& self, const Scalar& other, optional<std::string_view> rounding_mode) {
-  return elementwise_inplace(division_line(self, other, rounding_mode), self, {self, other});
+  return elementwise_inplace(division_line(rounding_mode), self, {self, other});
 }
 Tensor floor_divide(const Tensor& self, const Tensor& other) { return div(self, other, "floor"); }
 Tensor floor_divide(const Tensor& self, const Scalar& other) { return div(self, other, "floor"); }
+Tensor floor_divide(const Scalar& self, const Tensor& other) { return div(self, other, "floor"); }
 const Tensor& floor_divide_(const Tensor& self, const Tensor& other) { return div_(self, other, "floor"); }
 const Tensor& floor_divide_(const Tensor& self, const Scalar& other) { return div_(self, other, "floor"); }
 
@@ -164,6 +161,7 @@ const Tensor& square_(const Tensor& self) { return elementwise_inplace(Line::squ
 Tensor pow(const Tensor& self, const Tensor& exponent) { return elementwise(Line::pow2, {self, exponent}); }
 Tensor pow(const Tensor& self, const Scalar& exponent) {
   check_exponent(self, exponent);
+  if (self.dtype() == kBool && exponent.is_bool()) return logical_or(self, !exponent.to<bool>());
   if (exponent.equal(2) && result_type({self, exponent}) == self.dtype() && self.dtype() != kBool) return square(self);
   return elementwise(Line::pow2, {self, exponent});
 }
@@ -173,15 +171,8 @@ const Tensor& pow_(const Tensor& self, const Tensor& exponent) {
 }
 const Tensor& pow_(const Tensor& self, const Scalar& exponent) {
   check_exponent(self, exponent);
+  if (self.dtype() == kBool && exponent.is_bool()) return self.logical_or_(!exponent.to<bool>());
   return elementwise_inplace(Line::pow2, self, {self, exponent});
-}
-Tensor float_power(const Tensor& self, const Tensor& exponent) {
-  const ScalarType wide = self.is_complex() || exponent.is_complex() ? kComplexDouble : kDouble;
-  return pow(to_dtype(self, wide), to_dtype(exponent, wide));
-}
-Tensor float_power(const Tensor& self, const Scalar& exponent) {
-  const ScalarType wide = self.is_complex() || exponent.is_complex() ? kComplexDouble : kDouble;
-  return pow(to_dtype(self, wide), exponent);
 }
 const Tensor& float_power_(const Tensor& self, const Tensor& exponent) {
   return replace_inplace("float_power", self, [&](const Tensor& x) { return float_power(x, exponent); });
@@ -192,10 +183,42 @@ const Tensor& float_power_(const Tensor& self, const Scalar& exponent) {
 
 namespace {
 
+template <class Base, class Exponent>
+ScalarType power_dtype(const Base& base, const Exponent& exponent) {
+  return base.is_complex() || exponent.is_complex() ? kComplexDouble : kDouble;
+}
+
+}  // namespace
+
+Tensor float_power(const Tensor& self, const Tensor& exponent) {
+  const ScalarType wide = power_dtype(self, exponent);
+  return pow(to_dtype(self, wide), to_dtype(exponent, wide));
+}
+Tensor float_power(const Tensor& self, const Scalar& exponent) {
+  return pow(to_dtype(self, power_dtype(self, exponent)), exponent);
+}
+Tensor float_power(const Scalar& self, const Tensor& exponent) {
+  return pow(self, to_dtype(exponent, power_dtype(self, exponent)));
+}
+
+namespace {
+
+void check_bound(const Tensor&, const optional<Tensor>&) {}
+void check_bound(const Tensor& self, const optional<Scalar>& bound) {
+  if (bound) check_holds("clamp", *bound, result_type({self, *bound}));
+}
+
 template <class Bound>
-Tensor clamp_between(const Tensor& self, const optional<Bound>& min, const optional<Bound>& max) {
+void check_clamp(const Tensor& self, const optional<Bound>& min, const optional<Bound>& max) {
   TENON_CHECK(min || max, "clamp: at least one of min and max must be given");
   TENON_CHECK(!self.is_complex(), "clamp: not implemented for complex tensors");
+  check_bound(self, min);
+  check_bound(self, max);
+}
+
+template <class Bound>
+Tensor clamp_between(const Tensor& self, const optional<Bound>& min, const optional<Bound>& max) {
+  check_clamp(self, min, max);
   if (!max) return elementwise(Line::clamp_below, {self, *min});
   if (!min) return elementwise(Line::clamp_above, {self, *max});
   return elementwise(Line::clamp3, {self, *min, *max});
@@ -203,8 +226,7 @@ Tensor clamp_between(const Tensor& self, const optional<Bound>& min, const optio
 
 template <class Bound>
 const Tensor& clamp_between_inplace(const Tensor& self, const optional<Bound>& min, const optional<Bound>& max) {
-  TENON_CHECK(min || max, "clamp_: at least one of min and max must be given");
-  TENON_CHECK(!self.is_complex(), "clamp_: not implemented for complex tensors");
+  check_clamp(self, min, max);
   if (!max) return elementwise_inplace(Line::clamp_below, self, {self, *min});
   if (!min) return elementwise_inplace(Line::clamp_above, self, {self, *max});
   return elementwise_inplace(Line::clamp3, self, {self, *min, *max});
@@ -294,10 +316,12 @@ Tensor where(const Tensor& condition, const Tensor& self, const Tensor& other) {
 }
 Tensor where(const Tensor& condition, const Scalar& self, const Tensor& other) {
   check_condition(condition);
+  check_holds("where", self, result_type({self, other}));
   return elementwise(Line::where3, {condition, self, other});
 }
 Tensor where(const Tensor& condition, const Tensor& self, const Scalar& other) {
   check_condition(condition);
+  check_holds("where", other, result_type({self, other}));
   return elementwise(Line::where3, {condition, self, other});
 }
 Tensor where(const Tensor& condition, const Scalar& self, const Scalar& other) {
@@ -348,10 +372,7 @@ const Tensor& logit_(const Tensor& self, optional<double> eps) {
 
 Tensor nan_to_num(const Tensor& self, optional<double> nan, optional<double> posinf, optional<double> neginf) {
   if (is_integral(self.dtype(), true)) return self.clone();
-  double largest = std::numeric_limits<float>::max();
-  if (self.dtype() == kDouble) largest = std::numeric_limits<double>::max();
-  if (self.dtype() == kHalf) largest = 65504;
-  if (self.dtype() == kBFloat16) largest = static_cast<float>(BFloat16(std::bit_cast<float>(0x7f7f0000u)));
+  const double largest = greatest_finite(to_real(self.dtype()));
   const double params[] = {nan.value_or(0), posinf.value_or(largest), neginf.value_or(-largest)};
   return elementwise(Line::nan_to_num_with, Input(self), params);
 }

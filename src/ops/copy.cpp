@@ -149,8 +149,7 @@ const Tensor& copy_(const Tensor& self, const Tensor& src, bool) {
 }
 
 const Tensor& fill_(const Tensor& self, const Scalar& value) {
-  TENON_CHECK(!value.is_complex() || self.is_complex(),
-              "fill_: a complex value cannot be stored into a tensor of dtype ", self.dtype());
+  check_holds("fill_", value, self.dtype());
   const bool records = self.requires_grad() && GradMode::is_enabled();
   check_inplace(self, "fill_", records);
   if (self.numel() > 0) kernels_of(self, "fill_").fill(view_of(self), value);

@@ -87,6 +87,8 @@ int64_t lower_count(int64_t row, int64_t col, int64_t offset) {
 Tensor triangle_indices(const char* op, Triangle triangle, int64_t row, int64_t col, int64_t offset,
                         const TensorOptions& options) {
   TENON_CHECK(row >= 0 && col >= 0, op, ": row and col must be non-negative, got ", row, " and ", col);
+  const ScalarType dtype = options.dtype_opt().value_or(kLong);
+  TENON_CHECK(dtype == kLong || dtype == kInt, op, ": dtype must be int64 or int32, got ", dtype);
   checked_numel({row, col}, op);
   offset = std::clamp(offset, -row, col);
   // Row i of the triangle has the columns from first(i) to before last(i).
@@ -104,7 +106,7 @@ Tensor triangle_indices(const char* op, Triangle triangle, int64_t row, int64_t 
       *cols++ = j;
     }
   }
-  out = out.to(options.device(), options.dtype_opt().value_or(kLong));
+  out = out.to(options.device(), dtype);
   return options.requires_grad() ? out.requires_grad_() : out;
 }
 

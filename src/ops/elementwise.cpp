@@ -37,6 +37,18 @@ void check_dtype(const ElementwiseOp& op, ScalarType common) {
               op.dtypes & expr::FLOATS ? " floating-point" : "", op.dtypes & expr::COMPLEX ? " complex" : "", " ones");
 }
 
+// Integers have neither a quotient by zero nor a remainder.
+void check_divisor(const ElementwiseOp& op, const Input& divisor, ScalarType common) {
+  const bool divides = op.kernel == ElementwiseKernel::trunc_div || op.kernel == ElementwiseKernel::floor_div ||
+                       op.kernel == ElementwiseKernel::remainder || op.kernel == ElementwiseKernel::fmod;
+  if (!divides) return;
+  NoGradGuard no_grad;
+  auto wraps_to_zero = [&](auto kind) { return divisor.number->to<decltype(kind)>() == decltype(kind)(0); };
+  const bool zero =
+      divisor.number ? visit_dtype(common, wraps_to_zero) : eq(*divisor.tensor, 0).any().item<bool>();
+  TENON_CHECK(!zero, op.name, ": ZeroDivisionError: an integer was divided by zero");
+}
+
 Plan make_plan(const ElementwiseOp& op, ArrayRef<Input> inputs) {
   Plan plan;
   const Tensor* first = nullptr;
@@ -65,6 +77,7 @@ Plan make_plan(const ElementwiseOp& op, ArrayRef<Input> inputs) {
   plan.common = same_dtype ? first->dtype() : result_type(inputs);
   if (op.rule == expr::Rule::FLOAT) plan.common = to_floating(plan.common);
   check_dtype(op, plan.common);
+  if (is_integral(plan.common, true)) [[unlikely]] check_divisor(op, inputs[inputs.size() - 1], plan.common);
   plan.result = result_dtype(op, plan.common);
   return plan;
 }

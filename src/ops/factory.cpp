@@ -1,6 +1,7 @@
 // Factories of sizes and values.
 #include "autograd/record.h"
 #include "backend/backend.h"
+#include "ops/promotion.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 #include "tensor/make.h"
@@ -64,12 +65,12 @@ Tensor ones(IntArrayRef size, const TensorOptions& options) {
 
 Tensor full(IntArrayRef size, const Scalar& fill_value, const TensorOptions& options) {
   const ScalarType dtype = dtype_for(fill_value, options);
-  TENON_CHECK(!fill_value.is_complex() || is_complex(dtype), "full: a complex fill_value needs a complex dtype, got ",
-              dtype);
+  check_holds("full", fill_value, dtype);
   return filled(make(size, dtype, options, "full"), fill_value, options);
 }
 
 Tensor scalar_tensor(const Scalar& value, const TensorOptions& options) {
+  check_holds("scalar_tensor", value, options.dtype());
   return filled(make({}, options.dtype(), options, "scalar_tensor"), value, options);
 }
 
@@ -86,7 +87,9 @@ Tensor ones_like(const Tensor& self, const TensorOptions& options) {
 }
 
 Tensor full_like(const Tensor& self, const Scalar& fill_value, const TensorOptions& options) {
-  return filled(make_shaped_like(self, options, "full_like"), fill_value, options);
+  Tensor out = make_shaped_like(self, options, "full_like");
+  check_holds("full_like", fill_value, out.dtype());
+  return filled(std::move(out), fill_value, options);
 }
 
 Tensor empty_strided(IntArrayRef size, IntArrayRef stride, const TensorOptions& options) {
@@ -94,6 +97,51 @@ Tensor empty_strided(IntArrayRef size, IntArrayRef stride, const TensorOptions& 
               stride.size());
   for (int64_t s : stride) TENON_CHECK(s >= 0, "empty_strided: strides must not be negative, got ", stride);
   return finish(make_tensor_strided(size, stride, options.dtype(), options.device(), "empty_strided"), options);
+}
+
+Tensor empty_permuted(IntArrayRef size, IntArrayRef physical_layout, const TensorOptions& options) {
+  TENON_CHECK(size.size() == physical_layout.size(), "empty_permuted: size has ", size.size(),
+              " dims but physical_layout has ", physical_layout.size());
+  checked_numel(size, "empty_permuted");
+  DimVector strides(size.size(), -1);
+  int64_t stride = 1;
+  for (size_t i = size.size(); i-- > 0;) {
+    const int64_t d = physical_layout[i];
+    TENON_CHECK(d >= 0 && d < static_cast<int64_t>(size.size()) && strides[static_cast<size_t>(d)] < 0,
+                "empty_permuted: physical_layout must be a permutation of the dims, got ", physical_layout);
+    strides[static_cast<size_t>(d)] = stride;
+    stride *= std::max<int64_t>(size[static_cast<size_t>(d)], 1);
+  }
+  return empty_strided(size, strides, options);
+}
+
+Tensor new_empty_strided(const Tensor& self, IntArrayRef size, IntArrayRef stride, const TensorOptions& options) {
+  return empty_strided(size, stride, like_options(self, options));
+}
+
+Tensor complex(const Tensor& real, const Tensor& imag) {
+  TENON_CHECK(real.dtype() == imag.dtype() && (real.dtype() == kFloat || real.dtype() == kDouble),
+              "complex: real and imag must both be float32 or both float64, got ", real.dtype(), " and ", imag.dtype());
+  return view_as_complex(stack(broadcast_tensors({real, imag}), -1));
+}
+
+Tensor polar(const Tensor& abs, const Tensor& angle) {
+  TENON_CHECK(abs.dtype() == angle.dtype() && (abs.dtype() == kFloat || abs.dtype() == kDouble),
+              "polar: abs and angle must both be float32 or both float64, got ", abs.dtype(), " and ", angle.dtype());
+  return complex(mul(abs, cos(angle)), mul(abs, sin(angle)));
+}
+
+Tensor vander(const Tensor& x, optional<int64_t> N, bool increasing) {
+  TENON_CHECK(x.dim() == 1, "vander: x must be a vector, got shape ", x.sizes());
+  const int64_t columns = N.value_or(x.numel());
+  TENON_CHECK(columns >= 0, "vander: N must not be negative, got ", columns);
+  const ScalarType dtype = is_integral(x.dtype(), true) ? kLong : x.dtype();
+  Tensor powers = ones({x.numel(), columns}, x.options().dtype(dtype));
+  if (columns > 1) {
+    const Tensor repeated = to_dtype(x, dtype).unsqueeze(1).expand({x.numel(), columns - 1});
+    powers = cat({powers.narrow(1, 0, 1), cumprod(repeated, 1)}, 1);
+  }
+  return increasing ? powers : powers.flip({1});
 }
 
 Tensor new_empty(const Tensor& self, IntArrayRef size, const TensorOptions& options) {

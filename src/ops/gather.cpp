@@ -102,16 +102,10 @@ Tensor scatter_added(Place place, const Tensor& self, int64_t dim, const Tensor&
       });
 }
 
-// Throws for a value that self's dtype cannot hold.
-void check_value(const char* op, const Tensor& self, const Scalar& value) {
-  TENON_CHECK(!value.is_complex() || self.is_complex(), op, ": value ", value, " cannot be converted to type ",
-              self.dtype());
-}
-
 Tensor scatter_value(Place place, const Tensor& self, int64_t dim, const Tensor& index, const Scalar& value,
                      ScatterMode mode) {
   const int64_t d = checked_scatter_dim("scatter", self, dim, index);
-  check_value("scatter", self, value);
+  check_holds("scatter", value, self.dtype());
   return edit(
       "scatter", place, self, &self, &index,
       [&](const Tensor& out) { run_scatter("scatter", out, d, index, value, mode); },

@@ -116,8 +116,7 @@ Tensor index_filled(Place place, const Tensor& self, int64_t dim, const Tensor& 
 }
 
 Tensor number_for(const char* op, const Tensor& self, const Scalar& value) {
-  TENON_CHECK(!value.is_complex() || self.is_complex(), op, ": value ", value, " cannot be converted to type ",
-              self.dtype());
+  check_holds(op, value, self.dtype());
   return scalar_tensor(value, self.options());
 }
 

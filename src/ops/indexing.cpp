@@ -53,16 +53,23 @@ class Brackets {
   // Index tensors for the first dims of view(), undefined where a dim is kept; empty when there are none.
   const std::vector<Tensor>& tensors() const { return tensors_; }
 
-  // The one mask over the view's first dims that is all there is, if so; then `x[mask] = number` is a masked_fill.
-  const Tensor* only_mask() const {
-    return tensors_.size() == 1 && tensors_[0].dtype() == kBool && fits(tensors_[0]) ? &tensors_[0] : nullptr;
+  // The one mask that is all there is, shaped to broadcast over the view; then `x[mask] = number` is a masked_fill.
+  // Undefined where there is no mask or more than it.
+  Tensor only_mask() const {
+    const size_t first = tensors_.size() - 1;
+    for (size_t i = 0; i < first; ++i) {
+      if (tensors_[i].defined()) return {};
+    }
+    const Tensor& mask = tensors_[first];
+    const size_t after = first + mask.sizes().size();
+    if (mask.dtype() != kBool || after > view_.sizes().size()) return {};
+    if (mask.sizes() != view_.sizes().slice(first, mask.sizes().size())) return {};
+    DimVector sizes(view_.sizes().size(), 1);
+    std::copy(mask.sizes().begin(), mask.sizes().end(), sizes.begin() + first);
+    return mask.reshape(sizes);
   }
 
  private:
-  bool fits(const Tensor& mask) const {
-    return mask.dim() <= view_.dim() && mask.sizes() == view_.sizes().slice(0, mask.sizes().size());
-  }
-
   void apply(indexing::NoneType) { view_ = unsqueeze(view_, dim_++); }
   void apply(indexing::EllipsisType) { dim_ += skipped_by_ellipsis_; }
   void apply(int64_t index) { view_ = select_one(view_, dim_, index); }
@@ -103,13 +110,6 @@ class Brackets {
   int64_t skipped_by_ellipsis_ = 0;
 };
 
-// A mask of leading dims, shaped to broadcast over all of `self`.
-Tensor over_all_dims(const Tensor& mask, const Tensor& self) {
-  DimVector sizes = mask.impl()->sizes;
-  sizes.resize(self.sizes().size(), 1);
-  return mask.view(sizes);
-}
-
 // Leading dims of size one do not matter to an assignment.
 Tensor without_leading_ones(const Tensor& value) {
   size_t lead = 0;
@@ -134,8 +134,8 @@ const Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Tensor& va
     TENON_CHECK(is_expandable_to(source.sizes(), view.sizes()), "index_put_: shape mismatch: value tensor of shape ",
                 value.sizes(), " cannot be broadcast to indexing result of shape ", view.sizes());
     view.copy_(source);
-  } else if (const Tensor* mask = brackets.only_mask(); mask && value.numel() == 1 && value.dtype() == view.dtype()) {
-    view.masked_fill_(over_all_dims(*mask, view), value.reshape({}));
+  } else if (const Tensor mask = brackets.only_mask(); mask.defined() && value.numel() == 1) {
+    view.masked_fill_(mask, value.reshape({}));
   } else {
     tenon::index_put_(view, brackets.tensors(), without_leading_ones(value), false);
   }
@@ -143,14 +143,13 @@ const Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Tensor& va
 }
 
 const Tensor& Tensor::index_put_(ArrayRef<TensorIndex> indices, const Scalar& value) const {
-  TENON_CHECK(!value.is_complex() || is_complex(), "index_put_: value ", value, " cannot be converted to type ",
-              dtype());
+  check_holds("index_put_", value, dtype());
   const Brackets brackets(*this, indices);
   const Tensor& view = brackets.view();
   if (brackets.tensors().empty()) {
     view.fill_(value);
-  } else if (const Tensor* mask = brackets.only_mask()) {
-    view.masked_fill_(over_all_dims(*mask, view), value);
+  } else if (const Tensor mask = brackets.only_mask(); mask.defined()) {
+    view.masked_fill_(mask, value);
   } else {
     tenon::index_put_(view, brackets.tensors(), scalar_tensor(value, view.options()), false);
   }

@@ -241,6 +241,24 @@ std::vector<Tensor> broadcast_tensors(TensorList tensors) {
   return results;
 }
 
+Tensor combinations(const Tensor& self, int64_t r, bool with_replacement) {
+  TENON_CHECK(self.dim() == 1, "combinations: Expect a 1D vector, but got shape ", self.sizes());
+  // Each element of a combination takes a dim of a grid.
+  constexpr int64_t kMost = 16;
+  TENON_CHECK(r >= 0 && r <= kMost, "combinations: r must be from 0 to ", kMost, ", got ", r);
+  if (r == 0) return empty({0}, self.options());
+  const Tensor places = arange(self.numel(), TensorOptions(kLong).device(self.device()));
+  const std::vector<Tensor> grids = meshgrid(std::vector<Tensor>(static_cast<size_t>(r), places), "ij");
+  // Rising places, one of each set.
+  Tensor kept = ones_like(grids[0], TensorOptions(kBool));
+  for (size_t i = 0; i + 1 < grids.size(); ++i) {
+    kept = logical_and(kept, with_replacement ? le(grids[i], grids[i + 1]) : lt(grids[i], grids[i + 1]));
+  }
+  std::vector<Tensor> columns;
+  for (const Tensor& grid : grids) columns.push_back(self.index_select(0, masked_select(grid, kept)));
+  return stack(columns, 1);
+}
+
 std::vector<Tensor> meshgrid(TensorList tensors, optional<std::string_view> indexing) {
   check_not_empty("meshgrid", tensors);
   const std::string_view order = indexing.value_or("ij");

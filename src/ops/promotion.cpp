@@ -1,6 +1,9 @@
 // Type promotion; see promotion.h.
 #include "ops/promotion.h"
 
+#include <cmath>
+#include <limits>
+
 namespace tenon {
 namespace {
 
@@ -15,7 +18,45 @@ optional<ScalarType> outrank(optional<ScalarType> higher, optional<ScalarType> l
   return higher;
 }
 
+bool holds_real(ScalarType dtype, double value) {
+  return !std::isfinite(value) || std::abs(value) <= greatest_finite(to_real(dtype));
+}
+
+template <class T>
+bool holds(const Scalar& value) {
+  if constexpr (std::is_same_v<T, bool>) return true;
+  const auto number = value.to<std::complex<double>>();
+  if constexpr (!std::is_integral_v<T>) {
+    return holds_real(dtype_v<T>, number.real()) &&
+           (is_complex(dtype_v<T>) ? holds_real(dtype_v<T>, number.imag()) : number.imag() == 0);
+  } else if constexpr (sizeof(T) == 8) {
+    return value.is_integral() || (number.imag() == 0 && number.real() >= -0x1p63 && number.real() < 0x1p63);
+  } else {
+    constexpr double greatest = std::numeric_limits<T>::max();
+    const double least = value.is_integral() && std::is_unsigned_v<T> ? -greatest : std::numeric_limits<T>::min();
+    return number.imag() == 0 && number.real() >= least && number.real() <= greatest;
+  }
+}
+
 }  // namespace
+
+double greatest_finite(ScalarType dtype) {
+  switch (dtype) {
+    case kHalf:
+      return 65504;
+    case kBFloat16:
+      return 0x1.fep127;
+    case kFloat:
+      return std::numeric_limits<float>::max();
+    default:
+      return std::numeric_limits<double>::max();
+  }
+}
+
+void check_holds(const char* op, const Scalar& value, ScalarType dtype) {
+  const bool fits = visit_dtype(dtype, [&](auto zero) { return holds<decltype(zero)>(value); });
+  TENON_CHECK(fits, op, ": value ", value, " cannot be converted to type ", dtype, " without overflow");
+}
 
 void Promotion::add(const Input& input) {
   if (input.number) {

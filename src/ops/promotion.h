@@ -26,6 +26,13 @@ class Promotion {
 
 ScalarType result_type(ArrayRef<Input> inputs);
 
+// The greatest finite number of a real floating dtype.
+double greatest_finite(ScalarType dtype);
+
+// Throws unless `dtype` holds `value`: an imaginary part, and what would overflow, it does not. Infinity is no
+// overflow, and negative integers may wrap around in an unsigned type.
+void check_holds(const char* op, const Scalar& value, ScalarType dtype);
+
 // Integers and bool become the default float dtype.
 inline ScalarType to_floating(ScalarType dtype) { return is_differentiable(dtype) ? dtype : get_default_dtype(); }
 // The dtype kernels compute in: half types compute in float32.

@@ -1,4 +1,6 @@
 // Random factories and fills, and dropout.
+#include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "autograd/record.h"
@@ -52,12 +54,6 @@ Tensor fresh_random(Tensor out, const TensorOptions& options, Fill fill) {
   }
   if (options.requires_grad()) out.requires_grad_();
   return out;
-}
-
-// Complex numbers are pairs of independent reals.
-template <class Fill>
-void fill_parts(const Tensor& out, Fill fill) {
-  fill(out.is_complex() ? view_as_real(out) : out);
 }
 
 TensorOptions unmarked(const TensorOptions& options) { return TensorOptions(options).requires_grad(false); }
@@ -145,12 +141,79 @@ const Tensor& random_(const Tensor& self, int64_t to, const MaybeGenerator& gene
   return random_(self, 0, to, generator);
 }
 
+namespace {
+
+// The integers that a dtype holds at all, and the greatest below which it holds all of them.
+struct IntegerLimits {
+  int64_t least, greatest, exact;
+};
+
+IntegerLimits integer_limits(ScalarType dtype) {
+  switch (dtype) {
+    case kBool:
+      return {0, 1, 1};
+    case kByte:
+      return {0, UINT8_MAX, UINT8_MAX};
+    case kChar:
+      return {INT8_MIN, INT8_MAX, INT8_MAX};
+    case kShort:
+      return {INT16_MIN, INT16_MAX, INT16_MAX};
+    case kInt:
+      return {INT32_MIN, INT32_MAX, INT32_MAX};
+    case kLong:
+      return {INT64_MIN, INT64_MAX, INT64_MAX};
+    case kHalf:
+      return {-65504, 65504, int64_t{1} << 11};
+    case kBFloat16:
+      return {INT64_MIN, INT64_MAX, int64_t{1} << 8};
+    case kFloat:
+      return {INT64_MIN, INT64_MAX, int64_t{1} << 24};
+    default:
+      return {INT64_MIN, INT64_MAX, int64_t{1} << 53};
+  }
+}
+
+// The distance of neighbouring numbers at `value`, of a float dtype that holds all integers up to `exact`.
+int64_t spacing(int64_t value, int64_t exact) {
+  const uint64_t magnitude = value < 0 ? -static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
+  return std::max<int64_t>(static_cast<int64_t>(std::bit_floor(magnitude) / static_cast<uint64_t>(exact)) * 2, 1);
+}
+
+int64_t rounded_to(ScalarType dtype, int64_t value) {
+  return visit_dtype(dtype, [&](auto zero) { return Scalar(Scalar(value).to<decltype(zero)>()).to_int64(); });
+}
+
+// Where rounding to a float dtype would lead out of [from, to), the bounds move inwards, to the next number it holds.
+int64_t rounded_up(int64_t from, ScalarType dtype, int64_t exact) {
+  if (from == INT64_MAX) return from;
+  const int64_t next = rounded_to(dtype, from + 1);
+  return next < from ? next + spacing(from + 1, exact) : from;
+}
+int64_t rounded_down(int64_t to, ScalarType dtype, int64_t exact) {
+  const int64_t last = rounded_to(dtype, to - 1);
+  // An end that rounds beyond 64 bits stays, as in PyTorch.
+  return last >= to && last != INT64_MAX ? last - spacing(to - 1, exact) : to;
+}
+
+}  // namespace
+
 const Tensor& random_(const Tensor& self, int64_t from, optional<int64_t> to, const MaybeGenerator& generator) {
   check_real("random_", self);
-  const int64_t end = to.value_or(INT64_MAX);
-  TENON_CHECK(from < end, "random_: from is ", from, ", which is not below to, ", end);
-  // Without an end the range reaches the greatest integer of the dtype, inclusive.
-  const uint64_t range = static_cast<uint64_t>(end) - static_cast<uint64_t>(from) + (to ? 0 : 1);
+  const ScalarType dtype = self.dtype();
+  const IntegerLimits limits = integer_limits(dtype);
+  // Without an end the range reaches, inclusive, as far as the dtype holds all integers.
+  TENON_CHECK(to ? from < *to : from <= limits.exact, "random_: from is ", from, ", which is not below to, ",
+              to.value_or(limits.exact));
+  const int64_t last = to ? *to - 1 : limits.exact;
+  TENON_CHECK(from >= limits.least && last <= limits.greatest, "random_: the range from ", from, " to ", last,
+              " is out of bounds for ", dtype);
+  uint64_t range = static_cast<uint64_t>(last) - static_cast<uint64_t>(from) + 1;
+  if (self.is_floating_point()) {
+    from = rounded_up(from, dtype, limits.exact);
+    const int64_t end = to ? rounded_down(*to, dtype, limits.exact) : last + 1;
+    TENON_CHECK(from < end, "random_: no number of dtype ", dtype, " is in the range");
+    range = static_cast<uint64_t>(end) - static_cast<uint64_t>(from);
+  }
   return fill_randomly("random_", self, [&](const RandomKernels& k, TensorView out) {
     k.integers(out, range, from, source(generator));
   });
@@ -158,15 +221,13 @@ const Tensor& random_(const Tensor& self, int64_t from, optional<int64_t> to, co
 
 Tensor rand(IntArrayRef size, const TensorOptions& options, const MaybeGenerator& generator) {
   TENON_CHECK(is_differentiable(options.dtype()), "rand: dtype must be floating-point, got ", options.dtype());
-  return fresh_random(empty(size, unmarked(options)), options, [&](const Tensor& out) {
-    fill_parts(out, [&](const Tensor& reals) { uniform_(reals, 0, 1, generator); });
-  });
+  return fresh_random(empty(size, unmarked(options)), options,
+                      [&](const Tensor& out) { uniform_(out, 0, 1, generator); });
 }
 
 Tensor rand_like(const Tensor& self, const TensorOptions& options, const MaybeGenerator& generator) {
-  return fresh_random(empty_like(self, unmarked(options)), options, [&](const Tensor& out) {
-    fill_parts(out, [&](const Tensor& reals) { uniform_(reals, 0, 1, generator); });
-  });
+  return fresh_random(empty_like(self, unmarked(options)), options,
+                      [&](const Tensor& out) { uniform_(out, 0, 1, generator); });
 }
 
 Tensor randn(IntArrayRef size, const TensorOptions& options, const MaybeGenerator& generator) {
@@ -211,6 +272,8 @@ Tensor randperm(int64_t n, const TensorOptions& options, const MaybeGenerator& g
   TENON_CHECK(n >= 0, "randperm: n must not be negative, got ", n);
   Tensor out = empty({n}, as_long(options));
   check_real("randperm", out);
+  TENON_CHECK(out.dtype() != kBool && n - 1 <= integer_limits(out.dtype()).exact, "randperm: n is ", n,
+              ", too large for dtype ", out.dtype());
   return fresh_random(out, options, [&](const Tensor& tensor) {
     fill_randomly("randperm", tensor,
                   [&](const RandomKernels& k, TensorView view) { k.permutation(view, source(generator)); });
@@ -240,25 +303,25 @@ Tensor normal(double mean, double std, IntArrayRef size, const TensorOptions& op
                       [&](const Tensor& out) { normal_(out, mean, std, generator); });
 }
 Tensor normal(const Tensor& mean, double std, const MaybeGenerator& generator) {
-  const Tensor center = mean.detach();
-  return drawn("normal", add(noise_of(mean.sizes(), mean.options(), std, generator), center), {&mean});
+  return drawn("normal", noise_of(mean.sizes(), mean.options(), std, generator).add_(mean.detach()), {&mean});
 }
 Tensor normal(double mean, const Tensor& std, const MaybeGenerator& generator) {
-  const Tensor width = std.detach();
-  return drawn("normal", add(mul(noise_of(std.sizes(), std.options(), 1, generator), width), mean), {&std});
+  TENON_CHECK(!std.is_complex(), "normal: std must be real, got ", std.dtype());
+  return drawn("normal", noise_of(std.sizes(), std.options(), 1, generator).mul_(std.detach()).add_(mean), {&std});
 }
 Tensor normal(const Tensor& mean, const Tensor& std, const MaybeGenerator& generator) {
+  TENON_CHECK(!std.is_complex(), "normal: std must be real, got ", std.dtype());
   const DimVector sizes = broadcast_shapes(mean.sizes(), std.sizes(), "normal");
   const Tensor noise = noise_of(sizes, mean.options(), 1, generator);
-  return drawn("normal", add(mul(noise, std.detach()), mean.detach()), {&mean, &std});
+  return drawn("normal", noise.mul_(std.detach()).add_(mean.detach()), {&mean, &std});
 }
 
 Tensor bernoulli(const Tensor& self, const MaybeGenerator& generator) {
-  const Tensor p = self.detach();
-  return drawn("bernoulli", bernoulli_(empty_like(p), p, generator), {&self});
+  return drawn("bernoulli", bernoulli_(empty(self.sizes(), unmarked(self.options())), self.detach(), generator),
+               {&self});
 }
 Tensor bernoulli(const Tensor& self, double p, const MaybeGenerator& generator) {
-  return drawn("bernoulli", bernoulli_(empty_like(self.detach()), p, generator), {&self});
+  return drawn("bernoulli", bernoulli_(empty(self.sizes(), unmarked(self.options())), p, generator), {&self});
 }
 
 Tensor multinomial(const Tensor& self, int64_t num_samples, bool replacement, const MaybeGenerator& generator) {
@@ -272,10 +335,9 @@ Tensor multinomial(const Tensor& self, int64_t num_samples, bool replacement, co
   DimVector sizes = self.impl()->sizes;
   sizes.back() = num_samples;
   NoGradGuard no_grad;
-  Tensor weights = self.contiguous();
   return fill_randomly("multinomial", make_tensor(sizes, kLong, self.device()),
                        [&](const RandomKernels& k, TensorView out) {
-                         k.multinomial(out, view_of(weights), replacement, source(generator));
+                         k.multinomial(out, view_of(self), replacement, source(generator));
                        });
 }
 
@@ -289,51 +351,63 @@ Tensor apply_mask(const Tensor& input, const Tensor& mask, bool inplace) {
   return inplace ? input.mul_(mask) : mul(input, mask);
 }
 
-// What dropout multiplies by, for a tensor of the given shape.
-Tensor dropout_mask(const char* op, const Tensor& input, IntArrayRef sizes, double p) {
-  NoGradGuard no_grad;
-  Tensor mask = make_tensor(sizes, input.dtype(), input.device(), op);
-  return fill_randomly(op, mask,
-                       [&](const RandomKernels& k, TensorView out) { k.dropout_mask(out, p, default_generator()); });
-}
+enum class Dropped : uint8_t { Elements, Channels };
 
-}  // namespace
-
-Tensor dropout(const Tensor& input, double p, bool training, bool inplace) {
-  check_probability("dropout", p);
-  if (input.numel() == 0 || !training || p == 0) return input;
-  TENON_CHECK(is_differentiable(input.dtype()), "dropout: input must be floating-point, got ", input.dtype());
-  if (p == 1) return apply_mask(input, zeros({}, input.options()), inplace);
-  return apply_mask(input, dropout_mask("dropout", input, input.sizes(), p), inplace);
-}
-
-Tensor feature_dropout(const Tensor& input, double p, bool training, bool inplace) {
-  check_probability("feature_dropout", p);
-  TENON_CHECK(input.dim() >= 2, "feature_dropout: input must have at least 2 dims, got shape ", input.sizes());
-  if (input.numel() == 0 || !training || p == 0) return input;
-  if (p == 1) return apply_mask(input, zeros({}, input.options()), inplace);
+// Memory for the noise: in input's own order, which decides what element each number falls to, or one for each channel.
+Tensor noise_for(const char* op, const Tensor& input, Dropped dropped) {
+  TENON_CHECK(is_differentiable(input.dtype()), op, ": input must be floating-point, got ", input.dtype());
+  check_real(op, input);
+  if (dropped == Dropped::Elements) return make_like(input, input.dtype());
+  TENON_CHECK(input.dim() >= 2, op, ": input must have at least 2 dims, got shape ", input.sizes());
   DimVector sizes(input.sizes().size(), 1);
   sizes[0] = input.size(0);
   sizes[1] = input.size(1);
-  return apply_mask(input, dropout_mask("feature_dropout", input, sizes, p), inplace);
+  return make_tensor(sizes, input.dtype(), input.device(), op);
 }
 
-Tensor alpha_dropout(const Tensor& input, double p, bool training, bool inplace) {
-  check_probability("alpha_dropout", p);
-  if (input.numel() == 0 || !training || p == 0) return input;
+bool keeps_all(const Tensor& input, double p, bool training) { return input.numel() == 0 || !training || p == 0; }
+
+Tensor drop(const char* op, const Tensor& input, double p, bool training, bool inplace, Dropped dropped) {
+  check_probability(op, p);
+  if (keeps_all(input, p, training)) return input;
   if (p == 1) return apply_mask(input, zeros({}, input.options()), inplace);
-  // Dropped elements become the negative saturation value; the affine step restores mean and variance.
+  const Tensor mask = fill_randomly(op, noise_for(op, input, dropped), [&](const RandomKernels& k, TensorView out) {
+    k.dropout_mask(out, p, default_generator());
+  });
+  return apply_mask(input, mask, inplace);
+}
+
+// Dropped elements become the negative saturation value; the affine step restores mean and variance.
+Tensor alpha_drop(const char* op, const Tensor& input, double p, bool training, bool inplace, Dropped dropped) {
+  check_probability(op, p);
+  if (keeps_all(input, p, training)) return input;
+  if (p == 1) return apply_mask(input, zeros({}, input.options()), inplace);
   constexpr double kAlpha = 1.7580993408473766;
   const double a = 1 / std::sqrt((kAlpha * kAlpha * p + 1) * (1 - p));
   Tensor kept, shift;
   {
     NoGradGuard no_grad;
-    kept = bernoulli_(make_tensor(input.sizes(), input.dtype(), input.device()), 1 - p, nullopt);
+    kept = bernoulli_(noise_for(op, input, dropped), 1 - p, nullopt);
     shift = add(mul(sub(kept, 1), kAlpha * a), kAlpha * a * p);
     kept = mul(kept, a);
   }
   if (inplace) return input.mul_(kept).add_(shift);
   return add(mul(input, kept), shift);
+}
+
+}  // namespace
+
+Tensor dropout(const Tensor& input, double p, bool training, bool inplace) {
+  return drop("dropout", input, p, training, inplace, Dropped::Elements);
+}
+Tensor feature_dropout(const Tensor& input, double p, bool training, bool inplace) {
+  return drop("feature_dropout", input, p, training, inplace, Dropped::Channels);
+}
+Tensor alpha_dropout(const Tensor& input, double p, bool training, bool inplace) {
+  return alpha_drop("alpha_dropout", input, p, training, inplace, Dropped::Elements);
+}
+Tensor feature_alpha_dropout(const Tensor& input, double p, bool training, bool inplace) {
+  return alpha_drop("feature_alpha_dropout", input, p, training, inplace, Dropped::Channels);
 }
 
 }  // namespace tenon

@@ -46,10 +46,12 @@ Tensor make_range(const char* op, const Scalar& start, const Scalar& end, const 
                   const TensorOptions& options) {
   const ScalarType dtype = range_dtype({start, end, step}, options);
   TENON_CHECK(!is_complex(dtype) && dtype != kBool, op, ": not implemented for ", dtype);
+  for (const Scalar& bound : {start, end, step}) check_holds(op, bound, dtype == kLong ? kLong : kDouble);
   int64_t count;
   if (dtype == kLong && !includes_end) {
     // Exact for all of int64, where doubles are not.
     const int64_t a = start.to_int64(), b = end.to_int64(), by = step.to_int64();
+    TENON_CHECK_VALUE(by != 0 || step.equal(0), op, ": step must be nonzero, but ", step, " is zero as int64");
     step_count(op, static_cast<double>(a), static_cast<double>(b), static_cast<double>(by), false);
     const uint64_t span = by > 0 ? static_cast<uint64_t>(b) - static_cast<uint64_t>(a)
                                  : static_cast<uint64_t>(a) - static_cast<uint64_t>(b);
@@ -68,11 +70,6 @@ Tensor make_range(const char* op, const Scalar& start, const Scalar& end, const 
   return generate(count, dtype, options, [=](int64_t i) { return a + by * static_cast<double>(i); });
 }
 
-// An end of a range of a given number of steps, which is of the range's dtype.
-double bound(const Scalar& value, const TensorOptions& options) {
-  return is_integral(options.dtype(), false) ? static_cast<double>(value.to_int64()) : value.to_double();
-}
-
 }  // namespace
 
 Tensor arange(const Scalar& end, const TensorOptions& options) { return arange(0, end, 1, options); }
@@ -83,23 +80,48 @@ Tensor range(const Scalar& start, const Scalar& end, const Scalar& step, const T
   return make_range("range", start, end, step, true, options.dtype(options.dtype()));
 }
 
-Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, const TensorOptions& options) {
-  TENON_CHECK(steps >= 0, "linspace: steps must not be negative, got ", steps);
-  const double a = bound(start, options), b = bound(end, options);
-  const double by = steps > 1 ? (b - a) / static_cast<double>(steps - 1) : 0;
+namespace {
+
+// Numbers from start to end in `steps` even steps, each mapped by finish().
+template <class T, class Finish>
+Tensor space_evenly(T start, T end, int64_t steps, const TensorOptions& options, Finish finish) {
+  const T by = steps > 1 ? (end - start) / static_cast<T>(static_cast<double>(steps - 1)) : T(0);
   // Counted from the nearer end, so that both ends are exact.
   return generate(steps, options.dtype(), options, [=](int64_t i) {
-    return i < steps / 2 || steps == 1 ? a + by * static_cast<double>(i) : b - by * static_cast<double>(steps - 1 - i);
+    auto times = [&](int64_t n) { return by * static_cast<T>(static_cast<double>(n)); };
+    return finish(i < steps / 2 || steps == 1 ? start + times(i) : end - times(steps - 1 - i));
+  });
+}
+
+// Checks the arguments and calls space(start, end, options), with numbers as the dtype has them.
+template <class Space>
+Tensor evenly_spaced(const char* op, const Scalar& start, const Scalar& end, int64_t steps, TensorOptions options,
+                     Space space) {
+  TENON_CHECK(steps >= 0, op, ": steps must not be negative, got ", steps);
+  if (start.is_complex() || end.is_complex()) {
+    options = options.dtype(options.dtype_opt().value_or(to_complex(get_default_dtype())));
+  }
+  const ScalarType dtype = options.dtype();
+  TENON_CHECK(dtype != kBool, op, ": not implemented for bool");
+  check_holds(op, start, dtype);
+  check_holds(op, end, dtype);
+  if (is_complex(dtype)) return space(start.to<std::complex<double>>(), end.to<std::complex<double>>(), options);
+  const bool integral = is_integral(dtype, false);
+  return integral ? space(static_cast<double>(start.to_int64()), static_cast<double>(end.to_int64()), options)
+                  : space(start.to_double(), end.to_double(), options);
+}
+
+}  // namespace
+
+Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, const TensorOptions& options) {
+  return evenly_spaced("linspace", start, end, steps, options, [&](auto a, auto b, const TensorOptions& full) {
+    return space_evenly(a, b, steps, full, [](auto value) { return value; });
   });
 }
 
 Tensor logspace(const Scalar& start, const Scalar& end, int64_t steps, double base, const TensorOptions& options) {
-  TENON_CHECK(steps >= 0, "logspace: steps must not be negative, got ", steps);
-  const double a = bound(start, options), b = bound(end, options);
-  const double by = steps > 1 ? (b - a) / static_cast<double>(steps - 1) : 0;
-  return generate(steps, options.dtype(), options, [=](int64_t i) {
-    return std::pow(
-        base, i < (steps + 1) / 2 ? a + by * static_cast<double>(i) : b - by * static_cast<double>(steps - 1 - i));
+  return evenly_spaced("logspace", start, end, steps, options, [&](auto a, auto b, const TensorOptions& full) {
+    return space_evenly(a, b, steps, full, [=](auto value) { return std::pow(base, value); });
   });
 }
 

@@ -12,7 +12,7 @@ namespace {
 const std::set<std::string> kNoGradient = {
     // Results that do not depend on the values of the input.
     "empty_like", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "randint_like",
-    "new_empty", "new_zeros", "new_ones", "new_full",
+    "new_empty", "new_empty_strided", "new_zeros", "new_ones", "new_full",
     // The same bytes read as another type.
     "view(self, dtype)",
     // Counts.

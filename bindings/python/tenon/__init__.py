@@ -69,9 +69,18 @@ from tenon._dtypes import (  # noqa: E402
     uint8,
 )
 from tenon._functions import (  # noqa: E402
+    alpha_dropout,
+    alpha_dropout_,
     asarray,
+    broadcast_shapes,
+    dropout,
+    dropout_,
     e,
     einsum,
+    feature_alpha_dropout,
+    feature_alpha_dropout_,
+    feature_dropout,
+    feature_dropout_,
     from_dlpack,
     from_torch,
     get_cpu_isa,
@@ -93,8 +102,10 @@ from tenon._functions import (  # noqa: E402
     where,
 )
 from tenon._tensor import _attach  # noqa: E402
+from tenon._typed_tensors import TYPED_TENSORS  # noqa: E402
 
 _attach()
+globals().update(TYPED_TENSORS)
 
 from tenon import autograd, backends, cuda, linalg, nn, random, return_types, special, utils  # noqa: E402
 from tenon.autograd import (  # noqa: E402

@@ -69,7 +69,8 @@ def result_type(tensor1: Tensor | complex, tensor2: Tensor | complex) -> _C.dtyp
         if found is None:
             found = own
         elif _category(own) > _category(found):
-            found = _C.promote_types(found, own)
+            real = own.is_complex and found.is_floating_point
+            found = found.to_complex() if real else _C.promote_types(found, own)
     assert found is not None
     return found
 
@@ -208,3 +209,31 @@ def unique_consecutive(
 def _requested(found: tuple[Tensor, Tensor, Tensor], inverse: bool, counts: bool) -> Any:
     results = (found[0], *([found[1]] if inverse else []), *([found[2]] if counts else []))
     return results if len(results) > 1 else results[0]
+
+
+def broadcast_shapes(*shapes: Any) -> _C.Size:
+    """The shape that tensors of these shapes broadcast to."""
+    sizes = [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes]
+    if not sizes:
+        return _C.Size(())
+    # One number repeated, so that no shape takes memory.
+    number = _C.functions["zeros"](())
+    return _C.functions["broadcast_tensors"](*[number.expand(size) for size in sizes])[0].shape
+
+
+def _dropout(kind: str, inplace: bool) -> Any:
+    drop = _C.nn_functions[kind]
+
+    def dropout(input: Tensor, p: float, train: bool) -> Tensor:
+        return drop(input, p, train, inplace)
+
+    dropout.__name__ = dropout.__qualname__ = kind + "_" * inplace
+    dropout.__doc__ = drop.__doc__
+    return dropout
+
+
+dropout, dropout_ = _dropout("dropout", False), _dropout("dropout", True)
+alpha_dropout, alpha_dropout_ = _dropout("alpha_dropout", False), _dropout("alpha_dropout", True)
+feature_dropout, feature_dropout_ = _dropout("feature_dropout", False), _dropout("feature_dropout", True)
+feature_alpha_dropout = _dropout("feature_alpha_dropout", False)
+feature_alpha_dropout_ = _dropout("feature_alpha_dropout", True)

@@ -8,26 +8,12 @@ from typing import TYPE_CHECKING, Any
 from tenon import _C
 from tenon._C import Tensor
 from tenon._functions import unique, unique_consecutive
+from tenon._typed_tensors import TYPE_NAMES, TypedTensor
 from tenon.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
     import numpy
     import torch
-
-_TYPE_NAMES = {
-    _C.uint8: "ByteTensor",
-    _C.int8: "CharTensor",
-    _C.int16: "ShortTensor",
-    _C.int32: "IntTensor",
-    _C.int64: "LongTensor",
-    _C.float16: "HalfTensor",
-    _C.bfloat16: "BFloat16Tensor",
-    _C.float32: "FloatTensor",
-    _C.float64: "DoubleTensor",
-    _C.complex64: "ComplexFloatTensor",
-    _C.complex128: "ComplexDoubleTensor",
-    _C.bool: "BoolTensor",
-}
 
 
 # --- autograd
@@ -190,14 +176,14 @@ def reversed_(self: Tensor) -> Tensor:
 def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> str | Tensor:
     """The name of the tensor's type, or the tensor converted to `dtype`."""
     if dtype is None:
-        return ("tenon." if self.is_cpu else "tenon.cuda.") + _TYPE_NAMES[self.dtype]
+        return ("tenon." if self.is_cpu else "tenon.cuda.") + TYPE_NAMES[self.dtype]
     if isinstance(dtype, str):
         name = dtype.rpartition(".")[2]
-        found = [key for key, value in _TYPE_NAMES.items() if value == name]
+        found = [key for key, value in TYPE_NAMES.items() if value == name]
         if not found:
             raise ValueError(f"invalid type: '{dtype}'")
         dtype = found[0]
-    return self.to(dtype)
+    return self.to(dtype.dtype if isinstance(dtype, TypedTensor) else dtype)
 
 
 def new_tensor(

@@ -1,5 +1,5 @@
 """Neural networks."""
 
-from tenon.nn import functional
+from tenon.nn import functional, init
 
-__all__ = ["functional"]
+__all__ = ["functional", "init"]

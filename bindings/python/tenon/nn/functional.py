@@ -110,3 +110,37 @@ for _dims in (1, 2, 3):
         globals()[_name + "_with_indices"] = _pooling(_name, _dims, True)
     _name = f"adaptive_avg_pool{_dims}d"
     globals()[_name] = _mean_pooling(_name, _dims)
+
+
+def _check_probability(name: str, p: float) -> None:
+    if not 0 <= p <= 1:
+        raise ValueError(f"{name}: the dropout probability must be between 0 and 1, but is {p}")
+
+
+def _channel_dropout(input: _C.Tensor, p: float, training: bool, inplace: bool, batched: bool) -> _C.Tensor:
+    # One sample's channels are those of a batch of one.
+    whole = input if batched else input.unsqueeze(0)
+    result = _C.nn_functions["feature_dropout"](whole, p, training, inplace)
+    if inplace:
+        return input
+    return result if batched else result.squeeze(0)
+
+
+def dropout1d(input: _C.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> _C.Tensor:
+    """Dropout of whole channels of a signal."""
+    _check_probability("dropout1d", p)
+    if input.dim() not in (2, 3):
+        raise RuntimeError(f"dropout1d: expected a 2-d or 3-d input, got {input.dim()} dims")
+    return _channel_dropout(input, p, training, inplace, input.dim() == 3)
+
+
+def dropout2d(input: _C.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> _C.Tensor:
+    """Dropout of whole channels of an image; dim 0 is the batch, also of a 3-d input."""
+    _check_probability("dropout2d", p)
+    return _channel_dropout(input, p, training, inplace, True)
+
+
+def dropout3d(input: _C.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> _C.Tensor:
+    """Dropout of whole channels of a volume."""
+    _check_probability("dropout3d", p)
+    return _channel_dropout(input, p, training, inplace, input.dim() == 5)

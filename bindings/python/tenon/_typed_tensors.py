@@ -1,0 +1,46 @@
+"""FloatTensor, LongTensor and the like: constructors of tensors of one dtype, and what isinstance() tells them by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tenon import _C
+from tenon._C import Tensor
+
+TYPE_NAMES = {
+    _C.uint8: "ByteTensor",
+    _C.int8: "CharTensor",
+    _C.int16: "ShortTensor",
+    _C.int32: "IntTensor",
+    _C.int64: "LongTensor",
+    _C.float16: "HalfTensor",
+    _C.bfloat16: "BFloat16Tensor",
+    _C.float32: "FloatTensor",
+    _C.float64: "DoubleTensor",
+    _C.complex64: "ComplexFloatTensor",
+    _C.complex128: "ComplexDoubleTensor",
+    _C.bool: "BoolTensor",
+}
+
+
+class TypedTensor(type):
+    """The type of these types. Called with sizes one makes a tensor of them, called with data a tensor of it."""
+
+    dtype: _C.dtype
+
+    def __call__(cls, *args: Any) -> Tensor:
+        if len(args) != 1 or isinstance(args[0], (int, _C.Size)):
+            return _C.functions["empty"](*args or (0,), dtype=cls.dtype)
+        if isinstance(args[0], Tensor) and args[0].dtype is not cls.dtype:
+            raise TypeError(f"{cls.__name__}(): expected a tensor of {cls.dtype}, got {args[0].dtype}")
+        return args[0].detach() if isinstance(args[0], Tensor) else _C.tensor(args[0], dtype=cls.dtype)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, Tensor) and instance.dtype is cls.dtype
+
+
+TYPED_TENSORS = {
+    name: TypedTensor(name, (), {"dtype": dtype, "__module__": "tenon", "__doc__": f"Tensors of {dtype}."})
+    for dtype, name in TYPE_NAMES.items()
+    if not dtype.is_complex
+}
