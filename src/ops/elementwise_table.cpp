@@ -73,6 +73,7 @@ constexpr Runner kRunners[] = {
     {"pow2", "pow"},
     {"round_half_even", "round"},
     {"smooth_l1_error", "smooth_l1_loss"},
+    {"softsign_of", "softsign"},
     {"square_of", "square"},
     {"squared_error", "mse_loss"},
     {"sub2", "sub"},
