@@ -53,6 +53,12 @@ void for_each_tap(const ConvGeometry& g, int64_t channels, Visit visit) {
   }
 }
 
+// Where the line of an image begins that position (d, h) of a tap of channel c falls into. Offsets are added to
+// positions before anything else, since each may be far outside of the image that their sum is in.
+int64_t line_start(const ConvGeometry& g, int64_t c, int64_t d, int64_t h, std::array<int64_t, 3> at) {
+  return ((c * g.in[0] + (d * g.stride[0] + at[0])) * g.in[1] + (h * g.stride[1] + at[1])) * g.in[2];
+}
+
 // columns[channels * kernel, out_plane] from one sample's channels.
 template <class T>
 void unfold(T* columns, const T* x, const ConvGeometry& g, int64_t channels) {
@@ -63,17 +69,16 @@ void unfold(T* columns, const T* x, const ConvGeometry& g, int64_t channels) {
     const Span width = inside(at[2], g.stride[2], g.in[2], g.out[2]);
     for (int64_t d = 0; d < g.out[0]; ++d) {
       for (int64_t h = 0; h < g.out[1]; ++h, out += g.out[2]) {
-        if (d < depth.begin || d >= depth.end || h < height.begin || h >= height.end) {
+        if (d < depth.begin || d >= depth.end || h < height.begin || h >= height.end || width.begin == width.end) {
           std::fill_n(out, g.out[2], T());
           continue;
         }
-        const T* line =
-            x + ((c * g.in[0] + d * g.stride[0] + at[0]) * g.in[1] + h * g.stride[1] + at[1]) * g.in[2] + at[2];
+        const T* line = x + line_start(g, c, d, h, at);
         std::fill_n(out, width.begin, T());
         if (g.stride[2] == 1) {
-          std::copy(line + width.begin, line + width.end, out + width.begin);
+          std::copy_n(line + (width.begin + at[2]), width.end - width.begin, out + width.begin);
         } else {
-          for (int64_t w = width.begin; w < width.end; ++w) out[w] = line[w * g.stride[2]];
+          for (int64_t w = width.begin; w < width.end; ++w) out[w] = line[w * g.stride[2] + at[2]];
         }
         std::fill_n(out + width.end, g.out[2] - width.end, T());
       }
@@ -91,10 +96,12 @@ void fold(T* x, const T* columns, const ConvGeometry& g, int64_t channels) {
     const Span width = inside(at[2], g.stride[2], g.in[2], g.out[2]);
     for (int64_t d = depth.begin; d < depth.end; ++d) {
       for (int64_t h = height.begin; h < height.end; ++h) {
-        T* line = x + ((c * g.in[0] + d * g.stride[0] + at[0]) * g.in[1] + h * g.stride[1] + at[1]) * g.in[2] + at[2];
+        T* line = x + line_start(g, c, d, h, at);
         const T* source = in + (d * g.out[1] + h) * g.out[2];
-        for (int64_t w = width.begin; w < width.end; ++w)
-          line[w * g.stride[2]] = plus(line[w * g.stride[2]], source[w]);
+        for (int64_t w = width.begin; w < width.end; ++w) {
+          T& element = line[w * g.stride[2] + at[2]];
+          element = plus(element, source[w]);
+        }
       }
     }
   });
