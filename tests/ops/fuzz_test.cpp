@@ -134,12 +134,14 @@ class Hostile {
     Tensor tensor = generic_values(shape, random_(), kDouble);
     if (below(4) == 0) tensor.mul_(Scalar(number()));
     tensor = below(4) ? tensor.to(dtype()) : full(shape, Scalar(integer()), kLong);
-    if (tensor.dim() > 0 && tensor.numel() > 0 && below(4) == 0) tensor.select(0, 0).fill_(scalar_of(tensor.dtype()));
+    if (tensor.dim() > 0 && tensor.numel() > 0 && below(4) == 0) tensor.select(0, 0).copy_(element_for(tensor.dtype()));
     return laid_out(tensor);
   }
 
-  // A number that fill_ takes for the dtype.
-  Scalar scalar_of(ScalarType dtype) { return is_differentiable(dtype) ? Scalar(number()) : Scalar(integer()); }
+  // What copy_ converts to the dtype, whether it fits or not.
+  Tensor element_for(ScalarType dtype) {
+    return is_differentiable(dtype) ? full({}, Scalar(number()), kDouble) : full({}, Scalar(integer()), kLong);
+  }
 
   // The tensor in one of the layouts that a view may have: transposed, strided, overlapping, or not from the start.
   Tensor laid_out(const Tensor& tensor) {
