@@ -159,16 +159,16 @@ void add_queries() {
   method("numel", [](const Tensor& self) { return self.numel(); });
   method("nelement", [](const Tensor& self) { return self.numel(); });
   method("storage_offset", [](const Tensor& self) { return self.storage_offset(); });
-  method("element_size", &Tensor::element_size);
+  method("element_size", [](const Tensor& self) { return self.element_size(); });
   method("data_ptr", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.data_ptr()); });
   method("get_device", [](const Tensor& self) { return self.is_cpu() ? -1 : std::max(self.device().index(), 0); });
   method(
       "is_contiguous", [](const Tensor& self, MemoryFormat format) { return self.is_contiguous(format); },
       nb::arg("memory_format") =
           nb::steal(PyObject_GetAttrString(PyImport_AddModule("tenon._C"), "contiguous_format")));
-  method("is_complex", &Tensor::is_complex);
-  method("is_floating_point", &Tensor::is_floating_point);
-  method("is_signed", &Tensor::is_signed);
+  method("is_complex", [](const Tensor& self) { return self.is_complex(); });
+  method("is_floating_point", [](const Tensor& self) { return self.is_floating_point(); });
+  method("is_signed", [](const Tensor& self) { return self.is_signed(); });
   method("is_inference", &Tensor::is_inference);
   method("is_conj", [](const Tensor&) { return false; });
   method("is_neg", [](const Tensor&) { return false; });

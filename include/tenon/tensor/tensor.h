@@ -60,19 +60,21 @@ class Tensor {
   ScalarType scalar_type(const char* user = __builtin_FUNCTION()) const { return impl(user)->dtype; }
   Device device(const char* user = __builtin_FUNCTION()) const { return impl(user)->storage->device(); }
   const StoragePtr& storage(const char* user = __builtin_FUNCTION()) const { return impl(user)->storage; }
-  size_t element_size() const { return tenon::element_size(dtype()); }
+  size_t element_size(const char* user = __builtin_FUNCTION()) const { return tenon::element_size(dtype(user)); }
   size_t itemsize() const { return element_size(); }
   size_t nbytes() const { return static_cast<size_t>(numel()) * element_size(); }
-  bool is_cuda() const { return device().is_cuda(); }
-  bool is_cpu() const { return device().is_cpu(); }
-  bool is_complex() const { return tenon::is_complex(dtype()); }
-  bool is_floating_point() const { return tenon::is_floating_point(dtype()); }
-  bool is_signed() const { return tenon::is_signed(dtype()); }
+  bool is_cuda(const char* user = __builtin_FUNCTION()) const { return device(user).is_cuda(); }
+  bool is_cpu(const char* user = __builtin_FUNCTION()) const { return device(user).is_cpu(); }
+  bool is_complex(const char* user = __builtin_FUNCTION()) const { return tenon::is_complex(dtype(user)); }
+  bool is_floating_point(const char* user = __builtin_FUNCTION()) const {
+    return tenon::is_floating_point(dtype(user));
+  }
+  bool is_signed(const char* user = __builtin_FUNCTION()) const { return tenon::is_signed(dtype(user)); }
   TENON_API bool is_contiguous(MemoryFormat format = MemoryFormat::Contiguous) const;
   // Whether the elements fill their memory without gaps or overlaps, in any order of dims.
   TENON_API bool is_non_overlapping_and_dense() const;
-  TensorOptions options() const {
-    return TensorOptions(dtype()).device(device());
+  TensorOptions options(const char* user = __builtin_FUNCTION()) const {
+    return TensorOptions(dtype(user)).device(device(user));
   }
   bool is_inference() const { return impl()->is_inference; }
 
