@@ -77,12 +77,15 @@ void check_running(const char* op, const char* name, const optional<Tensor>& run
   check_vector(op, name, running, channels);
   if (!running) return;
   TENON_CHECK(running->is_floating_point(), op, ": ", name, " must be floating point, got ", running->dtype());
-  if (updates) check_no_internal_overlap(*running, op);
+  if (!updates) return;
+  check_inplace(*running, op, false);
+  check_no_internal_overlap(*running, op);
 }
 
-// running = (1 - momentum) * running + momentum * observed.
-void update_running(const optional<Tensor>& running, const Tensor& observed, double momentum) {
-  if (running) running->mul_(Scalar(1 - momentum)).add_(to_dtype(observed, running->dtype()), Scalar(momentum));
+// (1 - momentum) * running + momentum * observed; undefined without running.
+Tensor updated(const optional<Tensor>& running, const Tensor& observed, double momentum) {
+  if (!running) return {};
+  return running->mul(Scalar(1 - momentum)).add_(to_dtype(observed, running->dtype()), Scalar(momentum));
 }
 
 Tensor normalize_channels(const Tensor& input, const optional<Tensor>& running_mean,
@@ -119,8 +122,11 @@ Tensor normalize_channels(const Tensor& input, const optional<Tensor>& running_m
     out = out.reshape(input.sizes());
     out = make_alias(out, out.sizes(), out.strides(), out.storage_offset());
     if (training) {
-      update_running(running_mean, mean, momentum);
-      update_running(running_var, var * Scalar(static_cast<double>(count) / static_cast<double>(count - 1)), momentum);
+      const Scalar unbiased(static_cast<double>(count) / static_cast<double>(count - 1));
+      const Tensor next_mean = updated(running_mean, mean, momentum);
+      const Tensor next_var = updated(running_var, var * unbiased, momentum);
+      if (running_mean) running_mean->copy_(next_mean);
+      if (running_var) running_var->copy_(next_var);
     }
   }
   return record("batch_norm", out, {&input, &weight, &bias}, {&input, &weight, &mean, &rstd, &bias},
