@@ -2,6 +2,10 @@
 
 import pytest
 import tenon
+import torch
+
+# PyTorch's threads spin while they wait, which costs tests that run side by side more than it gains them.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -37,6 +37,10 @@ CHECKS = {
 FORM_DTYPES = {"float32", "float64", "int64", "bool", "complex64"}
 # The most samples of an entry, evenly taken from PyTorch's: of a function in a main dtype, and of everything else.
 MANY_SAMPLES, SOME_SAMPLES = 150, 30
+
+# PyTorch seeds before each sample, and its manual_seed writes down a stack trace for the sake of CUDA each time.
+if not torch.cuda.is_available():
+    torch.manual_seed = torch.default_generator.manual_seed
 MAIN_DTYPES = ("float32", "float64", "int64")
 # Results that hold whatever memory held.
 UNDEFINED_VALUES = {

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 # Patterns of entries, as op/variant/form/dtype/check.
 KNOWN = {
     "addbmm/-/inplace/*": "PyTorch changes the shape of self in place where it broadcasts; Tenon refuses",
+    "complex/*/float16/*": "there is no complex dtype of two float16",
     "einsum/-/function/*int[138]*/*": "PyTorch sums narrow integers in int64 or not, depending on the contraction",
     "float_power/-/inplace/float32/*": "PyTorch refuses to round the double result to self's dtype",
     "float_power/-/inplace/complex64/*": "PyTorch refuses to round the double result to self's dtype",
