@@ -211,6 +211,8 @@ bool fails(const OpInfo& op, const std::vector<Value>& args) {
   try {
     std::vector<Tensor> roots, grads;
     for (const Tensor& root : tensors_of(result)) {
+      // A million pieces of one tensor take as many additions of its whole gradient.
+      if (roots.size() == 1000) break;
       if (!root.defined() || !root.requires_grad()) continue;
       roots.push_back(root);
       grads.push_back(ones_like(root));
