@@ -56,7 +56,7 @@ class Row:
 
     def cells(self, rivals):
         ratios = [self.ratio(rival) for rival in rivals]
-        shown = ["" if ratio is None else f"{ratio:.2g}" for ratio in ratios]
+        shown = ["" if ratio is None else f"{ratio:.2f}" if ratio >= 0.01 else f"{ratio:.1g}" for ratio in ratios]
         return [self.figure, str(self.threads), duration(self.seconds["tenon"]), self.limit, *shown, self.verdict()]
 
 
@@ -155,7 +155,7 @@ def neighbour_lines(libraries, threads):
         times = python_figures.neighbour_times(libraries, TURNS_BESIDE_NEIGHBOURS, neighbours, threads)
         for name in libraries:
             one, many = (times[name, count] for count in threads)
-            yield (f"{name}, beside {neighbours} busy processes: a training step takes {duration(one)} on {threads[0]} "
+            yield (f"{name}, beside {neighbours} busy process(es): a training step takes {duration(one)} on {threads[0]} "
                    f"thread and {duration(many)} on {threads[1]}, {many / one:.2f} of it")
 
 

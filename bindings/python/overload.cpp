@@ -57,7 +57,7 @@ std::string describe_mismatch(const OpInfo& op, const Param& param, size_t posit
 Overload::Overload(const OpInfo& info, bool method)
     : info_(&info),
       method_(method),
-      takes_out_(info.place != OpPlace::Inplace && info.place != OpPlace::MethodOnly &&
+      takes_out_(!method && info.place != OpPlace::Inplace && info.place != OpPlace::MethodOnly &&
                  (info.result.find("Tensor") != std::string::npos || info.result == "ValuesIndices")),
       names_(info.params.size()) {
   const size_t first = method ? 1 : 0;

@@ -16,7 +16,6 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -143,7 +142,7 @@ class Pool {
     pthread_sigmask(SIG_SETMASK, &all, &previous);
     try {
       for (; workers_ < wanted; ++workers_) std::thread([this] { serve(); }).detach();
-    } catch (const std::system_error& error) {
+    } catch (const std::exception& error) {  // no thread, or no memory for one
       log(LogLevel::Warning, "parallel_for: runs on ", workers_ + 1, " threads, starting more failed: ", error.what());
     }
     pthread_sigmask(SIG_SETMASK, &previous, nullptr);

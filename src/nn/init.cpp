@@ -16,7 +16,7 @@ void check_matrix(const char* op, const Tensor& tensor) {
                     tensor.sizes());
 }
 
-// A nearly certain hit: what misses [a, b] is drawn again.
+// Where most numbers fall into [a, b]: what misses it is drawn again.
 void redraw_outside(const Tensor& tensor, double mean, double std, double a, double b,
                     const MaybeGenerator& generator) {
   // As the dtype has them.

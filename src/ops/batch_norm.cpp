@@ -68,8 +68,8 @@ Grads formula_grads(const BackwardContext& ctx, bool training, double eps) {
 }
 
 void check_vector(const char* op, const char* name, const optional<Tensor>& vector, int64_t channels) {
-  TENON_CHECK(!vector || (vector->dim() == 1 && vector->numel() == channels), op, ": ", name, " should contain ",
-              channels, " elements not ", vector->numel());
+  TENON_CHECK(!vector || (vector->dim() == 1 && vector->numel() == channels), op, ": ", name, " must have shape [",
+              channels, "], got ", vector->sizes());
 }
 
 // Before anything is computed, so that a call that fails leaves both statistics as they were.
@@ -78,6 +78,7 @@ void check_running(const char* op, const char* name, const optional<Tensor>& run
   if (!running) return;
   TENON_CHECK(running->is_floating_point(), op, ": ", name, " must be floating point, got ", running->dtype());
   if (!updates) return;
+  TENON_CHECK(!running->requires_grad(), op, ": ", name, " is updated in place and must not require grad");
   check_inplace(*running, op, false);
   check_no_internal_overlap(*running, op);
 }

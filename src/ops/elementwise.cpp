@@ -46,7 +46,7 @@ void check_divisor(const ElementwiseOp& op, const Input& divisor, ScalarType com
   auto wraps_to_zero = [&](auto kind) { return divisor.number->to<decltype(kind)>() == decltype(kind)(0); };
   const bool zero =
       divisor.number ? visit_dtype(common, wraps_to_zero) : eq(*divisor.tensor, 0).any().item<bool>();
-  TENON_CHECK(!zero, op.name, ": ZeroDivisionError: an integer was divided by zero");
+  TENON_CHECK(!zero, op.user_name, ": ZeroDivisionError: an integer was divided by zero");
 }
 
 Plan make_plan(const ElementwiseOp& op, ArrayRef<Input> inputs) {

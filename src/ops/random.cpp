@@ -68,6 +68,9 @@ const Tensor& uniform_(const Tensor& self, double from, double to, const MaybeGe
     return self;
   }
   check_floating("uniform_", self);
+  const double greatest = greatest_finite(self.dtype());
+  TENON_CHECK(from >= -greatest && to <= greatest && to - from <= greatest, "uniform_: from ", from, ", to ", to,
+              " and their distance must be finite in ", self.dtype());
   return fill_randomly("uniform_", self,
                        [&](const RandomKernels& k, TensorView out) { k.uniform(out, from, to, source(generator)); });
 }
@@ -295,6 +298,11 @@ Tensor drawn(const char* op, Tensor out, TensorPointers parameters) {
 Tensor noise_of(IntArrayRef sizes, const TensorOptions& options, double std, const MaybeGenerator& generator) {
   return normal_(empty(sizes, unmarked(options)), 0, std, generator);
 }
+
+void check_deviations(const Tensor& std) {
+  TENON_CHECK(!std.is_complex(), "normal: std must be real, got ", std.dtype());
+  TENON_CHECK(std.numel() == 0 || std.detach().min().item<double>() >= 0, "normal: all elements of std must be >= 0.0");
+}
 }  // namespace
 
 Tensor normal(double mean, double std, IntArrayRef size, const TensorOptions& options,
@@ -306,11 +314,11 @@ Tensor normal(const Tensor& mean, double std, const MaybeGenerator& generator) {
   return drawn("normal", noise_of(mean.sizes(), mean.options(), std, generator).add_(mean.detach()), {&mean});
 }
 Tensor normal(double mean, const Tensor& std, const MaybeGenerator& generator) {
-  TENON_CHECK(!std.is_complex(), "normal: std must be real, got ", std.dtype());
+  check_deviations(std);
   return drawn("normal", noise_of(std.sizes(), std.options(), 1, generator).mul_(std.detach()).add_(mean), {&std});
 }
 Tensor normal(const Tensor& mean, const Tensor& std, const MaybeGenerator& generator) {
-  TENON_CHECK(!std.is_complex(), "normal: std must be real, got ", std.dtype());
+  check_deviations(std);
   const DimVector sizes = broadcast_shapes(mean.sizes(), std.sizes(), "normal");
   const Tensor noise = noise_of(sizes, mean.options(), 1, generator);
   return drawn("normal", noise.mul_(std.detach()).add_(mean.detach()), {&mean, &std});

@@ -1,4 +1,5 @@
 // Normalisation by norms and distances between vectors, composed of differentiable ops.
+#include <algorithm>
 #include <vector>
 
 #include "ops/promotion.h"
@@ -36,9 +37,11 @@ Tensor local_response_norm(const Tensor& input, int64_t size, double alpha, doub
     margin[1] = width;
     return zeros(margin, input.options());
   };
-  const Tensor padded = cat({zeros_of(size / 2), squares, zeros_of((size - 1) / 2)}, 1);
+  // A window reaches no further than all channels, however wide it is.
+  const int64_t before = std::min(size / 2, channels - 1), after = std::min((size - 1) / 2, channels - 1);
+  const Tensor padded = cat({zeros_of(before), squares, zeros_of(after)}, 1);
   Tensor total = padded.narrow(1, 0, channels);
-  for (int64_t i = 1; i < size; ++i) total = total + padded.narrow(1, i, channels);
+  for (int64_t i = 1; i <= before + after; ++i) total = total + padded.narrow(1, i, channels);
   // The mean of integers is one.
   const bool integral = is_integral(input.dtype(), true);
   const Tensor mean = div(total, Scalar(size), integral ? optional<std::string_view>("trunc") : nullopt);

@@ -289,7 +289,7 @@ TEST(Fuzz, HostileArgumentsGiveAResultOrATypedErrorOfTheOp) {
       SCOPED_TRACE(op.signature() + ", seed " + std::to_string(seed));
       EXPECT_NO_THROW(attack.run(seed));
     }
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(200) * calls) << op.signature();
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2) * calls) << op.signature();
   }
 }
 

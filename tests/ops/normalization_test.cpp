@@ -120,5 +120,12 @@ TEST(Normalization, ErrorsNameShapes) {
   EXPECT_THROWS(TensorError, group_norm(ones({2, 3}), 2), "divisible by num_groups");
 }
 
+TEST(LocalResponseNorm, AWindowWiderThanAllChannelsIsTheSameAsOneThatHoldsThem) {
+  // alpha is divided by the size, so that both sum the same squares with weight 1.
+  const Tensor x = ramp({2, 3, 4});
+  const int64_t wide = (int64_t{1} << 40) + 1;
+  EXPECT_EQ(list(local_response_norm(x, wide, static_cast<double>(wide))), list(local_response_norm(x, 5, 5)));
+}
+
 }  // namespace
 }  // namespace tenon::testing

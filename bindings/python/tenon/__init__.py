@@ -102,10 +102,10 @@ from tenon._functions import (  # noqa: E402
     where,
 )
 from tenon._tensor import _attach  # noqa: E402
-from tenon._typed_tensors import TYPED_TENSORS  # noqa: E402
+from tenon._typed_tensors import TYPED_TENSORS as _TYPED_TENSORS  # noqa: E402
 
 _attach()
-globals().update(TYPED_TENSORS)
+globals().update(_TYPED_TENSORS)
 
 from tenon import autograd, backends, cuda, linalg, nn, random, return_types, special, utils  # noqa: E402
 from tenon.autograd import (  # noqa: E402

@@ -23,7 +23,7 @@ class Tensor;
 using TensorList = ArrayRef<Tensor>;
 using TensorIndex = std::variant<indexing::NoneType, indexing::EllipsisType, int64_t, bool, indexing::Slice, Tensor>;
 
-// The named results of ops that return several tensors.
+// The results of ops that return several tensors.
 using ValuesIndices = std::tuple<Tensor, Tensor>;
 using TwoTensors = std::tuple<Tensor, Tensor>;
 using ThreeTensors = std::tuple<Tensor, Tensor, Tensor>;

@@ -1,1 +1,3 @@
 """Helpers around tensors and training."""
+
+from tenon.utils import checkpoint
