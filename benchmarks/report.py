@@ -155,7 +155,7 @@ def neighbour_lines(libraries, threads):
         times = python_figures.neighbour_times(libraries, TURNS_BESIDE_NEIGHBOURS, neighbours, threads)
         for name in libraries:
             one, many = (times[name, count] for count in threads)
-            yield (f"{name}, beside {neighbours} busy process(es): a training step takes {duration(one)} on {threads[0]} "
+            yield (f"{name}, beside {neighbours} busy ones: a training step takes {duration(one)} on {threads[0]} "
                    f"thread and {duration(many)} on {threads[1]}, {many / one:.2f} of it")
 
 

@@ -68,8 +68,8 @@ Grads formula_grads(const BackwardContext& ctx, bool training, double eps) {
 }
 
 void check_vector(const char* op, const char* name, const optional<Tensor>& vector, int64_t channels) {
-  TENON_CHECK(!vector || (vector->dim() == 1 && vector->numel() == channels), op, ": ", name, " must have shape [",
-              channels, "], got ", vector->sizes());
+  TENON_CHECK(!vector || (vector->dim() == 1 && vector->numel() == channels), op, ": ", name, " should contain ",
+              channels, " elements, got shape ", vector->sizes());
 }
 
 // Before anything is computed, so that a call that fails leaves both statistics as they were.

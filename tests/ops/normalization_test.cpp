@@ -114,7 +114,7 @@ TEST(Normalization, ErrorsNameShapes) {
   EXPECT_THROWS(TensorError, batch_norm(ones({2, 3}), nullopt, nullopt),
                 "running_mean must be defined in evaluation mode");
   EXPECT_THROWS(TensorError, batch_norm(ones({2, 3}), ones({2}), ones({3})),
-                "running_mean should contain 3 elements not 2");
+                "running_mean should contain 3 elements, got shape [2]");
   EXPECT_THROWS(ValueError, batch_norm(ones({1, 3}), nullopt, nullopt, nullopt, nullopt, true),
                 "more than 1 value per channel");
   EXPECT_THROWS(TensorError, group_norm(ones({2, 3}), 2), "divisible by num_groups");
