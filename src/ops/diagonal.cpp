@@ -16,7 +16,7 @@ Tensor diagonal(const Tensor& self, int64_t offset, int64_t dim1, int64_t dim2) 
       std::max<int64_t>(0, offset >= 0 ? std::min(sizes[a], sizes[b] - offset) : std::min(sizes[a] + offset, sizes[b]));
   int64_t start = self.storage_offset();
   if (length > 0) start += offset >= 0 ? offset * strides[b] : -offset * strides[a];
-  const int64_t stride = strides[a] + strides[b];
+  const int64_t stride = checked_add(strides[a], strides[b], "diagonal");
   for (size_t d : {std::max(a, b), std::min(a, b)}) {
     sizes.erase(d);
     strides.erase(d);

@@ -2,6 +2,7 @@
 #include "autograd/record.h"
 #include "backend/backend.h"
 #include "ops/promotion.h"
+#include "ops/view.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 #include "tensor/make.h"
@@ -93,9 +94,7 @@ Tensor full_like(const Tensor& self, const Scalar& fill_value, const TensorOptio
 }
 
 Tensor empty_strided(IntArrayRef size, IntArrayRef stride, const TensorOptions& options) {
-  TENON_CHECK(size.size() == stride.size(), "empty_strided: size has ", size.size(), " dims but stride has ",
-              stride.size());
-  for (int64_t s : stride) TENON_CHECK(s >= 0, "empty_strided: strides must not be negative, got ", stride);
+  checked_end("empty_strided", size, stride, 0);
   return finish(make_tensor_strided(size, stride, options.dtype(), options.device(), "empty_strided"), options);
 }
 
@@ -159,15 +158,8 @@ Tensor new_full(const Tensor& self, IntArrayRef size, const Scalar& fill_value, 
 
 Tensor from_blob(void* data, IntArrayRef sizes, IntArrayRef strides, std::function<void(void*)> release,
                  const TensorOptions& options) {
-  TENON_CHECK(sizes.size() == strides.size(), "from_blob: sizes has ", sizes.size(), " dims but strides has ",
-              strides.size());
-  const int64_t numel = checked_numel(sizes, "from_blob");
-  TENON_CHECK_VALUE(data != nullptr || numel == 0, "from_blob: data is null for a tensor of shape ", sizes);
-  int64_t extent = numel > 0 ? 1 : 0;
-  for (size_t d = 0; numel > 0 && d < sizes.size(); ++d) {
-    TENON_CHECK(strides[d] >= 0, "from_blob: strides must not be negative, got ", strides);
-    extent = checked_add(extent, checked_mul(sizes[d] - 1, strides[d], "from_blob"), "from_blob");
-  }
+  const int64_t extent = checked_end("from_blob", sizes, strides, 0);
+  TENON_CHECK_VALUE(data != nullptr || extent == 0, "from_blob: data is null for a tensor of shape ", sizes);
   const ScalarType dtype = options.dtype();
   const int64_t bytes = checked_mul(extent, static_cast<int64_t>(element_size(dtype)), "from_blob");
   std::function<void()> on_release;

@@ -1,5 +1,6 @@
 // Views: other sizes, strides and offsets over the same memory, each with its gradient.
 #include <algorithm>
+#include <complex>
 
 #include "ops/view.h"
 #include "tenon/base/parallel.h"
@@ -63,26 +64,26 @@ Tensor reshape(const Tensor& self, IntArrayRef shape) {
   return view(clone(self, MemoryFormat::Contiguous), sizes);
 }
 
-namespace {
-
-// One more than the last element that a layout reaches in its storage; throws unless it is a layout.
-int64_t end_of(const char* op, IntArrayRef sizes, IntArrayRef strides, int64_t offset) {
+int64_t checked_end(const char* op, IntArrayRef sizes, IntArrayRef strides, int64_t offset) {
   TENON_CHECK(sizes.size() == strides.size(), op, ": size has ", sizes.size(), " dims but stride has ", strides.size());
   TENON_CHECK(offset >= 0, op, ": storage_offset must not be negative, got ", offset);
   const int64_t numel = checked_numel(sizes, op);
   int64_t last = offset;
   for (size_t d = 0; d < sizes.size(); ++d) {
     TENON_CHECK(strides[d] >= 0, op, ": strides must not be negative, got ", strides);
-    if (numel > 0) last = checked_add(last, checked_mul(sizes[d] - 1, strides[d], op), op);
+    // Dims without a second element count too, for views of this layout compute with their strides.
+    last = checked_add(last, checked_mul(std::max<int64_t>(sizes[d] - 1, 1), strides[d], op), op);
   }
-  return numel > 0 ? checked_add(last, 1, op) : offset;
+  checked_mul(last, sizeof(std::complex<double>), op);
+  if (numel == 0) return offset;
+  last = offset;
+  for (size_t d = 0; d < sizes.size(); ++d) last += (sizes[d] - 1) * strides[d];
+  return last + 1;
 }
-
-}  // namespace
 
 Tensor as_strided(const Tensor& self, IntArrayRef size, IntArrayRef stride, optional<int64_t> storage_offset) {
   const int64_t offset = storage_offset.value_or(self.storage_offset());
-  const int64_t end = end_of("as_strided", size, stride, offset);
+  const int64_t end = checked_end("as_strided", size, stride, offset);
   const auto available = static_cast<int64_t>(self.storage()->nbytes() / self.element_size());
   TENON_CHECK(end == offset || end <= available, "as_strided: size ", size, ", stride ", stride, " and offset ", offset,
               " reach element ", end - 1, ", but the storage has ", available, " elements");
@@ -119,8 +120,8 @@ Tensor as_strided_backward(const Tensor& grad, IntArrayRef input_sizes, IntArray
   constexpr const char* kOp = "as_strided_backward";
   TENON_CHECK(grad.sizes() == sizes, kOp, ": grad has shape ", grad.sizes(), ", but the view had ", sizes);
   const int64_t start = std::min(input_offset, offset);
-  const int64_t count =
-      std::max(end_of(kOp, input_sizes, input_strides, input_offset), end_of(kOp, sizes, strides, offset)) - start;
+  const int64_t input_end = checked_end(kOp, input_sizes, input_strides, input_offset);
+  const int64_t count = std::max(input_end, checked_end(kOp, sizes, strides, offset)) - start;
   Tensor memory = zeros({count}, grad.options());
   Tensor places;
   const bool overlaps = may_overlap(sizes, strides);
@@ -325,7 +326,7 @@ Tensor reinterpret(const Tensor& self, ScalarType dtype, IntArrayRef sizes, IntA
 Tensor view_as_real(const Tensor& self) {
   TENON_CHECK(self.is_complex(), "view_as_real: the tensor must be complex, got ", self.dtype());
   DimVector sizes = self.impl()->sizes, strides = self.impl()->strides;
-  for (int64_t& stride : strides) stride *= 2;
+  for (int64_t& stride : strides) stride = checked_mul(stride, 2, "view_as_real");
   sizes.push_back(2);
   strides.push_back(1);
   Tensor out = reinterpret(self, to_real(self.dtype()), sizes, strides, self.storage_offset() * 2);

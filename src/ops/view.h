@@ -6,6 +6,10 @@
 
 namespace tenon {
 
+// One more than the last element that a layout reaches in its storage, or `offset` where it has no elements. Throws,
+// naming `op`, unless it is a layout whose addresses and those of its views can be computed in 64 bits.
+int64_t checked_end(const char* op, IntArrayRef sizes, IntArrayRef strides, int64_t offset);
+
 // A view of `self` with another layout: it shares memory and version, and edits of it reach self's graph.
 Tensor make_view(const Tensor& self, IntArrayRef sizes, IntArrayRef strides, int64_t offset);
 
