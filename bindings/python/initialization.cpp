@@ -28,6 +28,7 @@ void init_initialization(nb::module_& module) {
   add("kaiming_uniform_", nn::init::kaiming_uniform_);
   add("kaiming_normal_", nn::init::kaiming_normal_);
   add("sparse_", nn::init::sparse_);
+  add("orthogonal_", nn::init::orthogonal_);
   init.def("calculate_gain", nn::init::calculate_gain);
   init.def("calculate_fan_in_and_fan_out", nn::init::_calculate_fan_in_and_fan_out);
 }

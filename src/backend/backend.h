@@ -11,6 +11,7 @@
 #include "backend/conv_kernels.h"
 #include "backend/elementwise_kernel.h"
 #include "backend/index_kernels.h"
+#include "backend/linalg_kernels.h"
 #include "backend/norm_kernels.h"
 #include "backend/pool_kernels.h"
 #include "backend/random_kernels.h"
@@ -95,6 +96,7 @@ struct Backend {
   const NormKernels* norm;
   const RandomKernels* random;
   const PoolKernels* pool;
+  const LinalgKernels* linalg;
 };
 
 // The backend of a device; throws DeviceError saying why it is unavailable.

@@ -151,6 +151,20 @@ const Tensor& sparse_(const Tensor& matrix, double sparsity, double std, const M
   return matrix;
 }
 
+const Tensor& orthogonal_(const Tensor& tensor, double gain, const MaybeGenerator& generator) {
+  TENON_CHECK_VALUE(tensor.dim() >= 2,
+                    "orthogonal_: Only tensors with 2 or more dimensions are supported, got shape ", tensor.sizes());
+  if (tensor.numel() == 0) return tensor;
+  NoGradGuard no_grad;
+  const int64_t rows = tensor.size(0), columns = tensor.numel() / rows;
+  Tensor matrix = empty({rows, columns}, tensor.options()).normal_(0, 1, generator);
+  if (rows < columns) matrix = matrix.t();
+  const auto [q, r] = linalg_qr(matrix);
+  // Signs that make the decomposition unique.
+  const Tensor signed_q = q * r.diagonal().sign();
+  return tensor.copy_((rows < columns ? signed_q.t() : signed_q).reshape(tensor.sizes())).mul_(gain);
+}
+
 double calculate_gain(NonlinearityType nonlinearity, double param) {
   if (nonlinearity == kTanh) return 5.0 / 3;
   if (nonlinearity == kReLU) return std::numbers::sqrt2;

@@ -34,6 +34,8 @@ CASES = [
     ),
     ("init::kaiming_normal_(t, 0, kFanOut, kReLU)", (9, 2), lambda t: init.kaiming_normal_(t, 0, "fan_out", "relu")),
     ("init::sparse_(t, 0.3)", (7, 4), lambda t: init.sparse_(t, 0.3)),
+    ("init::orthogonal_(t)", (5, 3), lambda t: init.orthogonal_(t)),
+    ("init::orthogonal_(t, 1.5)", (4, 3, 3), lambda t: init.orthogonal_(t, 1.5)),
 ]
 PROBES = 7
 

@@ -51,6 +51,8 @@ TENON_API const Tensor& kaiming_normal_(const Tensor& tensor, double a = 0, FanM
 // Normal numbers, of which the fraction `sparsity` of each column is zeroed.
 TENON_API const Tensor& sparse_(const Tensor& matrix, double sparsity, double std = 0.01,
                                 const MaybeGenerator& generator = nullopt);
+// A matrix (of the dims after the first as one) with orthonormal rows or columns, after Saxe et al.
+TENON_API const Tensor& orthogonal_(const Tensor& tensor, double gain = 1, const MaybeGenerator& generator = nullopt);
 
 // By how much a nonlinearity shrinks the deviation of what passes it; `param` is the slope of leaky_relu.
 TENON_API double calculate_gain(NonlinearityType nonlinearity, double param = 0.01);

@@ -24,7 +24,8 @@ Backend make_backend() {
           .index = &cpu::index_table(),
           .norm = &cpu::norm_table(),
           .random = &cpu_random,
-          .pool = &cpu::pool_table()};
+          .pool = &cpu::pool_table(),
+          .linalg = &cpu::linalg_table()};
 }
 
 // Tables differ by instruction set, so there is a backend for each; it is made when first asked for.

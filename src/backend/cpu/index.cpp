@@ -58,8 +58,9 @@ struct IndexLines {
           bool bad = false;
           for (int64_t i = 0; i < some; ++i) bad |= static_cast<uint64_t>(run[i]) >= static_cast<uint64_t>(size);
           if (!bad) continue;
+          // PyTorch's error for these is the general one.
           for (int64_t i = 0; i < some; ++i) {
-            if (static_cast<uint64_t>(run[i]) >= static_cast<uint64_t>(size)) fail_index(op, run[i], dim, size);
+            if (static_cast<uint64_t>(run[i]) >= static_cast<uint64_t>(size)) fail_index<TensorError>(op, run[i], dim, size);
           }
         }
       }

@@ -20,8 +20,9 @@ inline constexpr int64_t kIndexTask = 32768;
 // Elements of an index view that are handled together.
 inline constexpr int64_t kIndexRun = 512;
 
-[[noreturn, gnu::cold]] inline void fail_index(const char* op, int64_t index, int64_t dim, int64_t size) {
-  detail::fail<IndexError>(op, ": index ", index, " is out of bounds for dimension ", dim, " with size ", size);
+template <class E = IndexError>
+[[noreturn, gnu::cold]] void fail_index(const char* op, int64_t index, int64_t dim, int64_t size) {
+  detail::fail<E>(op, ": index ", index, " is out of bounds for dimension ", dim, " with size ", size);
 }
 
 // n indices from an int32 or int64 view as int64.

@@ -126,6 +126,12 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     return tensor
 
 
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
+    """A matrix (of the dims after the first as one) with orthonormal rows or columns, after Saxe et al."""
+    _init.orthogonal_(tensor, gain, generator)
+    return tensor
+
+
 def _old_name(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     name = function.__name__
 
@@ -148,3 +154,4 @@ xavier_normal = _old_name(xavier_normal_)
 kaiming_uniform = _old_name(kaiming_uniform_)
 kaiming_normal = _old_name(kaiming_normal_)
 sparse = _old_name(sparse_)
+orthogonal = _old_name(orthogonal_)
