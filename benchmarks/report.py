@@ -173,7 +173,7 @@ def machine():
     cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
     busy = "; others were busy, so rows of several threads show how each library bears that, not its speed"
     found = f"{models[0] if models else 'unknown CPU'}, {cores} cores, load {load:.1f} at the start"
-    return found + busy * (load > cores / 4)
+    return found + busy * (load > cores / 2)
 
 
 def find_libraries(build):
