@@ -31,8 +31,8 @@ TARGETS = {
 }
 HEADING = "## The latest run\n\n"
 JSON = "--benchmark_format=json"
-# Beside others single times vary twofold.
-TURNS_BESIDE_NEIGHBOURS = 61
+# Turns of many steps each.
+TURNS_BESIDE_NEIGHBOURS = 15
 UNITS = [("s", 1), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)]
 
 
