@@ -44,6 +44,18 @@ int64_t checked_int(PyObject* integer) {
   return value;
 }
 
+// The same, or as uint64 where that holds it.
+Scalar checked_number(PyObject* integer) {
+  int overflow = 0;
+  PyLong_AsLongLongAndOverflow(integer, &overflow);
+  if (overflow > 0) {
+    const uint64_t value = PyLong_AsUnsignedLongLong(integer);
+    if (!PyErr_Occurred()) return value;
+    PyErr_Clear();
+  }
+  return checked_int(integer);
+}
+
 int64_t index_value(PyObject* object) {
   if (PyLong_Check(object)) return checked_int(object);
   return checked_int(steal(PyNumber_Index(object)).ptr());
@@ -90,7 +102,7 @@ bool to_number(PyObject* object, Scalar& out) {
   } else if (PyBool_Check(object)) {
     out = object == Py_True;
   } else if (PyLong_Check(object)) {
-    out = checked_int(object);
+    out = checked_number(object);
   } else if (PyComplex_Check(object)) {
     out = std::complex<double>(PyComplex_RealAsDouble(object), PyComplex_ImagAsDouble(object));
   } else if (is_numpy_scalar(object)) {
@@ -100,6 +112,11 @@ bool to_number(PyObject* object, Scalar& out) {
     return false;
   }
   return true;
+}
+
+PyObject* to_python_int(const Scalar& scalar) {
+  if (scalar.kind() == Scalar::Kind::Unsigned) return PyLong_FromUnsignedLongLong(scalar.to<uint64_t>());
+  return PyLong_FromLongLong(scalar.to_int64());
 }
 
 bool to_int(PyObject* object, int64_t& out) {
@@ -313,7 +330,7 @@ bool type_caster<tenon::Scalar>::from_python(handle source, uint32_t, cleanup_li
 
 handle type_caster<tenon::Scalar>::from_cpp(const tenon::Scalar& scalar, rv_policy, cleanup_list*) noexcept {
   if (scalar.is_bool()) return PyBool_FromLong(scalar.to<bool>());
-  if (scalar.is_integral()) return PyLong_FromLongLong(scalar.to_int64());
+  if (scalar.is_integral()) return tenon::python::to_python_int(scalar);
   if (scalar.is_floating_point()) return PyFloat_FromDouble(scalar.to_double());
   const auto value = scalar.to<std::complex<double>>();
   return PyComplex_FromDoubles(value.real(), value.imag());

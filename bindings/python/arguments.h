@@ -33,6 +33,9 @@ bool to_string(PyObject* object, std::string& out);
 bool to_device(PyObject* object, Device& out);
 bool to_generator(PyObject* object, Generator& out);
 
+// An integral scalar as Python's int.
+PyObject* to_python_int(const Scalar& scalar);
+
 // A 0-d tensor where a number is wanted. `integral` asks for an integer dtype.
 bool zero_dim_tensor_to_number(PyObject* object, bool integral, Scalar& out);
 

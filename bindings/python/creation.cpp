@@ -77,7 +77,10 @@ ScalarType leaf_dtype(PyObject* leaf, const char* op) {
   Scalar value;
   TENON_CHECK(to_number(leaf, value) || PyIndex_Check(leaf) || PyUnicode_Check(leaf) || is_sequence(leaf), op,
               ": Could not infer dtype of ", Py_TYPE(leaf)->tp_name);
-  return leaf_value(leaf, op).dtype(get_default_dtype());
+  value = leaf_value(leaf, op);
+  TENON_CHECK_VALUE(value.kind() != Scalar::Kind::Unsigned, op, ": Overflow when unpacking long: ", value,
+                    " does not fit int64; give a dtype");
+  return value.dtype(get_default_dtype());
 }
 
 // Calls visit(leaf) for each leaf, checking that the nesting is even.
@@ -103,8 +106,9 @@ T checked_element(const Scalar& value, const char* op) {
     const double real = value.to_double();
     // Unsigned types wrap negative numbers, as C does.
     const double limit = static_cast<double>(std::numeric_limits<T>::max());
+    const bool has_all_bits = sizeof(T) == 8 && (std::is_unsigned_v<T> || value.kind() != Scalar::Kind::Unsigned);
     const bool fits =
-        (value.is_integral() && sizeof(T) == 8) || std::abs(std::trunc(real)) <= limit + (real < 0 ? 1 : 0);
+        (value.is_integral() && has_all_bits) || std::abs(std::trunc(real)) <= limit + (real < 0 ? 1 : 0);
     TENON_CHECK_AS(Error, fits, op, ": value ", value, " cannot be converted to type ", dtype_v<T>,
                    " without overflow");
   }

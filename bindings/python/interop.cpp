@@ -53,12 +53,15 @@ optional<ScalarType> dtype_of_format(const char* text, Py_ssize_t size) {
   if (format == "Zf") return kComplexFloat;
   if (format == "Zd") return kComplexDouble;
   if (format == "B") return kByte;
-  if (format.size() != 1 || std::string_view("bhilq").find(format[0]) == std::string_view::npos) return nullopt;
+  const bool is_unsigned = format.size() == 1 && std::string_view("HILQ").find(format[0]) != std::string_view::npos;
+  if (format.size() != 1 || (!is_unsigned && std::string_view("bhilq").find(format[0]) == std::string_view::npos)) {
+    return nullopt;
+  }
   switch (size) {
     case 1: return kChar;
-    case 2: return kShort;
-    case 4: return kInt;
-    case 8: return kLong;
+    case 2: return is_unsigned ? kUInt16 : kShort;
+    case 4: return is_unsigned ? kUInt32 : kInt;
+    case 8: return is_unsigned ? kUInt64 : kLong;
     default: return nullopt;
   }
 }
@@ -84,6 +87,9 @@ const char* format_of(ScalarType dtype) {
     case ScalarType::Short: return "h";
     case ScalarType::Int: return "i";
     case ScalarType::Long: return "q";
+    case ScalarType::UInt16: return "H";
+    case ScalarType::UInt32: return "I";
+    case ScalarType::UInt64: return "Q";
     case ScalarType::Half: return "e";
     case ScalarType::Float: return "f";
     case ScalarType::Double: return "d";

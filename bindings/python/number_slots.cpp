@@ -181,7 +181,7 @@ PyObject* as_float(PyObject* self) {
 PyObject* as_int(PyObject* self) {
   return guarded([&]() -> PyObject* {
     const Scalar value = unwrap(self).item();
-    if (value.is_integral()) return PyLong_FromLongLong(value.to_int64());
+    if (value.is_integral()) return to_python_int(value);
     TENON_CHECK_TYPE(!value.is_complex(), "int() of a complex tensor; take its real part first");
     return PyLong_FromDouble(value.to_double());
   });
@@ -192,7 +192,7 @@ PyObject* as_index(PyObject* self) {
     const Tensor& x = unwrap(self);
     TENON_CHECK_TYPE(x.numel() == 1 && is_integral(x.dtype(), true),
                      "only integer tensors of a single element can be converted to an index");
-    return PyLong_FromLongLong(x.item().to_int64());
+    return to_python_int(x.item());
   });
 }
 

@@ -24,13 +24,14 @@ namespace {
 // bool < integers < floats < complex: a higher category always wins.
 int category(ScalarType t) { return t == kBool ? 0 : is_integral(t, false) ? 1 : is_floating_point(t) ? 2 : 3; }
 
+// A signed type that is wider than the unsigned one holds it already; else the next wider one does.
 ScalarType promote_integers(ScalarType a, ScalarType b) {
-  if (a == kByte || b == kByte) {
-    // uint8 and int8 need int16; wider signed types hold uint8 already.
-    ScalarType other = a == kByte ? b : a;
-    return element_size(other) == 1 ? kShort : other;
-  }
-  return element_size(a) > element_size(b) ? a : b;
+  if (is_signed(a) == is_signed(b)) return element_size(a) > element_size(b) ? a : b;
+  const ScalarType with_sign = is_signed(a) ? a : b, without = is_signed(a) ? b : a;
+  if (element_size(with_sign) > element_size(without)) return with_sign;
+  TENON_CHECK(without != kUInt64, "Promotion of uint64 and a signed integer is not supported, attempted to promote ", a,
+              " and ", b);
+  return without == kByte ? kShort : without == kUInt16 ? kInt : kLong;
 }
 
 }  // namespace

@@ -35,6 +35,8 @@ std::ostream& operator<<(std::ostream& out, const Scalar& scalar) {
       return out << (scalar.to<bool>() ? "True" : "False");
     case Scalar::Kind::Int:
       return out << scalar.to_int64();
+    case Scalar::Kind::Unsigned:
+      return out << scalar.to<uint64_t>();
     case Scalar::Kind::Float:
       return out << float_repr(scalar.to_double());
     case Scalar::Kind::Complex:

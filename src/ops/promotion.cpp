@@ -30,6 +30,7 @@ bool holds(const Scalar& value) {
     return holds_real(dtype_v<T>, number.real()) &&
            (is_complex(dtype_v<T>) ? holds_real(dtype_v<T>, number.imag()) : number.imag() == 0);
   } else if constexpr (sizeof(T) == 8) {
+    if (value.kind() == Scalar::Kind::Unsigned) return std::is_unsigned_v<T>;
     return value.is_integral() || (number.imag() == 0 && number.real() >= -0x1p63 && number.real() < 0x1p63);
   } else {
     constexpr double greatest = std::numeric_limits<T>::max();
@@ -66,7 +67,12 @@ void Promotion::add(const Input& input) {
   }
 }
 
-ScalarType Promotion::result() const { return *outrank(dims_, outrank(zero_dims_, numbers_)); }
+ScalarType Promotion::result() const {
+  const ScalarType result = *outrank(dims_, outrank(zero_dims_, numbers_));
+  TENON_CHECK_AS(Error, numbers_ != kUInt64 || result == kUInt64 || is_differentiable(result),
+                 "a number beyond int64 cannot be converted to type ", result, " without overflow");
+  return result;
+}
 
 ScalarType result_type(ArrayRef<Input> inputs) {
   Promotion promotion;

@@ -165,6 +165,12 @@ IntegerLimits integer_limits(ScalarType dtype) {
       return {INT32_MIN, INT32_MAX, INT32_MAX};
     case kLong:
       return {INT64_MIN, INT64_MAX, INT64_MAX};
+    case kUInt16:
+      return {0, UINT16_MAX, UINT16_MAX};
+    case kUInt32:
+      return {0, UINT32_MAX, UINT32_MAX};
+    case kUInt64:
+      return {0, INT64_MAX, INT64_MAX};
     case kHalf:
       return {-65504, 65504, int64_t{1} << 11};
     case kBFloat16:

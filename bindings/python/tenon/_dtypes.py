@@ -11,6 +11,9 @@ int8 = _C.int8
 int16 = short = _C.int16
 int32 = int = _C.int32
 int64 = long = _C.int64
+uint16 = _C.uint16
+uint32 = _C.uint32
+uint64 = _C.uint64
 float16 = half = _C.float16
 bfloat16 = _C.bfloat16
 float32 = float = _C.float32

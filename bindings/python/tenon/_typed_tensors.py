@@ -20,6 +20,9 @@ TYPE_NAMES = {
     _C.complex64: "ComplexFloatTensor",
     _C.complex128: "ComplexDoubleTensor",
     _C.bool: "BoolTensor",
+    _C.uint16: "UInt16Tensor",
+    _C.uint32: "UInt32Tensor",
+    _C.uint64: "UInt64Tensor",
 }
 
 

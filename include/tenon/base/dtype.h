@@ -25,7 +25,10 @@ namespace tenon {
   X(std::complex<float>, ComplexFloat, complex64)    \
   X(std::complex<double>, ComplexDouble, complex128) \
   X(bool, Bool, bool)                          \
-  X(::tenon::BFloat16, BFloat16, bfloat16)
+  X(::tenon::BFloat16, BFloat16, bfloat16)           \
+  X(uint16_t, UInt16, uint16)                  \
+  X(uint32_t, UInt32, uint32)                  \
+  X(uint64_t, UInt64, uint64)
 
 enum class ScalarType : int8_t {
 #define TENON_ENUMERATOR(type, name, python) name,
@@ -43,6 +46,9 @@ inline constexpr ScalarType kInt8 = ScalarType::Char, kChar = ScalarType::Char;
 inline constexpr ScalarType kInt16 = ScalarType::Short, kShort = ScalarType::Short;
 inline constexpr ScalarType kInt32 = ScalarType::Int, kInt = ScalarType::Int;
 inline constexpr ScalarType kInt64 = ScalarType::Long, kLong = ScalarType::Long;
+inline constexpr ScalarType kUInt16 = ScalarType::UInt16;
+inline constexpr ScalarType kUInt32 = ScalarType::UInt32;
+inline constexpr ScalarType kUInt64 = ScalarType::UInt64;
 inline constexpr ScalarType kFloat16 = ScalarType::Half, kHalf = ScalarType::Half;
 inline constexpr ScalarType kFloat32 = ScalarType::Float, kFloat = ScalarType::Float;
 inline constexpr ScalarType kFloat64 = ScalarType::Double, kDouble = ScalarType::Double;
@@ -87,7 +93,9 @@ constexpr bool is_reduced_floating_point(ScalarType t) { return t == kHalf || t 
 constexpr bool is_integral(ScalarType t, bool include_bool) {
   return !is_complex(t) && !is_floating_point(t) && (include_bool || t != kBool);
 }
-constexpr bool is_signed(ScalarType t) { return t != kByte && t != kBool; }
+// The unsigned integers of more than 8 bits, with which few programs compute.
+constexpr bool is_wide_unsigned(ScalarType t) { return t == kUInt16 || t == kUInt32 || t == kUInt64; }
+constexpr bool is_signed(ScalarType t) { return t != kByte && t != kBool && !is_wide_unsigned(t); }
 // Only floating and complex tensors carry gradients.
 constexpr bool is_differentiable(ScalarType t) { return is_floating_point(t) || is_complex(t); }
 
@@ -100,7 +108,8 @@ constexpr ScalarType to_real(ScalarType t) {
   return t == kComplexFloat ? kFloat : t == kComplexDouble ? kDouble : t;
 }
 
-// The smallest type that both convert to: PyTorch's promotion lattice.
+// The smallest type that both convert to: PyTorch's promotion lattice; the array API's for the wide unsigned integers,
+// for most pairs of which PyTorch has none. Throws for uint64 with a signed integer.
 TENON_API ScalarType promote_types(ScalarType a, ScalarType b);
 // Whether a result of type `from` may be stored into a tensor of type `to` (in-place forms and out=).
 TENON_API bool can_cast(ScalarType from, ScalarType to);

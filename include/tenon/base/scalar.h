@@ -12,13 +12,14 @@ namespace tenon {
 
 class Scalar {
  public:
-  enum class Kind : int8_t { Bool, Int, Float, Complex };
+  // Unsigned is an integer beyond int64.
+  enum class Kind : int8_t { Bool, Int, Float, Complex, Unsigned };
 
   constexpr Scalar() : Scalar(int64_t{0}) {}
   template <class T>
     requires std::is_integral_v<T>
   constexpr Scalar(T value)
-      : kind_(std::is_same_v<T, bool> ? Kind::Bool : Kind::Int), int_(static_cast<int64_t>(value)) {}
+      : kind_(kind_of(value)), int_(static_cast<int64_t>(value)) {}
   template <class T>
     requires std::is_floating_point_v<T>
   constexpr Scalar(T value) : kind_(Kind::Float), real_(static_cast<double>(value)) {}
@@ -30,7 +31,7 @@ class Scalar {
 
   constexpr Kind kind() const { return kind_; }
   constexpr bool is_bool() const { return kind_ == Kind::Bool; }
-  constexpr bool is_integral() const { return kind_ == Kind::Int || kind_ == Kind::Bool; }
+  constexpr bool is_integral() const { return kind_ != Kind::Float && kind_ != Kind::Complex; }
   constexpr bool is_floating_point() const { return kind_ == Kind::Float; }
   constexpr bool is_complex() const { return kind_ == Kind::Complex; }
 
@@ -41,11 +42,13 @@ class Scalar {
       return is_integral() ? int_ != 0 : real_ != 0 || imag_ != 0;
     } else if constexpr (std::is_same_v<T, std::complex<float>> || std::is_same_v<T, std::complex<double>>) {
       using R = typename T::value_type;
-      return is_integral() ? T(static_cast<R>(int_)) : T(static_cast<R>(real_), static_cast<R>(imag_));
+      return is_integral() ? T(to<R>()) : T(static_cast<R>(real_), static_cast<R>(imag_));
     } else if constexpr (std::is_integral_v<T>) {
       return static_cast<T>(is_integral() ? int_ : saturated(real_));
     } else if constexpr (std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>) {
       return T(to<float>());
+    } else if (kind_ == Kind::Unsigned) {
+      return static_cast<T>(static_cast<uint64_t>(int_));
     } else {
       return is_integral() ? static_cast<T>(int_) : static_cast<T>(real_);
     }
@@ -59,6 +62,7 @@ class Scalar {
       case Kind::Int: return kLong;
       case Kind::Float: return default_float;
       case Kind::Complex: return to_complex(default_float);
+      case Kind::Unsigned: return kUInt64;
     }
     return kLong;
   }
@@ -71,6 +75,12 @@ class Scalar {
   bool equal(double value) const { return imag_ == 0 && to<double>() == value; }
 
  private:
+  template <class T>
+  static constexpr Kind kind_of(T value) {
+    if constexpr (std::is_same_v<T, bool>) return Kind::Bool;
+    else if constexpr (std::is_unsigned_v<T>) return value > uint64_t{INT64_MAX} ? Kind::Unsigned : Kind::Int;
+    else return Kind::Int;
+  }
   static int64_t saturated(double value) {
     if (!(value == value)) return 0;
     if (value >= 9223372036854775808.0) return INT64_MAX;
@@ -79,7 +89,7 @@ class Scalar {
   }
 
   Kind kind_;
-  int64_t int_ = 0;
+  int64_t int_ = 0;  // the bits of an Unsigned
   double real_ = 0;
   double imag_ = 0;
 };

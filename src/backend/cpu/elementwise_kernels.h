@@ -33,7 +33,7 @@ using ConvertLoop = void(const void* in, void* out, int64_t n);
 // Conversions that every instruction set has its own copy of: between float and the other real types, and among double,
 // int32 and int64.
 constexpr bool is_common_conversion(ScalarType from, ScalarType to) {
-  auto real = [](ScalarType t) { return t != kChar && t != kShort && !is_complex(t); };
+  auto real = [](ScalarType t) { return t != kChar && t != kShort && !is_complex(t) && !is_wide_unsigned(t); };
   auto wide = [](ScalarType t) { return t == kDouble || t == kInt || t == kLong; };
   return from != to && ((from == kFloat && real(to)) || (real(from) && to == kFloat) || (wide(from) && wide(to)));
 }

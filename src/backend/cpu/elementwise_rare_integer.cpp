@@ -1,4 +1,5 @@
-// Elementwise loops of the rarer ops on integers and bools, for the baseline alone.
+// Elementwise loops of the rarer ops on integers and bools, and of all ops on the rarer integers, for the baseline
+// alone.
 #define HWY_COMPILE_ONLY_STATIC
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/elementwise_rare_integer.cpp"
@@ -11,14 +12,15 @@ namespace tenon::cpu::HWY_NAMESPACE {
 
 template <class Op, class T>
 constexpr LoopEntry entry() {
-  if constexpr (!is_common_on_integers(Op::kernel)) return lane_entry<Forward<Op>, T>();
+  if constexpr (!is_common_on_integers(Op::kernel) || is_wide_unsigned(dtype_v<T>)) return lane_entry<Forward<Op>, T>();
   return {Op::kernel, dtype_v<T>, nullptr, nullptr};
 }
 
 constexpr LoopEntry entries[] = {
 #define TENON_EW1(name, ...)                                                                                         \
   entry<name##_op, uint8_t>(), entry<name##_op, int8_t>(), entry<name##_op, int16_t>(), entry<name##_op, int32_t>(), \
-      entry<name##_op, int64_t>(), entry<name##_op, bool>(),
+      entry<name##_op, int64_t>(), entry<name##_op, bool>(), entry<name##_op, uint16_t>(),                           \
+      entry<name##_op, uint32_t>(), entry<name##_op, uint64_t>(),
 #define TENON_EW2 TENON_EW1
 #define TENON_EW3 TENON_EW1
 #define TENON_EW1_ TENON_EW1

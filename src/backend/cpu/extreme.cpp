@@ -86,7 +86,8 @@ constexpr ExtremeLoops loops() {
 }  // namespace
 
 extern const ExtremeKernels extreme_kernels;
-constinit const ExtremeKernels extreme_kernels = {{loops<float>(), loops<double>(), loops<int64_t>()}};
+constinit const ExtremeKernels extreme_kernels = {
+    {loops<float>(), loops<double>(), loops<int64_t>(), loops<uint64_t>()}};
 
 }  // namespace tenon::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -14,8 +14,8 @@ struct ExtremeLoops {
 };
 
 struct ExtremeKernels {
-  // By Acc: F32, F64, I64.
-  ExtremeLoops loops[3];
+  // By Acc: F32, F64, I64, U64.
+  ExtremeLoops loops[4];
 };
 
 const ExtremeKernels& extreme_kernels();

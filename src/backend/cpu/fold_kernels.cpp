@@ -299,7 +299,8 @@ void square_in_place(void* x, int64_t n) {
 
 constexpr FoldKernels table() {
   FoldKernels t{};
-  constexpr int f32 = static_cast<int>(Acc::F32), f64 = static_cast<int>(Acc::F64), i64 = static_cast<int>(Acc::I64);
+  constexpr int f32 = static_cast<int>(Acc::F32), f64 = static_cast<int>(Acc::F64), i64 = static_cast<int>(Acc::I64),
+                u64 = static_cast<int>(Acc::U64);
   constexpr int c64 = static_cast<int>(Acc::C64), c128 = static_cast<int>(Acc::C128),
                 flag = static_cast<int>(Acc::Flag);
   t.sum[f32] = plain<float, AddOp>(Acc::F32);
@@ -315,10 +316,12 @@ constexpr FoldKernels table() {
   t.max[f32] = plain<float, MaxOp>(Acc::F32);
   t.max[f64] = plain<double, MaxOp>(Acc::F64);
   t.max[i64] = plain<int64_t, MaxOp>(Acc::I64);
+  t.max[u64] = plain<uint64_t, MaxOp>(Acc::U64);
   t.max[flag] = plain<uint8_t, MaxOp>(Acc::Flag);
   t.min[f32] = plain<float, MinOp>(Acc::F32);
   t.min[f64] = plain<double, MinOp>(Acc::F64);
   t.min[i64] = plain<int64_t, MinOp>(Acc::I64);
+  t.min[u64] = plain<uint64_t, MinOp>(Acc::U64);
   t.min[flag] = plain<uint8_t, AllOp>(Acc::Flag);
   t.count = {Acc::Flag, sizeof(int64_t), init<int64_t, AddOp>, count_row, count_rows, merge<int64_t, AddOp>};
   t.complex_abs[0] = complex_norm<float, false>(Acc::C64);

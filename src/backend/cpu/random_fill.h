@@ -76,6 +76,12 @@ void visit_real(ScalarType dtype, Visit&& visit) {
       return visit(int32_t{});
     case kLong:
       return visit(int64_t{});
+    case kUInt16:
+      return visit(uint16_t{});
+    case kUInt32:
+      return visit(uint32_t{});
+    case kUInt64:
+      return visit(uint64_t{});
     case kBool:
       return visit(bool{});
     default:

@@ -20,7 +20,8 @@ struct Chosen {
 Chosen choose(Reduction op, ScalarType compute) {
   const FoldKernels& kernels = fold_kernels();
   // Over bools a sum or maximum is Any, a product or minimum All.
-  const Acc acc = compute == kBool ? Acc::Flag : acc_of(compute);
+  const bool is_extreme = op == Reduction::Max || op == Reduction::Min;
+  const Acc acc = compute == kBool ? Acc::Flag : compute == kUInt64 && !is_extreme ? Acc::I64 : acc_of(compute);
   const int a = static_cast<int>(acc);
   const int flag = static_cast<int>(Acc::Flag);
   const bool complex = is_complex(compute);

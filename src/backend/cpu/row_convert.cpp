@@ -95,12 +95,14 @@ constexpr RowConvert table() {
 #define TENON_LOAD(T, name, python)                                                          \
   {                                                                                          \
     constexpr ConvertFn row[kAccCount] = {converter<float, T>(), converter<double, T>(),     \
-                                          converter<int64_t, T>(), converter<C64, T>(),      \
-                                          converter<C128, T>(), converter<bool, T>()};       \
+                                          converter<int64_t, T>(), converter<uint64_t, T>(), \
+                                          converter<C64, T>(), converter<C128, T>(),         \
+                                          converter<bool, T>()};                             \
     for (int a = 0; a < kAccCount; ++a) t.load[static_cast<int>(ScalarType::name)][a] = row[a]; \
     constexpr ConvertFn column[kAccCount] = {converter<T, float>(), converter<T, double>(),  \
-                                             converter<T, int64_t>(), converter<T, C64>(),   \
-                                             converter<T, C128>(), converter<T, bool>()};    \
+                                             converter<T, int64_t>(), converter<T, uint64_t>(), \
+                                             converter<T, C64>(), converter<T, C128>(),      \
+                                             converter<T, bool>()};                          \
     for (int a = 0; a < kAccCount; ++a) t.store[a][static_cast<int>(ScalarType::name)] = column[a]; \
   }
   TENON_FORALL_DTYPES(TENON_LOAD)

@@ -9,8 +9,9 @@
 namespace tenon::cpu {
 
 // What kernels compute in: Flag is uint8 holding 0 or 1.
-enum class Acc : uint8_t { F32, F64, I64, C64, C128, Flag };
-inline constexpr int kAccCount = 6;
+// U64 is there for its order; sums and products are the same in I64.
+enum class Acc : uint8_t { F32, F64, I64, U64, C64, C128, Flag };
+inline constexpr int kAccCount = 7;
 
 constexpr Acc acc_of(ScalarType dtype) {
   switch (dtype) {
@@ -18,6 +19,7 @@ constexpr Acc acc_of(ScalarType dtype) {
     case ScalarType::BFloat16:
     case ScalarType::Float: return Acc::F32;
     case ScalarType::Double: return Acc::F64;
+    case ScalarType::UInt64: return Acc::U64;
     case ScalarType::ComplexFloat: return Acc::C64;
     case ScalarType::ComplexDouble: return Acc::C128;
     default: return Acc::I64;
@@ -25,7 +27,8 @@ constexpr Acc acc_of(ScalarType dtype) {
 }
 
 constexpr ScalarType acc_dtype(Acc acc) {
-  constexpr ScalarType dtypes[kAccCount] = {kFloat, kDouble, kLong, kComplexFloat, kComplexDouble, kBool};
+  constexpr ScalarType dtypes[kAccCount] = {kFloat,        kDouble,        kLong, kUInt64,
+                                               kComplexFloat, kComplexDouble, kBool};
   return dtypes[static_cast<int>(acc)];
 }
 

@@ -210,6 +210,7 @@ void scan(Scan op, const TensorView& out, const TensorView& indices, const Tenso
   }
   if (is_complex(in.dtype)) return run_as<std::complex<double>>(op, view);
   if (is_floating_point(in.dtype)) return run_as<double>(op, view);
+  if (in.dtype == kUInt64) return run_as<uint64_t>(op, view);
   run_as<int64_t>(op, view);
 }
 

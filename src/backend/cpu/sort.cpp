@@ -32,7 +32,8 @@ auto key_of(T x) {
   else if constexpr (std::is_same_v<T, float>) return float_key<uint32_t>(x);
   else if constexpr (std::is_same_v<T, double>) return float_key<uint64_t>(x);
   else if constexpr (std::is_same_v<T, int64_t>) return static_cast<uint64_t>(x) ^ (uint64_t{1} << 63);
-  else if constexpr (std::is_same_v<T, bool>) return static_cast<uint32_t>(x);
+  else if constexpr (std::is_same_v<T, uint64_t>) return x;
+  else if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, uint32_t>) return static_cast<uint32_t>(x);
   else return static_cast<uint32_t>(static_cast<int32_t>(x)) ^ 0x80000000u;
 }
 

@@ -17,7 +17,10 @@ namespace tenon::cuda {
   X(float, Float)            \
   X(double, Double)          \
   X(bool, Bool)              \
-  X(BFloat16, BFloat16)
+  X(BFloat16, BFloat16)      \
+  X(uint16_t, UInt16)        \
+  X(uint32_t, UInt32)        \
+  X(uint64_t, UInt64)
 
 // A value as `dtype` holds it: rounded or cut to its width.
 template <class T>
