@@ -5,10 +5,10 @@
 
 namespace tenon {
 
-// All views are contiguous, float or double or complex of one of these, and not empty; a result may be the very memory of
-// its input where both have one size. Sums are not normalised but multiplied by `scale`.
+// All views are contiguous and not empty, and are float or double or complex of one of these. Sums are not normalised
+// but multiplied by `scale`.
 struct FftKernels {
-  // Along the middle dim of [outer, n, inner]: out[k] = the sum of in[j] e^(-2 pi i j k / n), or with + unless `forward`.
+  // Along the middle dim of [outer, n, inner]: out[k] is the sum of in[j] e^(-2 pi i j k / n), with + unless `forward`.
   void (*complex_to_complex)(const TensorView& out, const TensorView& in, bool forward, double scale);
   // The first n / 2 + 1 of the forward sums over the last dim of in [lines, n], which is real.
   void (*real_to_complex)(const TensorView& out, const TensorView& in, double scale);

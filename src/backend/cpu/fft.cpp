@@ -1,5 +1,5 @@
-// Fourier transforms by plans of Stockham passes on SIMD vectors. Own code, since Eigen's kissfft, the only library at hand,
-// took 3 to 13 times PyTorch's time where this takes 0.5 to 1.5 times.
+// Fourier transforms by plans of Stockham passes on SIMD vectors. Own code, since Eigen's kissfft took 1.8, 3, 6, 6 and
+// 160 times as long for 64, 1000, 4096, 2^20 and 1009 numbers.
 #include <algorithm>
 #include <complex>
 #include <cstdint>

@@ -12,7 +12,7 @@ template <class T>
 struct FftLoops {
   int lanes;
 
-  // Working memory is 4 * n * lanes numbers, n the length of the columns. `inverse` transforms with the conjugate roots.
+  // Working memory is 4 * n * lanes numbers, n the length of the columns. `inverse` takes the conjugate roots.
 
   // Up to `lanes` neighbouring columns of a matrix whose rows are `stride` complex numbers apart; out has in's layout.
   void (*columns)(const ColumnPlan<T>& plan, const T* in, T* out, int64_t stride, int count, bool inverse, T scale,
@@ -21,7 +21,7 @@ struct FftLoops {
   void (*lines)(const ColumnPlan<T>& plan, const T* in, T* out, int count, bool inverse, T scale, T* work);
 
   // The two halves of a line's transform, a block of `lanes` columns or rows at a time: from the line to the transposed
-  // matrix, whose real and imaginary part are `plane` numbers apart, and from that to the line.
+  // matrix, whose real and imaginary parts are `plane` numbers apart, and from that to the line.
   void (*over_rows)(const LinePlan<T>& plan, int64_t block, const T* in, T* matrix, int64_t plane, bool inverse,
                     T* work);
   void (*over_columns)(const LinePlan<T>& plan, int64_t block, const T* matrix, int64_t plane, T* out, bool inverse,

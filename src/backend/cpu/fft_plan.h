@@ -1,8 +1,7 @@
-// How a Fourier transform of one length is computed: its factors, and tables of roots of unity. Depends on nothing above
-// base.
+// How a Fourier transform of one length is computed: its factors, and tables of roots of unity. No dependencies.
 //
-// A transform of n runs on columns, vectors of kLanes independent transforms, by Stockham passes. One line is cut as
-// n = rows * columns: transforms of the columns, a twist by roots of unity, a transposition, and transforms of the rows.
+// Stockham passes run on columns, as many independent transforms as a vector has lanes. One line of n = rows * columns
+// numbers takes transforms of the columns, a twist by roots of unity, a transposition, and transforms of the rows.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +10,7 @@
 
 namespace tenon::cpu {
 
-// Prime factors up to this have a pass of their own; a length with a larger one is transformed by Bluestein's convolution.
+// Prime factors up to this have a pass of their own; a length with a larger one takes Bluestein's convolution.
 inline constexpr int kMostRadix = 61;
 
 struct FftPass {
@@ -40,8 +39,8 @@ struct LinePlan {
   // n = rows * columns; columns is 1 where no cut pays.
   int64_t rows, columns;
   std::unique_ptr<ColumnPlan<T>> over_rows, over_columns;
-  // The twist e^(-2 pi i q k / n) of row k, column q = block * lanes + lane is lane_twist[k][lane] * block_twist[block][k];
-  // real parts come before imaginary ones.
+  // The twist e^(-2 pi i q k / n) of row k and column q = block * lanes + lane is lane_twist[k][lane] times
+  // block_twist[block][k]; all real parts come before the imaginary ones.
   std::vector<T> lane_twist, block_twist;
 
   // Transforms of columns of length n; null where they would take too much memory.

@@ -65,7 +65,8 @@ TENON_HOST_DEVICE inline double log_gamma_of_one_plus(double a) {
   // zeta(k) / k
   return a * (-0.57721566490153286 +
               a * (0.82246703342411322 -
-                   a * (0.40068563438653143 - a * (0.27058080842778454 - a * (0.20738555102867399 - a * 0.16955717699740818)))));
+                   a * (0.40068563438653143 -
+                        a * (0.27058080842778454 - a * (0.20738555102867399 - a * 0.16955717699740818)))));
 }
 
 // Q(a, x) for 0 < a < 1 and x up to 1, where 1 - P would cancel.
@@ -182,6 +183,7 @@ TENON_HOST_DEVICE inline double erfcx(double x) {
   const double size = std::fabs(x);
   const double scaled = chebyshev(kErfcx, 1 - 6 / (size + 3)) / (1 + 2 * size);
   if (!(x < 0)) return scaled;
+  if (x < -27) return kInf;
   const double square = x * x;
   // What rounding took from the square would show in its exponential.
   return 2 * std::exp(square) * (1 + std::fma(x, x, -square)) - scaled;
