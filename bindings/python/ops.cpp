@@ -179,7 +179,8 @@ bool is_property(const std::string& name) { return name == "real" || name == "im
 void init_ops(nb::module_& module) {
   make_op_type();
   // Ops live as long as the process, so their forms are never freed.
-  std::map<std::string, OpForms*> functions, nn_functions, linalg_functions, tensor_methods;
+  std::map<std::string, OpForms*> functions, nn_functions, linalg_functions, fft_functions, special_functions;
+  std::map<std::string, OpForms*> tensor_methods;
   auto add = [](std::map<std::string, OpForms*>& into, const OpInfo& op, bool method) {
     TENON_CHECK(op.params.size() <= ValueBuffer::kCapacity, op.name, ": more parameters than a call can hold");
     OpForms*& forms = into[op.name];
@@ -195,6 +196,8 @@ void init_ops(nb::module_& module) {
     if (has_method && !is_property(op.name)) add(tensor_methods, op, true);
     if (op.place == OpPlace::NN) add(nn_functions, op, false);
     if (op.place == OpPlace::Linalg) add(linalg_functions, op, false);
+    if (op.place == OpPlace::Fft) add(fft_functions, op, false);
+    if (op.place == OpPlace::Special) add(special_functions, op, false);
     if (op.place == OpPlace::Method || op.place == OpPlace::Function || op.place == OpPlace::Inplace) {
       add(functions, op, false);
     }
@@ -207,6 +210,8 @@ void init_ops(nb::module_& module) {
   publish("functions", functions);
   publish("nn_functions", nn_functions);
   publish("linalg_functions", linalg_functions);
+  publish("fft_functions", fft_functions);
+  publish("special_functions", special_functions);
   nb::handle type(reinterpret_cast<PyObject*>(tensor_type));
   for (const auto& [name, forms] : tensor_methods) nb::setattr(type, name.c_str(), nb::steal(make_op(forms)));
 }

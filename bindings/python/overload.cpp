@@ -43,6 +43,8 @@ void add_aliases(const std::string& name, PyObject* (&aliases)[2]) {
     aliases[0] = interned("keepdims");
   } else if (name == "other") {
     aliases[0] = interned("x2");
+    // The degree of an orthogonal polynomial.
+    aliases[1] = interned("n");
   }
 }
 

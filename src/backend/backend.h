@@ -10,6 +10,7 @@
 
 #include "backend/conv_kernels.h"
 #include "backend/elementwise_kernel.h"
+#include "backend/fft_kernels.h"
 #include "backend/index_kernels.h"
 #include "backend/linalg_kernels.h"
 #include "backend/norm_kernels.h"
@@ -97,6 +98,7 @@ struct Backend {
   const RandomKernels* random;
   const PoolKernels* pool;
   const LinalgKernels* linalg;
+  const FftKernels* fft;
 };
 
 // The backend of a device; throws DeviceError saying why it is unavailable.

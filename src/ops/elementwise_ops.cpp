@@ -37,6 +37,24 @@ namespace tenon {
   const Tensor& Tensor::name##_(const Scalar& other) const {                                                    \
     return elementwise_inplace(ElementwiseKernel::name, *this, {*this, other});                                 \
   }
+#define TENON_SPECIAL1(name, ...)                                               \
+  Tensor special_##name(const Tensor& self) { return elementwise(ElementwiseKernel::name, Input(self)); } \
+  Tensor& special_##name##_out(Tensor& out, const Tensor& self) {               \
+    return elementwise_out(ElementwiseKernel::name, out, Input(self));          \
+  }
+#define TENON_SPECIAL2(name, ...)                                               \
+  Tensor special_##name(const Tensor& self, const Tensor& other) {              \
+    return elementwise(ElementwiseKernel::name, {self, other});                 \
+  }                                                                             \
+  Tensor special_##name(const Tensor& self, const Scalar& other) {              \
+    return elementwise(ElementwiseKernel::name, {self, other});                 \
+  }                                                                             \
+  Tensor special_##name(const Scalar& self, const Tensor& other) {              \
+    return elementwise(ElementwiseKernel::name, {self, other});                 \
+  }                                                                             \
+  Tensor& special_##name##_out(Tensor& out, const Tensor& self, const Tensor& other) { \
+    return elementwise_out(ElementwiseKernel::name, out, {self, other});        \
+  }
 #include "tenon/table/elementwise.inc"
 
 }  // namespace tenon

@@ -17,6 +17,13 @@ Tensor polygamma(N n, const Tensor& x) {
   const double order = n;
   return elementwise(ElementwiseKernel::polygamma_of, Input(x), &order);
 }
+inline Tensor frexp_exponent(const Tensor& x) {
+  return elementwise(ElementwiseKernel::frexp_exponent, Input(x));
+}
+inline Tensor i0e(const Tensor& x) { return special_i0e(x); }
+inline Tensor i1(const Tensor& x) { return special_i1(x); }
+inline Tensor i1e(const Tensor& x) { return special_i1e(x); }
+inline Tensor zeta(const Tensor& a, const Tensor& b) { return special_zeta(a, b); }
 inline Tensor floor_div(const Tensor& a, const Tensor& b) { return elementwise(ElementwiseKernel::floor_div, {a, b}); }
 inline Tensor trunc_div(const Tensor& a, const Tensor& b) { return elementwise(ElementwiseKernel::trunc_div, {a, b}); }
 
@@ -61,6 +68,8 @@ constexpr Runner kRunners[] = {
     {"clamp_below", "clamp"},
     {"conj_values", "conj"},
     {"floor_div", "div"},
+    {"frexp_exponent", "frexp"},
+    {"frexp_mantissa", "frexp"},
     {"gelu_erf", "gelu"},
     {"gelu_tanh", "gelu"},
     {"huber_error", "huber_loss"},
@@ -123,6 +132,8 @@ Table make_table() {
   Table table{};
 #define TENON_EW1(name, rule, ...) TENON_OP1(name, #name, rule)
 #define TENON_EW2(name, rule, ...) TENON_OP2(name, #name, rule)
+#define TENON_SPECIAL1(name, rule, ...) TENON_OP1(name, "special." #name, rule)
+#define TENON_SPECIAL2(name, rule, ...) TENON_OP2(name, "special." #name, rule)
 #define TENON_EW1_(name, rule, ...) TENON_OP1(name, runner_of(#name), rule)
 #define TENON_EW2_(name, rule, ...) TENON_OP2(name, runner_of(#name), rule)
 #define TENON_EW3_(name, rule, ...) TENON_OP3(name, runner_of(#name), rule)

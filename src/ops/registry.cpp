@@ -211,6 +211,16 @@ std::vector<OpInfo> build() {
       #name "_", OpPlace::Inplace, true, {"self", "other"}, #params, "Tensor", doc);                                \
   build.add<Boxed<const Tensor&(const Tensor&, const Scalar&), &name##_inplace_number>>(                            \
       #name "_", OpPlace::Inplace, true, {"self", "other"}, #params, "Tensor", doc);
+#define TENON_SPECIAL1(name, rule, dtypes, params, args, forward, dx, doc)                                         \
+  build.add<Boxed<Tensor(const Tensor&), &tenon::special_##name>>(#name, OpPlace::Special, true, {"self"}, #params, \
+                                                                  "Tensor", doc);
+#define TENON_SPECIAL2(name, rule, dtypes, params, args, forward, da, db, doc)                                     \
+  build.add<Boxed<Tensor(const Tensor&, const Tensor&), &tenon::special_##name>>(                                  \
+      #name, OpPlace::Special, true, {"self", "other"}, #params, "Tensor", doc);                                   \
+  build.add<Boxed<Tensor(const Tensor&, const Scalar&), &tenon::special_##name>>(                                  \
+      #name, OpPlace::Special, true, {"self", "other"}, #params, "Tensor", doc);                                   \
+  build.add<Boxed<Tensor(const Scalar&, const Tensor&), &tenon::special_##name>>(                                  \
+      #name, OpPlace::Special, true, {"self", "other"}, #params, "Tensor", doc);
 #include "tenon/table/elementwise.inc"
 
 #define TENON_DEF(...)
@@ -230,6 +240,8 @@ std::vector<OpInfo> build() {
   build.add<Boxed<ret params, &tenon::name>>(#name, OpPlace::NN, false, {}, #params, #ret, doc);
 #define TENON_LINALG(name, ret, params, args, doc) \
   build.add<Boxed<ret params, &tenon::linalg_##name>>(#name, OpPlace::Linalg, false, {}, #params, #ret, doc);
+#define TENON_FFT(name, ret, params, args, doc) \
+  build.add<Boxed<ret params, &tenon::fft_##name>>(#name, OpPlace::Fft, false, {}, #params, #ret, doc);
 #define TENON_HIDDEN(name, ret, params, args, doc) \
   build.add<Boxed<ret params, &tenon::name>>(#name, OpPlace::Hidden, false, {}, #params, #ret, doc);
 #include "tenon/table/structured.inc"
@@ -276,7 +288,16 @@ Value OpInfo::call(const Value* args) const try {
   check_defined(*this, args);
   return function(args);
 } catch (...) {
-  rethrow_naming(place == OpPlace::Linalg ? "linalg." + name : name);
+  rethrow_naming(qualified_name());
+}
+
+std::string OpInfo::qualified_name() const {
+  switch (place) {
+    case OpPlace::Linalg: return "linalg." + name;
+    case OpPlace::Fft: return "fft." + name;
+    case OpPlace::Special: return "special." + name;
+    default: return name;
+  }
 }
 
 std::string OpInfo::signature() const {

@@ -17,6 +17,8 @@ using namespace expr;
 const Line kLines[] = {
 #define TENON_EW1(name, rule, dtypes, ...) {#name, Rule::rule, dtypes},
 #define TENON_EW2 TENON_EW1
+#define TENON_SPECIAL1 TENON_EW1
+#define TENON_SPECIAL2 TENON_EW1
 #include "tenon/table/elementwise.inc"
 };
 

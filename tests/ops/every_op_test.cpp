@@ -23,7 +23,14 @@ const std::set<std::string> kNoGradient = {
 const std::set<std::string> kZeroGradient = {"bernoulli", "normal"};
 
 // Ops that are part of the graph and raise in backward, as in PyTorch, whose formulas say so.
-const std::set<std::string> kGradientRaises = {"heaviside", "heaviside_"};
+const std::set<std::string> kGradientRaises = {
+    "heaviside", "heaviside_", "airy_ai", "bessel_j0", "bessel_j1", "bessel_y0",
+    "bessel_y1", "modified_bessel_i0", "modified_bessel_i1", "modified_bessel_k0", "modified_bessel_k1",
+    "scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "spherical_bessel_j0", "chebyshev_polynomial_t",
+    "chebyshev_polynomial_u", "chebyshev_polynomial_v", "chebyshev_polynomial_w", "shifted_chebyshev_polynomial_t",
+    "shifted_chebyshev_polynomial_u", "shifted_chebyshev_polynomial_v", "shifted_chebyshev_polynomial_w",
+    "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p",
+};
 
 // A call of an op as a function of real double leaves; complex arguments and results are pairs of numbers.
 class Differentiated {

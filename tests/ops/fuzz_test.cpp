@@ -191,7 +191,7 @@ class MemoryLimit {
 
 // Whether the message begins with the name of the op; that of an in-place form may go without its underscore.
 bool names_op(std::string_view message, const OpInfo& op) {
-  std::string name = op.place == OpPlace::Linalg ? "linalg." + op.name : op.name;
+  std::string name = op.qualified_name();
   if (name.ends_with('_')) name.pop_back();
   if (!message.starts_with(name)) return false;
   message.remove_prefix(name.size());

@@ -85,6 +85,11 @@ TEST(Undefined, EveryFunctionOfTheTableThrows) {
   expect_error(#name, static_cast<Tensor (*)(const Tensor&, const Tensor&)>(&tenon::name)); \
   expect_error(#name, static_cast<Tensor (*)(const Tensor&, const Scalar&)>(&tenon::name)); \
   expect_error(#name, static_cast<Tensor (*)(const Scalar&, const Tensor&)>(&tenon::name));
+#define TENON_SPECIAL1(name, ...) expect_error(#name, static_cast<Tensor (*)(const Tensor&)>(&tenon::special_##name));
+#define TENON_SPECIAL2(name, ...)                                                                     \
+  expect_error(#name, static_cast<Tensor (*)(const Tensor&, const Tensor&)>(&tenon::special_##name)); \
+  expect_error(#name, static_cast<Tensor (*)(const Tensor&, const Scalar&)>(&tenon::special_##name)); \
+  expect_error(#name, static_cast<Tensor (*)(const Scalar&, const Tensor&)>(&tenon::special_##name));
 #include "tenon/table/elementwise.inc"
 #define TENON_DEF(...)
 #define TENON_METHOD(name, ret, params, ...) \
@@ -95,6 +100,7 @@ TEST(Undefined, EveryFunctionOfTheTableThrows) {
 #define TENON_NN TENON_FUNCTION
 #define TENON_HIDDEN TENON_FUNCTION
 #define TENON_LINALG(name, ret, params, ...) expect_error(#name, static_cast<ret(*) params>(&tenon::linalg_##name));
+#define TENON_FFT(name, ret, params, ...) expect_error(#name, static_cast<ret(*) params>(&tenon::fft_##name));
 #include "tenon/table/structured.inc"
 }
 

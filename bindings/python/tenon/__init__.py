@@ -107,7 +107,19 @@ from tenon._typed_tensors import TYPED_TENSORS as _TYPED_TENSORS  # noqa: E402
 _attach()
 globals().update(_TYPED_TENSORS)
 
-from tenon import autograd, backends, cuda, linalg, nn, random, return_types, special, utils  # noqa: E402
+from tenon import (  # noqa: E402
+    autograd,
+    backends,
+    cuda,
+    fft,
+    linalg,
+    nn,
+    random,
+    return_types,
+    signal,
+    special,
+    utils,
+)
 from tenon.autograd import (  # noqa: E402
     detect_anomaly,
     enable_grad,

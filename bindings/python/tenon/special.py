@@ -2,20 +2,21 @@
 
 from tenon import _C
 
-# What an op is called here, where that is not its own name.
+# Ops of the top-level module that PyTorch has here as well, some under another name.
+_SHARED = (
+    "digamma erf erfc erfinv exp2 expm1 i0 log1p log_softmax logit logsumexp polygamma round sinc softmax xlogy"
+).split()
 _ALIASES = {
     "digamma": "psi",
+    "igamma": "gammainc",
+    "igammac": "gammaincc",
     "lgamma": "gammaln",
+    "mvlgamma": "multigammaln",
     "sigmoid": "expit",
 }
-_NAMES = (
-    "digamma entr erf erfc erfcx erfinv exp2 expm1 i0 i0e i1 i1e lgamma log1p log_ndtr log_softmax logit logsumexp "
-    "multigammaln ndtr ndtri polygamma round sigmoid sinc softmax xlog1py xlogy zeta"
-).split()
 
-for _name in _NAMES:
-    if _name in _C.functions:
-        globals()[_ALIASES.get(_name, _name)] = _C.functions[_name]
-for _name, _op in _C.functions.items():
-    if _name.startswith("special_"):
-        globals()[_name.removeprefix("special_")] = _op
+for _name in _SHARED:
+    globals()[_name] = _C.functions[_name]
+for _name, _alias in _ALIASES.items():
+    globals()[_alias] = _C.functions[_name]
+globals().update(_C.special_functions)

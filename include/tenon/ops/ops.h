@@ -18,6 +18,14 @@ namespace tenon {
   TENON_API Tensor name(const Tensor& self, const Scalar& other);         \
   TENON_API Tensor name(const Scalar& self, const Tensor& other);         \
   TENON_API Tensor& name##_out(Tensor& out, const Tensor& self, const Tensor& other);
+#define TENON_SPECIAL1(name, ...)                                         \
+  TENON_API Tensor special_##name(const Tensor& self);                    \
+  TENON_API Tensor& special_##name##_out(Tensor& out, const Tensor& self);
+#define TENON_SPECIAL2(name, ...)                                         \
+  TENON_API Tensor special_##name(const Tensor& self, const Tensor& other); \
+  TENON_API Tensor special_##name(const Tensor& self, const Scalar& other); \
+  TENON_API Tensor special_##name(const Scalar& self, const Tensor& other); \
+  TENON_API Tensor& special_##name##_out(Tensor& out, const Tensor& self, const Tensor& other);
 #include "tenon/table/elementwise.inc"
 
 #define TENON_METHOD(name, ret, params, args, doc) TENON_API ret name(const Tensor& self TENON_AND params);
@@ -26,6 +34,7 @@ namespace tenon {
 #define TENON_FUNCTION(name, ret, params, args, doc) TENON_API ret name params;
 #define TENON_NN TENON_FUNCTION
 #define TENON_LINALG(name, ret, params, args, doc) TENON_API ret linalg_##name params;
+#define TENON_FFT(name, ret, params, args, doc) TENON_API ret fft_##name params;
 #define TENON_HIDDEN TENON_FUNCTION
 #include "tenon/table/structured.inc"
 

@@ -28,7 +28,7 @@ struct Param {
   Value default_value;
 };
 
-enum class OpPlace : uint8_t { Function, Method, MethodOnly, Inplace, NN, Linalg, Hidden };
+enum class OpPlace : uint8_t { Function, Method, MethodOnly, Inplace, NN, Linalg, Fft, Special, Hidden };
 
 struct OpInfo {
   std::string name;
@@ -44,6 +44,9 @@ struct OpInfo {
   // `args` holds one value per param, of its kind. Several tensors come back as a std::vector<Tensor>. Errors begin
   // with the op's name.
   TENON_API Value call(const Value* args) const;
+
+  // The name under which errors speak of it: that of an op of a submodule with the submodule, "linalg.qr".
+  TENON_API std::string qualified_name() const;
 
   // "softmax(self, dim, *, dtype=None)"
   TENON_API std::string signature() const;

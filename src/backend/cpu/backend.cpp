@@ -25,7 +25,8 @@ Backend make_backend() {
           .norm = &cpu::norm_table(),
           .random = &cpu_random,
           .pool = &cpu::pool_table(),
-          .linalg = &cpu::linalg_table()};
+          .linalg = &cpu::linalg_table(),
+          .fft = &cpu::fft_table()};
 }
 
 // Tables differ by instruction set, so there is a backend for each; it is made when first asked for.

@@ -16,5 +16,6 @@ TENON_API const MatmulKernels& matmul_table();
 TENON_API const ConvKernels& conv_table();
 TENON_API const PoolKernels& pool_table();
 TENON_API const LinalgKernels& linalg_table();
+TENON_API const FftKernels& fft_table();
 
 }  // namespace tenon::cpu

@@ -543,6 +543,17 @@ template <class T>
 HWY_INLINE Vec<T> polygamma(double n, Vec<T> x) {
   return lanewise(x, [n](T v) { return cpu::polygamma(n, v); });
 }
+#define TENON_WORD1(name)                                   \
+  template <class T>                                        \
+  HWY_INLINE Vec<T> name(Vec<T> x) {                        \
+    return lanewise(x, [](T v) { return cpu::name(v); });   \
+  }
+#define TENON_WORD2(name)                                               \
+  template <class T>                                                    \
+  HWY_INLINE Vec<T> name(Vec<T> a, Vec<T> b) {                          \
+    return lanewise(a, b, [](T x, T y) { return cpu::name(x, y); });    \
+  }
+#include "backend/expr/special_words.inc"
 
 }  // namespace tenon::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

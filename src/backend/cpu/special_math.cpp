@@ -6,6 +6,9 @@
 #include <limits>
 #include <numbers>
 
+#include "backend/expr/bessel.h"
+#include "backend/expr/gamma.h"
+#include "backend/expr/orthogonal.h"
 #include "backend/expr/special.h"
 
 namespace tenon::cpu {
@@ -39,5 +42,11 @@ double log_gamma(double x) {
 
 double floor_divide(double a, double b) { return expr::special::floor_divide(a, b); }
 double python_remainder(double a, double b) { return expr::special::python_remainder(a, b); }
+
+#define TENON_WORD1(name) \
+  double name(double x) { return expr::special::name(x); }
+#define TENON_WORD2(name) \
+  double name(double a, double b) { return expr::special::name(a, b); }
+#include "backend/expr/special_words.inc"
 
 }  // namespace tenon::cpu

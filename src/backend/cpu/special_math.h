@@ -1,4 +1,4 @@
-// Scalar functions that the C++ library lacks, in double precision. No dependencies.
+// Scalar functions that the C++ library lacks, in double precision. Depends on the list of words alone.
 #pragma once
 
 namespace tenon::cpu {
@@ -13,5 +13,9 @@ double log_gamma(double x);
 // Floor division and remainder with the sign of the divisor, as Python has them.
 double floor_divide(double a, double b);
 double python_remainder(double a, double b);
+
+#define TENON_WORD1(name) double name(double x);
+#define TENON_WORD2(name) double name(double a, double b);
+#include "backend/expr/special_words.inc"
 
 }  // namespace tenon::cpu

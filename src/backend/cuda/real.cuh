@@ -5,7 +5,10 @@
 #include <cmath>
 #include <type_traits>
 
+#include "backend/expr/bessel.h"
+#include "backend/expr/gamma.h"
 #include "backend/expr/lane.h"
+#include "backend/expr/orthogonal.h"
 #include "backend/expr/special.h"
 
 #define TENON_REAL __host__ __device__ inline __attribute__((always_inline))
@@ -95,6 +98,9 @@ TENON_REAL2(copysign, ::copysign)
 TENON_REAL2(nextafter, ::nextafter)
 TENON_REAL2(floor_div, expr::special::floor_divide)
 TENON_REAL2(remainder, expr::special::python_remainder)
+#define TENON_WORD1(name) TENON_REAL1(name, expr::special::name)
+#define TENON_WORD2(name) TENON_REAL2(name, expr::special::name)
+#include "backend/expr/special_words.inc"
 #undef TENON_REAL1
 #undef TENON_REAL2
 

@@ -57,7 +57,7 @@ TENON_HOST_DEVICE inline double trigamma(double x) {
   return sign * (result + (1 + (0.5 + series / x) / x) / x);
 }
 
-// The sum over k >= 0 of (q + k)^-s for integers s > 1, by Euler and Maclaurin.
+// The sum over k >= 0 of (q + k)^-s for s > 1, which are whole where q < 0, by Euler and Maclaurin.
 TENON_HOST_DEVICE inline double hurwitz_zeta(double s, double q) {
   if (q < -kAsymptotic) {
     // The terms below zero are those of two sums that start above it, so that no loop runs from q up to it.
@@ -67,9 +67,12 @@ TENON_HOST_DEVICE inline double hurwitz_zeta(double s, double q) {
     return hurwitz_zeta(s, part) + sign * (hurwitz_zeta(s, 1 - part) - hurwitz_zeta(s, 1 - q));
   }
   double sum = 0;
-  for (; q < kAsymptotic; q += 1) {
+  // As many terms again let the series below begin where it is small for large s too.
+  for (int k = 0; q < kAsymptotic || k < 9; ++k, q += 1) {
     if (q == 0) return kInf;
-    sum += std::pow(q, -s);
+    const double term = std::pow(q, -s);
+    sum += term;
+    if (q > 0 && term < 1e-17 * std::fabs(sum)) return sum;
   }
   sum += std::pow(q, 1 - s) / (s - 1) + 0.5 * std::pow(q, -s);
   // B_2k / (2k)!

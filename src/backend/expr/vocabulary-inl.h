@@ -14,6 +14,25 @@ TENON_FORMULA auto xlogy(const V& a, const V& b) {
   return where(isnan(b), b, where(a == 0, zeros_like(a), a * log(b)));
 }
 
+// a * log(1 + b), 0 where a is 0 unless b is NaN.
+template <class V>
+TENON_FORMULA auto xlog1py(const V& a, const V& b) {
+  return where(isnan(b), b, where(a == 0, zeros_like(a), a * log1p(b)));
+}
+
+// -x log(x), 0 at 0 and -infinity below.
+template <class V>
+TENON_FORMULA auto entr(const V& x) {
+  return where(x > 0, -x * log(x), where(x == 0, zeros_like(x), where(isnan(x), x, zeros_like(x) - HUGE_VAL)));
+}
+
+// The logarithm of the normal distribution function; far to the left the function itself would vanish.
+template <class V>
+TENON_FORMULA auto log_ndtr(const V& x) {
+  return where(x < -1, log(erfcx(-0.7071067811865476 * x) * 0.5) - 0.5 * x * x,
+               log1p(-0.5 * erfc(0.7071067811865476 * x)));
+}
+
 template <class V>
 TENON_FORMULA auto logaddexp(const V& a, const V& b) {
   const auto larger = where(real(a) >= real(b), a, b), smaller = where(real(a) >= real(b), b, a);
@@ -30,6 +49,18 @@ TENON_FORMULA auto lerp(const V& a, const V& b, const V& c) {
 template <class V>
 TENON_FORMULA auto abs_grad(const V& g, const V& x) {
   return g * sgn(x);
+}
+
+// y / x where y is I_1(x), or that scaled; one half at zero.
+template <class V>
+TENON_FORMULA auto i1_ratio(const V& x, const V& y) {
+  return where(x == 0, zeros_like(x) + 0.5, y / where(x == 0, zeros_like(x) + 1, x));
+}
+
+// The derivative of P(a, b) by b.
+template <class V>
+TENON_FORMULA auto gamma_density(const V& a, const V& b) {
+  return exp((a - 1) * log(b) - b - lgamma(a));
 }
 
 template <class V>

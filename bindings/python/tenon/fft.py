@@ -1,0 +1,5 @@
+"""Fourier transforms, under the names of torch.fft."""
+
+from tenon import _C
+
+globals().update(_C.fft_functions)

@@ -1,0 +1,234 @@
+// The incomplete gamma functions, zeta and the relatives of the error function in double precision, for host and
+// device; depends on base alone.
+#pragma once
+
+#include <cmath>
+
+#include "backend/expr/bessel.h"
+#include "backend/expr/special.h"
+
+namespace tenon::expr::special {
+
+// --- the incomplete gamma functions
+
+// log(1 + m) - m without the cancellation near zero.
+TENON_HOST_DEVICE inline double log1p_minus(double m) {
+  if (std::fabs(m) > 0.5) return std::log1p(m) - m;
+  const double r = m / (2 + m), square = r * r;
+  double sum = 0, power = 2 * r * square;
+  for (int n = 3; n < 40 && std::fabs(power) > 1e-18 * std::fabs(r * m); n += 2) {
+    sum += power / n;
+    power *= square;
+  }
+  return sum - r * m;
+}
+
+// x^a e^-x / gamma(a + 1).
+TENON_HOST_DEVICE inline double gamma_density(double a, double x) {
+  if (a < 10) return std::pow(x, a) * std::exp(-x) / std::tgamma(a + 1);
+  // By Stirling's series.
+  const double z = 1 / (a * a);
+  const double series = (1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z * (1.0 / 1680 - z / 1188)))) / a;
+  return std::exp(a * log1p_minus((x - a) / a) - series) / std::sqrt(2 * kPi * a);
+}
+
+// More terms than any series or fraction below needs.
+inline constexpr int kMostTerms = 2000;
+
+// The lower function P(a, x) by its power series, for x up to about a.
+TENON_HOST_DEVICE inline double gamma_series(double a, double x) {
+  double sum = 1, term = 1;
+  for (int n = 1; n < kMostTerms && term > 1e-17 * sum; ++n) {
+    term *= x / (a + n);
+    sum += term;
+  }
+  return gamma_density(a, x) * sum;
+}
+
+// The upper function Q(a, x) by its continued fraction, for x > a and x > 1, evaluated by Lentz's method.
+TENON_HOST_DEVICE inline double gamma_fraction(double a, double x) {
+  double b = x + 1 - a, c = 1e300, d = 1 / b, value = d;
+  for (int n = 1; n < kMostTerms; ++n) {
+    const double numerator = n * (a - n);
+    b += 2;
+    d = 1 / (numerator * d + b);
+    c = b + numerator / c;
+    value *= c * d;
+    if (std::fabs(c * d - 1) < 1e-16) break;
+  }
+  return a * gamma_density(a, x) * value;
+}
+
+// log(gamma(1 + a)) for 0 < a < 1, accurate near zero.
+TENON_HOST_DEVICE inline double log_gamma_of_one_plus(double a) {
+  if (a > 1e-3) return std::log(std::tgamma(1 + a));
+  // zeta(k) / k
+  return a * (-0.57721566490153286 +
+              a * (0.82246703342411322 -
+                   a * (0.40068563438653143 -
+                        a * (0.27058080842778454 - a * (0.20738555102867399 - a * 0.16955717699740818)))));
+}
+
+// Q(a, x) for 0 < a < 1 and x up to 1, where 1 - P would cancel.
+TENON_HOST_DEVICE inline double upper_gamma_series(double a, double x) {
+  double sum = 0, term = 1;
+  for (int n = 1; n < kMostTerms; ++n) {
+    term *= -x / n;
+    sum += term / (a + n);
+    if (std::fabs(term) <= 1e-17 * std::fabs(sum)) break;
+  }
+  const double log_x = std::log(x);
+  return -std::expm1(a * log_x - log_gamma_of_one_plus(a)) - std::pow(x, a) / std::tgamma(a) * sum;
+}
+
+template <size_t N>
+TENON_HOST_DEVICE inline double power_series(const double (&c)[N], double x) {
+  double sum = c[N - 1];
+  for (size_t k = N - 1; k > 0; --k) sum = sum * x + c[k - 1];
+  return sum;
+}
+
+// P or Q for large a and x near it, by Temme's uniform expansion: half an error function and a correction in powers of
+// 1 / a, whose coefficients are power series in eta with eta^2 / 2 = m - log(1 + m) and m = (x - a) / a.
+TENON_HOST_DEVICE inline double gamma_uniform(double a, double x, bool upper) {
+  // By powers of eta, the coefficients of a^0, a^-1, ...
+  constexpr double kC0[] = {
+    -0.33333333333333331, 0.083333333333333329, -0.014814814814814815, 0.0011574074074074073,
+    0.00035273368606701942, -0.0001787551440329218, 3.9192631785224377e-05, -2.185448510679992e-06,
+    -1.85406221071516e-06, 8.2967113409530865e-07, -1.7665952736826078e-07, 6.7078535434014984e-09,
+    1.0261809784240309e-08, -4.3820360184533529e-09, 9.1476995822367902e-10, -2.5514193994946248e-11,
+    -5.8307721325504256e-11, 2.4361948020667415e-11, -5.0276692801141755e-12};
+  constexpr double kC1[] = {
+    -0.0018518518518518519, -0.003472222222222222, 0.0026455026455026454, -0.00099022633744855963,
+    0.00020576131687242798, -4.018775720164609e-07, -1.8098550334489977e-05, 7.6491609160811098e-06,
+    -1.6120900894563446e-06, 4.647127802807434e-09, 1.3786334469157209e-07, -5.7525456035177047e-08,
+    1.1951628599778148e-08, -1.7543241719747647e-11, -1.0091543710600413e-09, 4.1627929918425828e-10,
+    -8.5639070264929801e-11};
+  constexpr double kC2[] = {
+    0.0041335978835978834, -0.0026813271604938273, 0.0007716049382716049, 2.0093878600823047e-06,
+    -0.0001073665322636516, 5.2923448829120125e-05, -1.2760635188618728e-05, 3.4235787340961378e-08,
+    1.3721957309062934e-06, -6.2989921383800548e-07, 1.4280614206064242e-07, -2.0477098421990866e-10,
+    -1.409252991086752e-08, 6.2289740849220218e-09};
+  constexpr double kC3[] = {
+    0.00064943415637860077, 0.00022947209362139917, -0.0004691894943952557, 0.00026772063206283885,
+    -7.5618016718839766e-05, -2.3965051138672968e-07, 1.1082654115347302e-05, -5.6749528269915965e-06,
+    1.4230900732435883e-06, -2.7861080291528143e-11, -1.6958404091930278e-07, 8.0994649053880827e-08};
+  constexpr double kC4[] = {
+    -0.00086188829091671173, 0.00078403922172006662, -0.00029907248030319018, -1.4638452578843418e-06,
+    6.6414982154651219e-05, -3.9683650471794347e-05, 1.1375726970678419e-05};
+  constexpr double kC5[] = {
+    -0.00033679855336635813, -6.9728137583658571e-05, 0.00027727532449593918, -0.00019932570516188847,
+    6.797780477937208e-05};
+  constexpr double kC6[] = {
+    0.00053130793646399225, -0.00059216643735369393};
+  constexpr double kC7[] = {
+    0.00034436760689237765};
+  const double m = (x - a) / a, half_square = -log1p_minus(m);
+  const double eta = std::copysign(std::sqrt(2 * half_square), m), z = 1 / a;
+  double sum = kC7[0];
+  sum = sum * z + power_series(kC6, eta);
+  sum = sum * z + power_series(kC5, eta);
+  sum = sum * z + power_series(kC4, eta);
+  sum = sum * z + power_series(kC3, eta);
+  sum = sum * z + power_series(kC2, eta);
+  sum = sum * z + power_series(kC1, eta);
+  sum = sum * z + power_series(kC0, eta);
+  const double sign = upper ? 1 : -1;
+  const double correction = std::exp(-a * half_square) * sum / std::sqrt(2 * kPi * a);
+  return 0.5 * std::erfc(sign * eta * std::sqrt(a / 2)) + sign * correction;
+}
+
+// P(a, x), or Q(a, x) = 1 - P(a, x) if `upper`.
+TENON_HOST_DEVICE inline double incomplete_gamma(double a, double x, bool upper) {
+  if (!(a >= 0 && x >= 0)) return kNan;
+  if (a == 0) return x > 0 ? (upper ? 0 : 1) : kNan;
+  if (x == 0) return upper ? 1 : 0;
+  if (std::isinf(a)) return std::isinf(x) ? kNan : upper ? 1 : 0;
+  if (std::isinf(x)) return upper ? 0 : 1;
+  if (a > 200 && std::fabs(x - a) < 0.4 * a) return gamma_uniform(a, x, upper);
+  if (upper && x <= 1 && a < 1) return upper_gamma_series(a, x);
+  if (x <= a || x <= 1) return upper ? 1 - gamma_series(a, x) : gamma_series(a, x);
+  return upper ? gamma_fraction(a, x) : 1 - gamma_fraction(a, x);
+}
+
+TENON_HOST_DEVICE inline double igamma(double a, double x) { return incomplete_gamma(a, x, false); }
+TENON_HOST_DEVICE inline double igammac(double a, double x) { return incomplete_gamma(a, x, true); }
+
+// --- the Riemann and Hurwitz zeta function
+
+// The sum over k >= 0 of (q + k)^-s; real for q <= 0 only where s is whole.
+TENON_HOST_DEVICE inline double zeta(double s, double q) {
+  if (s == 1) return kInf;
+  if (!(s > 1) || std::isnan(q)) return kNan;
+  if (q <= 0) {
+    if (q == std::floor(q)) return kInf;
+    if (s != std::floor(s)) return kNan;
+  }
+  return hurwitz_zeta(s, q);
+}
+
+// --- scaled and inverse error functions
+
+// e^(x^2) erfc(x).
+TENON_HOST_DEVICE inline double erfcx(double x) {
+  // (1 + 2x) erfcx(x) by (x - 3) / (x + 3).
+  constexpr double kErfcx[] = {
+    1.1775625741965601, 0.0053539045396156764, -0.093775503422842091, 0.054366525557443222, -0.018976596707845208,
+    0.0044534260614627116, -0.00063355317105531469, 1.7661719523171593e-05, 1.2841532864056671e-05,
+    -2.0072285659059913e-06, -1.8075227904148371e-07, 7.5498283438250929e-08, 1.885668523838603e-09,
+    -2.6995190497983639e-09, -1.4600791199391051e-11, 1.0361607445969489e-10, 1.475715976623473e-12,
+    -4.277340064396911e-12, -2.0792249285979901e-13, 1.8134502003176963e-13, 1.973425574544739e-14,
+    -7.2879437375926734e-15, -1.5169878690228116e-15, 2.3514112258781403e-16, 1.0006111691821667e-16,
+    -2.0572528169538546e-18, -5.608608218863183e-18};
+  const double size = std::fabs(x);
+  const double scaled = chebyshev(kErfcx, 1 - 6 / (size + 3)) / (1 + 2 * size);
+  if (!(x < 0)) return scaled;
+  if (x < -27) return kInf;
+  const double square = x * x;
+  // What rounding took from the square would show in its exponential.
+  return 2 * std::exp(square) * (1 + std::fma(x, x, -square)) - scaled;
+}
+
+// The y >= 0 of erfc(y) = tail, for 0 < tail <= 1.
+TENON_HOST_DEVICE inline double erfcinv(double tail) {
+  // A rough start (Winitzki).
+  constexpr double kShape = 0.147, kSqrtPi = 1.7724538509055160;
+  const double log_term = std::log(tail * (2 - tail)), half = 2 / (kPi * kShape) + log_term / 2;
+  double y = std::sqrt(std::sqrt(half * half - log_term / kShape) - half);
+  if (tail > 0.25) {
+    for (int step = 0; step < 3; ++step) {
+      const double newton = ((1 - tail) - std::erf(y)) * kSqrtPi / (2 * std::exp(-y * y));
+      y += newton / (1 - y * newton);
+    }
+    return y;
+  }
+  // Newton's steps on the logarithm, whose curve is nearly straight.
+  for (int step = 0; step < 4; ++step) {
+    const double scaled = erfcx(y);
+    y += (std::log(scaled) - y * y - std::log(tail)) * scaled * kSqrtPi / 2;
+  }
+  return y;
+}
+
+// The x whose normal distribution function is p.
+TENON_HOST_DEVICE inline double ndtri(double p) {
+  constexpr double kSqrtTwo = 1.4142135623730951;
+  if (!(p >= 0 && p <= 1)) return kNan;
+  if (p == 0 || p == 1) return p == 0 ? -kInf : kInf;
+  return p < 0.5 ? -kSqrtTwo * erfcinv(2 * p) : kSqrtTwo * erfcinv(2 * (1 - p));
+}
+
+// --- the parts of a number
+
+// x = mantissa * 2^exponent with 0.5 <= |mantissa| < 1.
+TENON_HOST_DEVICE inline double frexp_mantissa(double x) {
+  int exponent;
+  return std::frexp(x, &exponent);
+}
+TENON_HOST_DEVICE inline double frexp_exponent(double x) {
+  int exponent = 0;
+  if (std::isfinite(x)) std::frexp(x, &exponent);
+  return exponent;
+}
+
+}  // namespace tenon::expr::special
