@@ -9,12 +9,14 @@
 #include <cstdint>
 
 #include "backend/conv_kernels.h"
+#include "backend/ctc_kernels.h"
 #include "backend/elementwise_kernel.h"
 #include "backend/index_kernels.h"
 #include "backend/linalg_kernels.h"
 #include "backend/norm_kernels.h"
 #include "backend/pool_kernels.h"
 #include "backend/random_kernels.h"
+#include "backend/resample_kernels.h"
 #include "backend/sort_kernels.h"
 #include "backend/tensor_view.h"
 #include "tenon/base/device.h"
@@ -97,6 +99,9 @@ struct Backend {
   const RandomKernels* random;
   const PoolKernels* pool;
   const LinalgKernels* linalg;
+  const ResampleKernels* resample;
+  const GridKernels* grid;
+  const CtcKernels* ctc;
 };
 
 // The backend of a device; throws DeviceError saying why it is unavailable.

@@ -73,6 +73,8 @@ from tenon._functions import (  # noqa: E402
     alpha_dropout_,
     asarray,
     broadcast_shapes,
+    detach,
+    detach_,
     dropout,
     dropout_,
     e,
@@ -84,9 +86,16 @@ from tenon._functions import (  # noqa: E402
     from_dlpack,
     from_torch,
     get_cpu_isa,
+    get_device,
+    histogramdd,
     inf,
     is_complex,
+    is_conj,
+    is_distributed,
     is_floating_point,
+    is_inference,
+    is_neg,
+    is_signed,
     is_tensor,
     nan,
     newaxis,
@@ -101,13 +110,30 @@ from tenon._functions import (  # noqa: E402
     unique_consecutive,
     where,
 )
+from tenon._shared_functions import (  # noqa: E402
+    adaptive_max_pool1d,
+    batch_norm,
+    binary_cross_entropy_with_logits,
+    cosine_embedding_loss,
+    ctc_loss,
+    embedding,
+    group_norm,
+    hinge_embedding_loss,
+    instance_norm,
+    kl_div,
+    layer_norm,
+    margin_ranking_loss,
+    native_channel_shuffle,
+    poisson_nll_loss,
+    triplet_margin_loss,
+)
 from tenon._tensor import _attach  # noqa: E402
 from tenon._typed_tensors import TYPED_TENSORS as _TYPED_TENSORS  # noqa: E402
 
 _attach()
 globals().update(_TYPED_TENSORS)
 
-from tenon import autograd, backends, cuda, linalg, nn, random, return_types, special, utils  # noqa: E402
+from tenon import autograd, backends, cuda, linalg, masked, nn, random, return_types, special, utils  # noqa: E402
 from tenon.autograd import (  # noqa: E402
     detect_anomaly,
     enable_grad,
