@@ -73,7 +73,8 @@ void check_floats(const char* op, const Tensor& self) {
 }
 
 // The least and the greatest element, or what is given; never equal.
-std::pair<double, double> histogram_range(const char* op, const Tensor& column, optional<FloatArrayRef> range, size_t d) {
+std::pair<double, double> histogram_range(const char* op, const Tensor& column, optional<FloatArrayRef> range,
+                                          size_t d) {
   double low = 0, high = 1;
   if (range) {
     low = (*range)[2 * d];
@@ -97,16 +98,18 @@ Tensor bins_of(const Tensor& values, const Tensor& edges) {
 }
 
 // The histogram of rows of coordinates over a grid of edges.
-Tensor histogram_of(const char* op, const Tensor& rows, TensorList edges, const optional<Tensor>& weight, bool density) {
+Tensor histogram_of(const char* op, const Tensor& rows, TensorList edges, const optional<Tensor>& weight,
+                    bool density) {
   NoGradGuard no_grad;
   DimVector sizes;
   int64_t cells = 1;
   Tensor cell = zeros({rows.size(0)}, TensorOptions(kLong).device(rows.device())), inside = cell.eq(0);
   for (size_t d = 0; d < edges.size(); ++d) {
-    TENON_CHECK(edges[d].dim() == 1 && edges[d].numel() > 1, op, ": bins must be 1-d tensors of at least two edges, got ",
-                "shape ", edges[d].sizes());
-    TENON_CHECK(edges[d].dtype() == rows.dtype(), op, ": input tensor and bins tensors should have the same dtype, got ",
-                rows.dtype(), " and ", edges[d].dtype());
+    TENON_CHECK(edges[d].dim() == 1 && edges[d].numel() > 1, op,
+                ": bins must be 1-d tensors of at least two edges, got ", "shape ", edges[d].sizes());
+    TENON_CHECK(edges[d].dtype() == rows.dtype(), op,
+                ": input tensor and bins tensors should have the same dtype, got ", rows.dtype(), " and ",
+                edges[d].dtype());
     sizes.push_back(edges[d].numel() - 1);
     cells = checked_mul(cells, sizes[d], op);
     const Tensor bin = bins_of(rows.select(1, static_cast<int64_t>(d)).contiguous(), edges[d].contiguous());

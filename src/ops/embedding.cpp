@@ -76,7 +76,8 @@ Bags bags_of(const Tensor& input, const optional<Tensor>& offsets, const optiona
                       "mini-batch of fixed length sequences. However, found offsets of shape ", offsets->sizes());
     return {rows, arange(input.size(0), options).repeat_interleave(input.size(1)), weights, input.size(0)};
   }
-  TENON_CHECK_VALUE(input.dim() == 1, kOp, ": input has to be 1D or 2D Tensor, but got Tensor of dimension ", input.dim());
+  TENON_CHECK_VALUE(input.dim() == 1, kOp, ": input has to be 1D or 2D Tensor, but got Tensor of dimension ",
+                    input.dim());
   TENON_CHECK_VALUE(offsets && offsets->dim() == 1, kOp, ": offsets has to be a 1D Tensor, got ",
                     offsets ? concat("shape ", offsets->sizes()) : "None");
   check_index_dtype(kOp, *offsets);
@@ -84,7 +85,8 @@ Bags bags_of(const Tensor& input, const optional<Tensor>& offsets, const optiona
   const int64_t count = starts.numel() - (include_last_offset ? 1 : 0), length = rows.numel();
   TENON_CHECK(count >= 0, kOp, ": include_last_offset: number of offsets should be at least 1");
   if (starts.numel() == 0) return {rows.narrow(0, 0, 0), rows.narrow(0, 0, 0), weights, 0};
-  TENON_CHECK(starts.select(0, 0).item<int64_t>() == 0, kOp, ": offsets[0] has to be 0, i.e., the first sequence in the ",
+  TENON_CHECK(starts.select(0, 0).item<int64_t>() == 0, kOp,
+              ": offsets[0] has to be 0, i.e., the first sequence in the ",
               "mini-batch has to start from position 0. However, got ", starts.select(0, 0).item<int64_t>());
   TENON_CHECK(starts.select(0, -1).item<int64_t>() <= length, kOp, ": offsets[-1] can not be greater than input's ",
               "length, but got offsets[-1] of ", starts.select(0, -1).item<int64_t>(), " and length ", length);
@@ -103,7 +105,8 @@ Tensor embedding_bag(const Tensor& input, const Tensor& weight, const optional<T
                      bool sparse, const optional<Tensor>& per_sample_weights, bool include_last_offset,
                      optional<int64_t> padding_idx) {
   constexpr const char* kOp = "embedding_bag";
-  TENON_CHECK_VALUE(weight.dim() == 2, kOp, ": weight has to be a 2D Tensor, but got Tensor of dimension ", weight.dim());
+  TENON_CHECK_VALUE(weight.dim() == 2, kOp, ": weight has to be a 2D Tensor, but got Tensor of dimension ",
+                    weight.dim());
   TENON_CHECK_VALUE(mode == "sum" || mode == "mean" || mode == "max", kOp, ": mode has to be one of sum, mean or max, ",
                     "got ", mode);
   TENON_CHECK_VALUE(mode != "max" || !scale_grad_by_freq, kOp,

@@ -335,8 +335,8 @@ Tensor index_reduce(const Tensor& self, int64_t dim, const Tensor& index, const 
     const bool indexed = static_cast<int64_t>(k) == d;
     sizes[k] = indexed ? index.numel() : size_of(self, k);
     along[k] = indexed ? index.numel() : 1;
-    TENON_CHECK(size_of(source, k) == sizes[k], kOp, ": source of shape ", source.sizes(), " does not fit self of shape ",
-                self.sizes(), " and ", index.numel(), " indices of dim ", d);
+    TENON_CHECK(size_of(source, k) == sizes[k], kOp, ": source of shape ", source.sizes(),
+                " does not fit self of shape ", self.sizes(), " and ", index.numel(), " indices of dim ", d);
   }
   return scatter_reduce(self, d, index.reshape(along).expand(sizes), source.reshape(sizes), reduce, include_self);
 }

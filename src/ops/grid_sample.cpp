@@ -254,7 +254,8 @@ Tensor affine_grid_generator(const Tensor& theta, IntArrayRef size, bool align_c
   for (int64_t d = dims; d-- > 0;) {
     DimVector along(static_cast<size_t>(dims), 1);
     along[static_cast<size_t>(d)] = shape[static_cast<size_t>(d)];
-    columns.push_back(centres(shape[static_cast<size_t>(d)], align_corners, theta.options()).reshape(along).expand(shape));
+    columns.push_back(
+        centres(shape[static_cast<size_t>(d)], align_corners, theta.options()).reshape(along).expand(shape));
   }
   columns.push_back(ones(shape, theta.options()));
   const Tensor points = stack(columns, -1).reshape({-1, dims + 1});

@@ -14,10 +14,9 @@
 namespace tenon {
 namespace {
 
-// The mean and the reciprocal deviation of each row of x, computed in `compute`.
+// The mean and the reciprocal deviation of each row; of half types in float.
 std::pair<Tensor, Tensor> row_statistics(const Tensor& rows, double eps) {
-  NoGradGuard no_grad;
-  const Tensor x = to_dtype(rows.detach(), compute_dtype(rows.dtype()));
+  const Tensor x = to_dtype(rows, compute_dtype(rows.dtype()));
   const Tensor average = x.mean(-1, true);
   return {average, rsqrt((x - average).square().mean(-1, true) + eps)};
 }
@@ -29,7 +28,7 @@ ThreeTensors batch_norm_with_statistics(const Tensor& input, const optional<Tens
   const Tensor out = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps);
   const TensorOptions options = input.options().dtype(compute_dtype(input.dtype()));
   if (!training) return {out, empty({0}, options), empty({0}, options)};
-  const auto [average, rstd] = row_statistics(input.detach().transpose(0, 1).flatten(1), eps);
+  const auto [average, rstd] = row_statistics(input.transpose(0, 1).flatten(1), eps);
   return {out, average.flatten(), rstd.flatten()};
 }
 
@@ -173,8 +172,11 @@ Tensor segment_reduce(const Tensor& data, std::string_view reduce, const optiona
     std::string_view name, scattered;
     double identity;
   };
-  constexpr Reduction kReductions[] = {
-      {"sum", "sum", 0}, {"mean", "sum", 0}, {"max", "amax", -kInfinity}, {"min", "amin", kInfinity}, {"prod", "prod", 1}};
+  constexpr Reduction kReductions[] = {{"sum", "sum", 0},
+                                       {"mean", "sum", 0},
+                                       {"max", "amax", -kInfinity},
+                                       {"min", "amin", kInfinity},
+                                       {"prod", "prod", 1}};
   const auto* found = std::find_if(std::begin(kReductions), std::end(kReductions),
                                    [&](const Reduction& r) { return r.name == reduce; });
   TENON_CHECK(found != std::end(kReductions), kOp, ": reduce must be sum, mean, max, min or prod, got ", reduce);
@@ -183,8 +185,8 @@ Tensor segment_reduce(const Tensor& data, std::string_view reduce, const optiona
   TENON_CHECK(data.is_floating_point(), kOp, ": not implemented for ", data.dtype(), " tensors");
   const int64_t d = wrap_dim(axis, data.dim(), kOp);
   const Tensor cut = (lengths ? *lengths : *offsets).to(kLong);
-  TENON_CHECK(cut.dim() == d + 1 && cut.sizes().slice(0, static_cast<size_t>(d)) ==
-                                        data.sizes().slice(0, static_cast<size_t>(d)),
+  TENON_CHECK(cut.dim() == d + 1 &&
+                  cut.sizes().slice(0, static_cast<size_t>(d)) == data.sizes().slice(0, static_cast<size_t>(d)),
               kOp, ": lengths or offsets of data of shape ", data.sizes(), " along axis ", d,
               " must have its dims up to the axis, got shape ", cut.sizes());
   Tensor each = lengths ? cut : diff(cut, 1, -1, nullopt, nullopt);
@@ -219,7 +221,8 @@ Tensor segment_reduce(const Tensor& data, std::string_view reduce, const optiona
 // --- rrelu
 
 Tensor rrelu(const Tensor& self, double lower, double upper, bool training, const optional<Generator>& generator) {
-  TENON_CHECK_AS(NotImplementedError, self.is_floating_point(), "rrelu: not implemented for ", self.dtype(), " tensors");
+  TENON_CHECK_AS(NotImplementedError, self.is_floating_point(), "rrelu: not implemented for ", self.dtype(),
+                 " tensors");
   TENON_CHECK(lower <= upper && std::isfinite(lower) && std::isfinite(upper), "rrelu: lower ", lower, " and upper ",
               upper, " must be finite, and lower not larger");
   if (!training) return leaky_relu(self, (lower + upper) / 2);
@@ -228,7 +231,8 @@ Tensor rrelu(const Tensor& self, double lower, double upper, bool training, cons
     // One number is drawn for each element that is not positive, in their order.
     NoGradGuard no_grad;
     const Tensor below = self.le(0);
-    const Tensor drawn = empty({below.sum().item<int64_t>()}, self.options().dtype(kDouble)).uniform_(lower, upper, generator);
+    const Tensor drawn =
+        empty({below.sum().item<int64_t>()}, self.options().dtype(kDouble)).uniform_(lower, upper, generator);
     slope = ones(self.sizes(), self.options()).masked_scatter_(below, drawn.to(self.dtype()));
   }
   return self * slope;
@@ -236,8 +240,7 @@ Tensor rrelu(const Tensor& self, double lower, double upper, bool training, cons
 
 const Tensor& rrelu_(const Tensor& self, double lower, double upper, bool training,
                      const optional<Generator>& generator) {
-  return replace_inplace("rrelu_", self,
-                         [&](const Tensor& x) { return rrelu(x, lower, upper, training, generator); });
+  return replace_inplace("rrelu_", self, [&](const Tensor& x) { return rrelu(x, lower, upper, training, generator); });
 }
 
 }  // namespace tenon

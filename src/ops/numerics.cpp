@@ -1,8 +1,8 @@
 // Differences and integrals of samples, membership, and the parts of numbers.
 #include <cmath>
 
-#include "ops/elementwise.h"
 #include "ops/edit.h"
+#include "ops/elementwise.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 
@@ -91,8 +91,9 @@ Tensor distances(const char* op, const Tensor& y, const Tensor& x, int64_t dim) 
   DimVector shape(y.sizes().size() > x.sizes().size() ? y.sizes().size() - x.sizes().size() : 0, 1);
   for (int64_t size : x.sizes()) shape.push_back(size);
   const int64_t d = dim - y.dim() + static_cast<int64_t>(shape.size());
-  TENON_CHECK(shape[static_cast<size_t>(d)] == y.size(dim), op, ": There must be one `x` value for each sample point, got ",
-              "x of shape ", x.sizes(), " for y of shape ", y.sizes());
+  TENON_CHECK(shape[static_cast<size_t>(d)] == y.size(dim), op,
+              ": There must be one `x` value for each sample point, got ", "x of shape ", x.sizes(), " for y of shape ",
+              y.sizes());
   return diff(x.reshape(shape), 1, d, nullopt, nullopt);
 }
 
@@ -194,8 +195,8 @@ Tensor isin(const Tensor& elements, const Scalar& test_element, bool assume_uniq
 }
 
 Tensor isin(const Scalar& element, const Tensor& test_elements, bool assume_unique, bool invert) {
-  return isin(scalar_tensor(element, test_elements.options().dtype(element.dtype(kDouble))),
-              test_elements, assume_unique, invert);
+  return isin(scalar_tensor(element, test_elements.options().dtype(element.dtype(kDouble))), test_elements,
+              assume_unique, invert);
 }
 
 std::vector<Tensor> unravel_index(const Tensor& indices, IntArrayRef shape) {
@@ -234,12 +235,12 @@ TwoTensors frexp(const Tensor& self) {
     const Tensor whole = (x.eq(0) | x.isfinite().logical_not());
     exponent = (bits.bitwise_right_shift(width) & field) - bias - small.to(bits_type) * 64;
     exponent = exponent.masked_fill(whole, Scalar(0)).to(kInt);
-    const int64_t kept = wide ? ~(int64_t{0x7ff} << 52) : ~int64_t{0x7f800000}, half = wide ? int64_t{1022} << 52 : 126 << 23;
+    const int64_t kept = wide ? ~(int64_t{0x7ff} << 52) : ~int64_t{0x7f800000},
+                  half = wide ? int64_t{1022} << 52 : 126 << 23;
     mantissa = to_dtype(where(whole, x, ((bits & Scalar(kept)) | Scalar(half)).view(type)), self.dtype());
   }
-  record_all("frexp", {&mantissa, &exponent}, {&self}, {&exponent}, [](const BackwardContext& ctx) -> Grads {
-    return {ldexp(ctx.grad(), -ctx.saved(0))};
-  });
+  record_all("frexp", {&mantissa, &exponent}, {&self}, {&exponent},
+             [](const BackwardContext& ctx) -> Grads { return {ldexp(ctx.grad(), -ctx.saved(0))}; });
   return {mantissa, exponent};
 }
 

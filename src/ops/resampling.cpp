@@ -143,7 +143,7 @@ double cubic(double x, double a) {
 // Which element is nearest decides in single precision, whatever the dtype: other rounding would give other elements.
 int64_t nearest(const Sampling& s, int64_t i, bool exact) {
   const float scale = s.factor && *s.factor > 0 ? static_cast<float>(1 / *s.factor)
-                                                 : static_cast<float>(s.in) / static_cast<float>(s.out);
+                                                : static_cast<float>(s.in) / static_cast<float>(s.out);
   if (!exact && s.in == s.out) return i;
   const float place = std::floor((static_cast<float>(i) + (exact ? 0.5f : 0.0f)) * scale);
   return place < static_cast<float>(s.in) ? std::min(static_cast<int64_t>(place), s.in - 1) : s.in - 1;
@@ -157,7 +157,8 @@ void add_narrow(Taps& taps, const Sampling& s, int64_t i, bool is_cubic) {
   const double below = std::min(std::floor(place), static_cast<double>(s.in - 1));
   const double t = std::clamp(place - below, 0.0, 1.0);
   const int64_t reach = is_cubic ? 2 : 1, left = static_cast<int64_t>(below) - reach + 1;
-  const int64_t first = std::clamp<int64_t>(left, 0, s.in - 1), last = std::clamp<int64_t>(left + 2 * reach - 1, 0, s.in - 1);
+  const int64_t first = std::clamp<int64_t>(left, 0, s.in - 1),
+                last = std::clamp<int64_t>(left + 2 * reach - 1, 0, s.in - 1);
   double weights[4] = {};
   for (int64_t k = 0; k < 2 * reach; ++k) {
     const double distance = static_cast<double>(k + 1 - reach) - t;
@@ -190,10 +191,15 @@ Taps taps_of(const Sampling& s, Filter filter) {
   for (int64_t i = 0; i < s.out; ++i) {
     switch (filter) {
       case Filter::Nearest:
-      case Filter::NearestExact: taps.add(nearest(s, i, filter == Filter::NearestExact), &kOne, 1); break;
+      case Filter::NearestExact:
+        taps.add(nearest(s, i, filter == Filter::NearestExact), &kOne, 1);
+        break;
       case Filter::Linear:
-      case Filter::Cubic: add_narrow(taps, s, i, filter == Filter::Cubic); break;
-      default: add_wide(taps, s, i, filter == Filter::WideCubic);
+      case Filter::Cubic:
+        add_narrow(taps, s, i, filter == Filter::Cubic);
+        break;
+      default:
+        add_wide(taps, s, i, filter == Filter::WideCubic);
     }
   }
   return taps;
@@ -243,26 +249,25 @@ Tensor upsample(const char* op, size_t dims, Filter filter, const Tensor& input,
 
 }  // namespace
 
-#define TENON_NEAREST(dims)                                                                                      \
-  Tensor upsample_nearest##dims##d(const Tensor& input, OptionalIntArrayRef output_size,                         \
-                                   optional<FloatArrayRef> scale_factors) {                                      \
-    return upsample("upsample_nearest" #dims "d", dims, Filter::Nearest, input, output_size, false,              \
-                    scale_factors);                                                                              \
-  }                                                                                                              \
-  Tensor _upsample_nearest_exact##dims##d(const Tensor& input, OptionalIntArrayRef output_size,                  \
-                                          optional<FloatArrayRef> scale_factors) {                               \
-    return upsample("_upsample_nearest_exact" #dims "d", dims, Filter::NearestExact, input, output_size, false,  \
-                    scale_factors);                                                                              \
+#define TENON_NEAREST(dims)                                                                                         \
+  Tensor upsample_nearest##dims##d(const Tensor& input, OptionalIntArrayRef output_size,                            \
+                                   optional<FloatArrayRef> scale_factors) {                                         \
+    return upsample("upsample_nearest" #dims "d", dims, Filter::Nearest, input, output_size, false, scale_factors); \
+  }                                                                                                                 \
+  Tensor _upsample_nearest_exact##dims##d(const Tensor& input, OptionalIntArrayRef output_size,                     \
+                                          optional<FloatArrayRef> scale_factors) {                                  \
+    return upsample("_upsample_nearest_exact" #dims "d", dims, Filter::NearestExact, input, output_size, false,     \
+                    scale_factors);                                                                                 \
   }
 TENON_NEAREST(1)
 TENON_NEAREST(2)
 TENON_NEAREST(3)
 #undef TENON_NEAREST
 
-#define TENON_UPSAMPLE(name, dims, filter)                                                                        \
-  Tensor name(const Tensor& input, OptionalIntArrayRef output_size, bool align_corners,                           \
-              optional<FloatArrayRef> scale_factors) {                                                            \
-    return upsample(#name, dims, Filter::filter, input, output_size, align_corners, scale_factors);               \
+#define TENON_UPSAMPLE(name, dims, filter)                                                          \
+  Tensor name(const Tensor& input, OptionalIntArrayRef output_size, bool align_corners,             \
+              optional<FloatArrayRef> scale_factors) {                                              \
+    return upsample(#name, dims, Filter::filter, input, output_size, align_corners, scale_factors); \
   }
 TENON_UPSAMPLE(upsample_linear1d, 1, Linear)
 TENON_UPSAMPLE(upsample_bilinear2d, 2, Linear)

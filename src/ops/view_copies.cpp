@@ -18,10 +18,8 @@ std::vector<Tensor> copied(std::vector<Tensor> views) {
 
 #define TENON_DEF(...)
 #define TENON_AND(...) __VA_OPT__(, ) __VA_ARGS__
-#define TENON_VIEW_COPY(name, ret, params, args)             \
-  ret name##_copy(const Tensor& self TENON_AND params) {     \
-    return copied(name(self TENON_AND args));                \
-  }
+#define TENON_VIEW_COPY(name, ret, params, args) \
+  ret name##_copy(const Tensor& self TENON_AND params) { return copied(name(self TENON_AND args)); }
 #include "tenon/table/structured.inc"
 
 Tensor narrow_copy(const Tensor& self, int64_t dim, int64_t start, int64_t length) {

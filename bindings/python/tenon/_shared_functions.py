@@ -33,9 +33,7 @@ def _loss(name: str, parameters: str) -> Any:
     return numbered
 
 
-binary_cross_entropy_with_logits = _loss(
-    "binary_cross_entropy_with_logits", "input target weight pos_weight reduction"
-)
+binary_cross_entropy_with_logits = _loss("binary_cross_entropy_with_logits", "input target weight pos_weight reduction")
 cosine_embedding_loss = _loss("cosine_embedding_loss", "input1 input2 target margin reduction")
 ctc_loss = _loss("ctc_loss", "log_probs targets input_lengths target_lengths blank reduction zero_infinity")
 hinge_embedding_loss = _loss("hinge_embedding_loss", "input target margin reduction")

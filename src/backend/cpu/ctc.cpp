@@ -26,7 +26,8 @@ T log_sum(T a, T b, T c = kNever<T>) {
 // The states of sequence b.
 class States {
  public:
-  States(const CtcGeometry& g, int64_t b) : labels_(g.targets + g.start[b]), blank_(g.blank), count_(2 * g.labels[b] + 1) {}
+  States(const CtcGeometry& g, int64_t b)
+      : labels_(g.targets + g.start[b]), blank_(g.blank), count_(2 * g.labels[b] + 1) {}
   int64_t count() const { return count_; }
   int64_t class_of(int64_t s) const { return s % 2 == 0 ? blank_ : labels_[s / 2]; }
   // Whether state s may follow state s - 2: a blank between them is needed where both are one label.
@@ -54,8 +55,8 @@ void forward_of(T* loss, T* alpha, const T* log_probs, const CtcGeometry& g, int
     p += row;
     std::fill_n(alpha, g.states(), kNever<T>);
     for (int64_t s = 0; s < n; ++s) {
-      alpha[s] = p[states.class_of(s)] + log_sum(before[s], s > 0 ? before[s - 1] : kNever<T>,
-                                                 states.skips(s) ? before[s - 2] : kNever<T>);
+      alpha[s] = p[states.class_of(s)] +
+                 log_sum(before[s], s > 0 ? before[s - 1] : kNever<T>, states.skips(s) ? before[s - 2] : kNever<T>);
     }
   }
   *loss = -log_sum(alpha[n - 1], n > 1 ? alpha[n - 2] : kNever<T>);

@@ -8,8 +8,8 @@
 
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/simd.h"
-#include "backend/cpu/vector-inl.h"
 #include "backend/cpu/taps-inl.h"
+#include "backend/cpu/vector-inl.h"
 #include "tenon/base/parallel.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -205,14 +205,16 @@ void place_gradient(T* ggrid, const T* gy, const T* x, const T* grid, const Grid
       std::fill(sums.begin(), sums.end(), T(0));
       for (int64_t c = n * g.channels; c < (n + 1) * g.channels; ++c) {
         for (int64_t k = 0; k < taps.count(); ++k) {
-          add_products(sums.data() + k * kPoints, gy + c * g.points + first, x + c * g.in_plane(), taps.index(k), count);
+          add_products(sums.data() + k * kPoints, gy + c * g.points + first, x + c * g.in_plane(), taps.index(k),
+                       count);
         }
       }
       T* out = ggrid + (n * g.points + first) * g.dims;
       for (int64_t p = 0; p < count; ++p) {
         for (int d = 0; d < g.dims; ++d) {
           T sum = 0;
-          for (int64_t k = 0; k < taps.count(); ++k) sum += taps.slope(d, k)[p] * sums[static_cast<size_t>(k * kPoints + p)];
+          for (int64_t k = 0; k < taps.count(); ++k)
+            sum += taps.slope(d, k)[p] * sums[static_cast<size_t>(k * kPoints + p)];
           *out++ = sum;
         }
       }

@@ -1,4 +1,5 @@
-// Weighted sums of gathered elements, and of rows. Included after simd.h and vector-inl.h, once for each instruction set.
+// Weighted sums of gathered elements, and of rows. Included after simd.h and vector-inl.h, once for each instruction
+// set.
 #if defined(TENON_CPU_TAPS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef TENON_CPU_TAPS_INL_H
 #undef TENON_CPU_TAPS_INL_H

@@ -54,8 +54,9 @@ def interpolate(
     if (size is None) == (scale_factor is None):
         raise ValueError("interpolate: give one of size and scale_factor")
     dims = input.dim() - 2
-    factors = None if scale_factor is None else [float(factor) for factor in _per_dim("scale_factor", scale_factor, dims)]
-    sizes = None
+    sizes = factors = None
+    if scale_factor is not None:
+        factors = [float(factor) for factor in _per_dim("scale_factor", scale_factor, dims)]
     if factors is None:
         sizes = _per_dim("size", size, dims)
         if recompute_scale_factor:

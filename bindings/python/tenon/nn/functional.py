@@ -5,14 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tenon import _C
-from tenon.nn._resampling import (
-    affine_grid as affine_grid,
-    grid_sample as grid_sample,
-    interpolate as interpolate,
-    upsample as upsample,
-    upsample_bilinear as upsample_bilinear,
-    upsample_nearest as upsample_nearest,
-)
+from tenon.nn import _resampling
 
 # Ops of the top-level module that PyTorch has here as well.
 _SHARED = "hardshrink prelu sigmoid softplus softshrink tanh tanhshrink".split()
@@ -28,6 +21,12 @@ for _name, _alias in _ALIASES.items():
     if _name in _C.functions:
         globals()[_alias] = _C.functions[_name]
 globals().update(_C.nn_functions)
+affine_grid = _resampling.affine_grid
+grid_sample = _resampling.grid_sample
+interpolate = _resampling.interpolate
+upsample = _resampling.upsample
+upsample_bilinear = _resampling.upsample_bilinear
+upsample_nearest = _resampling.upsample_nearest
 native_channel_shuffle = _C.nn_functions["channel_shuffle"]
 
 
@@ -251,4 +250,3 @@ def linear_cross_entropy(
     `options` of PyTorch say into which chunks it cuts the batch to save memory; here they change nothing.
     """
     return _linear_cross_entropy(input, linear_weight, target, **kwargs)
-
