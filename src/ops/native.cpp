@@ -46,7 +46,8 @@ ThreeTensors native_layer_norm(const Tensor& input, IntArrayRef normalized_shape
 
 ThreeTensors native_group_norm(const Tensor& input, const optional<Tensor>& weight, const optional<Tensor>& bias,
                                int64_t N, int64_t C, int64_t HxW, int64_t group, double eps) {
-  TENON_CHECK(input.dim() >= 2 && input.size(0) == N && input.size(1) == C && input.numel() == N * C * HxW,
+  TENON_CHECK(input.dim() >= 2 && input.size(0) == N && input.size(1) == C &&
+                  input.numel() == checked_mul(N * C, HxW, "native_group_norm"),
               "native_group_norm: input of shape ", input.sizes(), " does not have N=", N, ", C=", C, " and HxW=", HxW);
   const Tensor out = group_norm(input, group, weight, bias, eps);
   if (input.numel() == 0) {
@@ -149,7 +150,7 @@ Tensor _chunk_cat(TensorList tensors, int64_t dim, int64_t num_chunks) {
     TENON_CHECK(tensor.sizes().slice(0, static_cast<size_t>(d)) == tensors[0].sizes().slice(0, static_cast<size_t>(d)),
                 kOp, ": expects same sizes of 0,...,dim-1 dimensions for all tensors, got shapes ", tensors[0].sizes(),
                 " and ", tensor.sizes());
-    const int64_t length = tensor.size(d), chunk = (length + num_chunks - 1) / num_chunks;
+    const int64_t length = tensor.size(d), chunk = (length - 1) / num_chunks + 1;
     DimVector missing = tensor.impl()->sizes;
     missing[static_cast<size_t>(d)] = checked_mul(chunk, num_chunks, kOp) - length;
     const Tensor whole = cat({tensor, zeros(missing, tensor.options())}, d);

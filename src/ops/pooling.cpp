@@ -314,7 +314,7 @@ TwoTensors fractional_max(const char* op, size_t dims, const Tensor& input, IntA
   int64_t window = 1;
   for (size_t d = 0; d < dims; ++d) {
     const int64_t in = x.sizes()[d + 2], k = kernel[d];
-    TENON_CHECK(k <= in && p.cells[d] > 0 && p.cells[d] + k - 1 <= in, op, ": a pool of kernel_size ", kernel,
+    TENON_CHECK(k <= in && p.cells[d] > 0 && p.cells[d] <= in - k + 1, op, ": a pool of kernel_size ", kernel,
                 " and output_size ", p.cells, " does not fit an input of shape ", input.sizes());
     // Of an image the first sample is the width's; of a volume it is the depth's.
     const auto at = static_cast<int64_t>(dims == 2 ? 1 - d : d);

@@ -172,7 +172,10 @@ void add_narrow(Taps& taps, const Sampling& s, int64_t i, bool is_cubic) {
 void add_wide(Taps& taps, const Sampling& s, int64_t i, bool is_cubic) {
   const double scale = s.scale(), stretch = std::max(scale, 1.0);
   const double reach = (is_cubic ? 2 : 1) * stretch, centre = scale * (static_cast<double>(i) + 0.5);
-  auto bounded = [&](double place) { return static_cast<int64_t>(std::clamp(place, 0.0, static_cast<double>(s.in))); };
+  // Nothing is below a place that is no number.
+  auto bounded = [&](double place) {
+    return place > 0 ? static_cast<int64_t>(std::min(place, static_cast<double>(s.in))) : int64_t{0};
+  };
   const int64_t first = bounded(centre - reach + 0.5), last = bounded(centre + reach + 0.5);
   std::vector<double> weights;
   double total = 0;
@@ -233,7 +236,8 @@ Tensor upsample(const char* op, size_t dims, Filter filter, const Tensor& input,
   TENON_CHECK_AS(NotImplementedError, input.is_floating_point() || (takes_bytes && input.dtype() == kByte), op,
                  ": not implemented for ", input.dtype(), " tensors");
   const DimVector sizes = output_sizes(op, input, dims, output_size, factors);
-  auto taps = std::make_shared<AllTaps>();
+  DimVector shape = input.sizes();
+  std::vector<Sampling> samplings;
   for (size_t d = 0; d < dims; ++d) {
     const int64_t in = input.sizes()[d + 2];
     TENON_CHECK(in > 0 && sizes[d] > 0, op, ": Input and output sizes should be greater than 0, but got input (",
@@ -242,8 +246,14 @@ Tensor upsample(const char* op, size_t dims, Filter filter, const Tensor& input,
     const Sampling sampling{in, sizes[d], align_corners, factors ? optional<double>((*factors)[d]) : nullopt};
     TENON_CHECK(!sampling.factor || std::isfinite(sampling.scale()), op, ": scale factor ", *sampling.factor,
                 " is out of range");
-    (*taps)[d] = taps_of(sampling, filter);
+    samplings.push_back(sampling);
+    shape[d + 2] = sizes[d];
   }
+  // Whether the result fits into memory is known before its weights are made.
+  const Tensor room = make_tensor(shape, compute_dtype(input.dtype()), input.device(), op);
+  if (room.numel() == 0) return input.reshape(shape).clone();
+  auto taps = std::make_shared<AllTaps>();
+  for (size_t d = 0; d < dims; ++d) (*taps)[d] = taps_of(samplings[d], filter);
   return resample(op, input, std::move(taps));
 }
 

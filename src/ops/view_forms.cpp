@@ -203,7 +203,7 @@ Tensor diagonal_scatter(const Tensor& self, const Tensor& src, int64_t offset, i
 Tensor as_strided_scatter(const Tensor& self, const Tensor& src, IntArrayRef size, IntArrayRef stride,
                           optional<int64_t> storage_offset) {
   constexpr const char* kOp = "as_strided_scatter";
-  const int64_t offset = storage_offset.value_or(self.storage_offset()) - self.storage_offset();
+  const int64_t offset = checked_add(storage_offset.value_or(self.storage_offset()), -self.storage_offset(), kOp);
   const Tensor memory = zeros({checked_end(kOp, self.sizes(), self.strides(), 0)}, self.options());
   const Tensor out = as_strided(memory, self.sizes(), self.strides(), 0);
   out.copy_(self);

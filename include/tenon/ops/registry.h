@@ -13,7 +13,8 @@ namespace tenon {
 
 // A boxed argument or result; std::monostate is None.
 using Value = std::variant<std::monostate, Tensor, Scalar, std::vector<int64_t>, std::vector<double>,
-                           std::vector<Tensor>, std::string, ScalarType, Device, MemoryFormat, TensorOptions, Generator>;
+                           std::vector<Tensor>, std::string, ScalarType, Device, MemoryFormat, TensorOptions,
+                           Generator>;
 
 enum class ParamKind : uint8_t {
   Tensor, Scalar, Int, Float, Bool, IntList, FloatList, TensorList, String, Dtype, Device, MemoryFormat, Options,
