@@ -9,7 +9,6 @@
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/simd.h"
 #include "backend/cpu/taps-inl.h"
-#include "backend/cpu/vector-inl.h"
 #include "tenon/base/parallel.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -1,11 +1,12 @@
-// Weighted sums of gathered elements, and of rows. Included after simd.h and vector-inl.h, once for each instruction
-// set.
+// Weighted sums of gathered elements, and of rows. Included after simd.h, once for each instruction set.
 #if defined(TENON_CPU_TAPS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef TENON_CPU_TAPS_INL_H
 #undef TENON_CPU_TAPS_INL_H
 #else
 #define TENON_CPU_TAPS_INL_H
 #endif
+
+#include "backend/cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tenon::cpu::HWY_NAMESPACE {
