@@ -160,6 +160,16 @@ bool to_int_list(PyObject* object, std::vector<int64_t>& out) {
   });
 }
 
+bool to_float_list(PyObject* object, std::vector<double>& out) {
+  out.clear();
+  return visit_sequence(object, [&](PyObject* item) {
+    double value = 0;
+    if (!to_float(item, value)) return false;
+    out.push_back(value);
+    return true;
+  });
+}
+
 bool to_tensor_list(PyObject* object, std::vector<Tensor>& out) {
   out.clear();
   return visit_sequence(object, [&](PyObject* item) {
@@ -259,6 +269,12 @@ bool to_value(PyObject* object, ParamKind kind, bool loose, Value& out) {
       out = std::move(list);
       return true;
     }
+    case ParamKind::FloatList: {
+      std::vector<double> list;
+      if (!to_float_list(object, list)) return false;
+      out = std::move(list);
+      return true;
+    }
     case ParamKind::TensorList: {
       std::vector<Tensor> list;
       if (!to_tensor_list(object, list)) return false;
@@ -305,6 +321,7 @@ const char* kind_name(ParamKind kind) {
     case ParamKind::Float: return "float";
     case ParamKind::Bool: return "bool";
     case ParamKind::IntList: return "tuple of ints";
+    case ParamKind::FloatList: return "tuple of floats";
     case ParamKind::TensorList: return "tuple of Tensors";
     case ParamKind::String: return "str";
     case ParamKind::Dtype: return "dtype";

@@ -27,6 +27,8 @@ bool to_float(PyObject* object, double& out);
 bool to_bool(PyObject* object, bool& out);
 // A list or tuple of integers, of which some may be 0-d integer tensors.
 bool to_int_list(PyObject* object, std::vector<int64_t>& out);
+// A list or tuple of real numbers.
+bool to_float_list(PyObject* object, std::vector<double>& out);
 bool to_tensor_list(PyObject* object, std::vector<Tensor>& out);
 bool to_string(PyObject* object, std::string& out);
 // A device, its name, or the number of a CUDA device.

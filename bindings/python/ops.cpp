@@ -202,6 +202,20 @@ void init_ops(nb::module_& module) {
       add(functions, op, false);
     }
   }
+  auto copy = [](const std::map<std::string, OpForms*>& from, const std::string& op,
+                 std::map<std::string, OpForms*>& into, const std::string& name) {
+    if (const auto found = from.find(op); found != from.end() && !into.contains(name)) {
+      into[name] = new OpForms(*found->second);
+      into[name]->name = name;
+    }
+  };
+  for (const OpAlias& alias : op_aliases()) {
+    copy(nn_functions, alias.op, functions, alias.name);
+    for (auto* names : {&functions, &tensor_methods}) {
+      copy(*names, alias.op, *names, alias.name);
+      copy(*names, alias.op + "_", *names, alias.name + "_");
+    }
+  }
   auto publish = [&](const char* name, const std::map<std::string, OpForms*>& from) {
     nb::dict dict;
     for (const auto& [key, forms] : from) dict[key.c_str()] = nb::steal(make_op(forms));

@@ -89,6 +89,7 @@ struct Visitor {
   PyObject* operator()(Tensor& tensor) const { return wrap(std::move(tensor)); }
   PyObject* operator()(Scalar& scalar) const { return nb::cast(scalar).release().ptr(); }
   PyObject* operator()(std::vector<int64_t>& list) const { return make_size(list); }
+  PyObject* operator()(std::vector<double>& list) const { return nb::cast(nb::tuple(nb::cast(list))).release().ptr(); }
   PyObject* operator()(std::vector<Tensor>& list) const { return tensors_to_python(std::move(list), op); }
   PyObject* operator()(std::string& text) const { return PyUnicode_FromString(text.c_str()); }
   PyObject* operator()(ScalarType dtype) const { return Py_NewRef(dtype_object(dtype)); }

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "backend/conv_kernels.h"
+#include "backend/ctc_kernels.h"
 #include "backend/elementwise_kernel.h"
 #include "backend/fft_kernels.h"
 #include "backend/index_kernels.h"
@@ -16,6 +17,7 @@
 #include "backend/norm_kernels.h"
 #include "backend/pool_kernels.h"
 #include "backend/random_kernels.h"
+#include "backend/resample_kernels.h"
 #include "backend/sort_kernels.h"
 #include "backend/tensor_view.h"
 #include "tenon/base/device.h"
@@ -99,6 +101,9 @@ struct Backend {
   const PoolKernels* pool;
   const LinalgKernels* linalg;
   const FftKernels* fft;
+  const ResampleKernels* resample;
+  const GridKernels* grid;
+  const CtcKernels* ctc;
 };
 
 // The backend of a device; throws DeviceError saying why it is unavailable.

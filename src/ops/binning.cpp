@@ -65,7 +65,124 @@ Tensor search(const char* op, const Tensor& sequence, const Tensor& values, bool
   return out_int32 ? out.to(kInt) : out;
 }
 
+// --- histograms
+
+void check_floats(const char* op, const Tensor& self) {
+  TENON_CHECK_AS(NotImplementedError, self.dtype() == kFloat || self.dtype() == kDouble, op, ": not implemented for ",
+                 self.dtype(), " tensors; it takes float32 and float64");
+}
+
+// The least and the greatest element, or what is given; never equal.
+std::pair<double, double> histogram_range(const char* op, const Tensor& column, optional<FloatArrayRef> range,
+                                          size_t d) {
+  double low = 0, high = 1;
+  if (range) {
+    low = (*range)[2 * d];
+    high = (*range)[2 * d + 1];
+  } else if (column.numel() > 0) {
+    low = min(column).item<double>();
+    high = max(column).item<double>();
+  }
+  TENON_CHECK(std::isfinite(low) && std::isfinite(high), op, ": dimension ", d, "'s range [", low, ", ", high,
+              "] is not finite");
+  TENON_CHECK(low <= high, op, ": min should not exceed max, but got min ", low, " max ", high, " for dimension ", d);
+  return low == high ? std::pair(low - 0.5, high + 0.5) : std::pair(low, high);
+}
+
+// The bin of each value between edges, or -1; the last bin holds its upper edge.
+Tensor bins_of(const Tensor& values, const Tensor& edges) {
+  const int64_t bins = edges.numel() - 1;
+  const Tensor place = searchsorted(edges, values, false, true) - 1;
+  const Tensor inside = values.ge(edges.select(0, 0)) & values.le(edges.select(0, -1));
+  return where(inside, place.clamp_max(bins - 1), Scalar(-1));
+}
+
+// The histogram of rows of coordinates over a grid of edges.
+Tensor histogram_of(const char* op, const Tensor& rows, TensorList edges, const optional<Tensor>& weight,
+                    bool density) {
+  NoGradGuard no_grad;
+  DimVector sizes;
+  int64_t cells = 1;
+  Tensor cell = zeros({rows.size(0)}, TensorOptions(kLong).device(rows.device())), inside = cell.eq(0);
+  for (size_t d = 0; d < edges.size(); ++d) {
+    TENON_CHECK(edges[d].dim() == 1 && edges[d].numel() > 1, op,
+                ": bins must be 1-d tensors of at least two edges, got ", "shape ", edges[d].sizes());
+    TENON_CHECK(edges[d].dtype() == rows.dtype(), op,
+                ": input tensor and bins tensors should have the same dtype, got ", rows.dtype(), " and ",
+                edges[d].dtype());
+    sizes.push_back(edges[d].numel() - 1);
+    cells = checked_mul(cells, sizes[d], op);
+    const Tensor bin = bins_of(rows.select(1, static_cast<int64_t>(d)).contiguous(), edges[d].contiguous());
+    inside = inside & bin.ge(0);
+    cell = cell * sizes[d] + bin;
+  }
+  const Tensor values = weight ? weight->reshape({-1}) : ones({rows.size(0)}, rows.options());
+  Tensor counts = zeros({cells}, rows.options());
+  counts.index_add_(0, cell.masked_select(inside), values.masked_select(inside));
+  counts = counts.reshape(sizes);
+  if (!density) return counts;
+  counts = counts / counts.sum();
+  for (size_t d = 0; d < edges.size(); ++d) {
+    DimVector along(edges.size(), 1);
+    along[d] = -1;
+    counts = counts / diff(edges[d], 1, 0, nullopt, nullopt).reshape(along);
+  }
+  return counts;
+}
+
+void check_weight(const char* op, const optional<Tensor>& weight, const Tensor& self, IntArrayRef sizes) {
+  if (!weight) return;
+  TENON_CHECK(weight->sizes() == sizes, op, ": if weight tensor is provided it should have the shape ", sizes,
+              " of what is counted, got ", weight->sizes());
+  TENON_CHECK(weight->dtype() == self.dtype(), op, ": if weight tensor is provided, input tensor and weight tensor ",
+              "should have the same dtype, got ", self.dtype(), " and ", weight->dtype());
+}
+
 }  // namespace
+
+TwoTensors histogram(const Tensor& self, const Tensor& bins, const optional<Tensor>& weight, bool density) {
+  check_floats("histogram", self);
+  check_weight("histogram", weight, self, self.sizes());
+  return {histogram_of("histogram", self.reshape({-1, 1}), bins, weight, density), bins};
+}
+
+TwoTensors histogram(const Tensor& self, int64_t bins, optional<FloatArrayRef> range, const optional<Tensor>& weight,
+                     bool density) {
+  check_floats("histogram", self);
+  TENON_CHECK(!range || range->size() == 2, "histogram: range must have two entries, got ", range->size());
+  const std::vector<Tensor> edges = _histogramdd_bin_edges(self.reshape({-1, 1}), bins, range);
+  return histogram(self, edges[0], weight, density);
+}
+
+std::vector<Tensor> _histogramdd_bin_edges(const Tensor& self, IntArrayRef bins, optional<FloatArrayRef> range) {
+  constexpr const char* kOp = "histogramdd";
+  check_floats(kOp, self);
+  TENON_CHECK(self.dim() >= 2, kOp, ": input tensor should have at least 2 dimensions, but got ", self.dim());
+  const Tensor rows = self.reshape({-1, self.size(-1)});
+  TENON_CHECK(static_cast<int64_t>(bins.size()) == rows.size(1), kOp, ": The size of bins must be equal to the ",
+              "innermost dimension of the input ", rows.size(1), ", got ", bins.size());
+  TENON_CHECK(!range || range->size() == 2 * bins.size(), kOp, ": range should have ", 2 * bins.size(),
+              " elements if specified, got ", range->size());
+  NoGradGuard no_grad;
+  std::vector<Tensor> edges;
+  for (size_t d = 0; d < bins.size(); ++d) {
+    TENON_CHECK(bins[d] > 0, kOp, ": bins must be > 0, but got ", bins[d], " for dimension ", d);
+    const auto [low, high] = histogram_range(kOp, rows.select(1, static_cast<int64_t>(d)), range, d);
+    edges.push_back(linspace(low, high, checked_add(bins[d], 1, kOp), self.options()));
+  }
+  return edges;
+}
+
+Tensor _histogramdd_from_bin_tensors(const Tensor& self, TensorList bins, const optional<Tensor>& weight,
+                                     bool density) {
+  constexpr const char* kOp = "histogramdd";
+  check_floats(kOp, self);
+  TENON_CHECK(self.dim() >= 2, kOp, ": input tensor should have at least 2 dimensions, but got ", self.dim());
+  TENON_CHECK(static_cast<int64_t>(bins.size()) == self.size(-1), kOp, ": The size of bins must be equal to the ",
+              "innermost dimension of the input ", self.size(-1), ", got ", bins.size());
+  check_weight(kOp, weight, self, self.sizes().slice(0, self.sizes().size() - 1));
+  return histogram_of(kOp, self.reshape({-1, self.size(-1)}), bins, weight, density);
+}
 
 Tensor searchsorted(const Tensor& sorted_sequence, const Tensor& self, bool out_int32, bool right,
                     optional<std::string_view> side, const optional<Tensor>& sorter) {

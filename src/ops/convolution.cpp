@@ -289,4 +289,11 @@ TENON_CONV(2)
 TENON_CONV(3)
 #undef TENON_CONV
 
+Tensor conv_tbc(const Tensor& input, const Tensor& weight, const Tensor& bias, int64_t pad) {
+  TENON_CHECK(input.dim() == 3 && weight.dim() == 3 && bias.dim() == 1,
+              "conv_tbc: expected input [time, batch, in], weight [kernel, in, out] and bias [out], got shapes ",
+              input.sizes(), ", ", weight.sizes(), " and ", bias.sizes());
+  return conv1d(input.permute({1, 2, 0}), weight.permute({2, 1, 0}), bias, 1, pad).permute({2, 0, 1});
+}
+
 }  // namespace tenon

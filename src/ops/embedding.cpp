@@ -57,6 +57,87 @@ Tensor embedding(const Tensor& input, const Tensor& weight, optional<int64_t> pa
                 });
 }
 
+namespace {
+
+// The rows that each bag takes: flat indices, the bag of each, and per-sample weights.
+struct Bags {
+  Tensor rows, bag, weights;
+  int64_t count;
+};
+
+Bags bags_of(const Tensor& input, const optional<Tensor>& offsets, const optional<Tensor>& per_sample_weights,
+             bool include_last_offset) {
+  constexpr const char* kOp = "embedding_bag";
+  const Tensor weights = per_sample_weights ? per_sample_weights->reshape({-1}) : Tensor();
+  const TensorOptions options = TensorOptions(kLong).device(input.device());
+  const Tensor rows = input.reshape({-1}).to(kLong);
+  if (input.dim() == 2) {
+    TENON_CHECK_VALUE(!offsets, kOp, ": if input is 2D, then offsets has to be None, as input is treated is a ",
+                      "mini-batch of fixed length sequences. However, found offsets of shape ", offsets->sizes());
+    return {rows, arange(input.size(0), options).repeat_interleave(input.size(1)), weights, input.size(0)};
+  }
+  TENON_CHECK_VALUE(input.dim() == 1, kOp, ": input has to be 1D or 2D Tensor, but got Tensor of dimension ",
+                    input.dim());
+  TENON_CHECK_VALUE(offsets && offsets->dim() == 1, kOp, ": offsets has to be a 1D Tensor, got ",
+                    offsets ? concat("shape ", offsets->sizes()) : "None");
+  check_index_dtype(kOp, *offsets);
+  const Tensor starts = offsets->to(kLong);
+  const int64_t count = starts.numel() - (include_last_offset ? 1 : 0), length = rows.numel();
+  TENON_CHECK(count >= 0, kOp, ": include_last_offset: number of offsets should be at least 1");
+  if (starts.numel() == 0) return {rows.narrow(0, 0, 0), rows.narrow(0, 0, 0), weights, 0};
+  TENON_CHECK(starts.select(0, 0).item<int64_t>() == 0, kOp,
+              ": offsets[0] has to be 0, i.e., the first sequence in the ",
+              "mini-batch has to start from position 0. However, got ", starts.select(0, 0).item<int64_t>());
+  TENON_CHECK(starts.select(0, -1).item<int64_t>() <= length, kOp, ": offsets[-1] can not be greater than input's ",
+              "length, but got offsets[-1] of ", starts.select(0, -1).item<int64_t>(), " and length ", length);
+  const Tensor cut = include_last_offset ? starts : cat({starts, full({1}, length, options)});
+  const Tensor lengths = diff(cut, 1, 0, nullopt, nullopt);
+  TENON_CHECK(!lengths.lt(0).any().item<bool>(), kOp, ": offsets must not decrease");
+  const int64_t used = count == 0 ? 0 : cut.select(0, -1).item<int64_t>();
+  return {rows.narrow(0, 0, used), repeat_interleave(lengths, nullopt),
+          weights.defined() ? weights.narrow(0, 0, used) : weights, count};
+}
+
+}  // namespace
+
+Tensor embedding_bag(const Tensor& input, const Tensor& weight, const optional<Tensor>& offsets,
+                     optional<double> max_norm, double norm_type, bool scale_grad_by_freq, std::string_view mode,
+                     bool sparse, const optional<Tensor>& per_sample_weights, bool include_last_offset,
+                     optional<int64_t> padding_idx) {
+  constexpr const char* kOp = "embedding_bag";
+  TENON_CHECK_VALUE(weight.dim() == 2, kOp, ": weight has to be a 2D Tensor, but got Tensor of dimension ",
+                    weight.dim());
+  TENON_CHECK_VALUE(mode == "sum" || mode == "mean" || mode == "max", kOp, ": mode has to be one of sum, mean or max, ",
+                    "got ", mode);
+  TENON_CHECK_VALUE(mode != "max" || !scale_grad_by_freq, kOp,
+                    ": max mode does not support scaling the gradient by the frequency");
+  TENON_CHECK_VALUE(mode != "max" || !sparse, kOp, ": max mode does not support sparse weights");
+  TENON_CHECK_VALUE(!per_sample_weights || per_sample_weights->sizes() == input.sizes(), kOp,
+                    ": per_sample_weights must have the same shape as the input, ", input.sizes(), ", got ",
+                    per_sample_weights->sizes());
+  TENON_CHECK_AS(NotImplementedError, !per_sample_weights || mode == "sum", kOp,
+                 ": per_sample_weights is only supported for mode='sum' (got mode='", mode, "')");
+  check_index_dtype(kOp, input);
+  Bags bags = bags_of(input, offsets, per_sample_weights, include_last_offset);
+  if (max_norm) limit_norms(weight, bags.rows, *max_norm, norm_type);
+  if (padding_idx) {
+    TENON_CHECK(*padding_idx >= -weight.size(0) && *padding_idx < weight.size(0), kOp,
+                ": padding_idx must be within the number of embeddings ", weight.size(0), ", got ", *padding_idx);
+    const Tensor kept = bags.rows.ne(*padding_idx < 0 ? *padding_idx + weight.size(0) : *padding_idx);
+    if (bags.weights.defined()) bags.weights = bags.weights.masked_select(kept);
+    bags.bag = bags.bag.masked_select(kept);
+    bags.rows = bags.rows.masked_select(kept);
+  }
+  Tensor values = embedding(bags.rows, weight, nullopt, nullopt, 2, scale_grad_by_freq, false);
+  if (bags.weights.defined()) values = values * bags.weights.unsqueeze(1);
+  const Tensor none = zeros({bags.count, weight.size(1)}, values.options());
+  if (mode == "max") return index_reduce(none, 0, bags.bag, values, "amax", false);
+  const Tensor sums = none.index_add(0, bags.bag, values);
+  if (mode == "sum") return sums;
+  const Tensor counts = bincount(bags.bag, nullopt, bags.count).clamp_min(1).to(values.dtype());
+  return sums / counts.unsqueeze(1);
+}
+
 Tensor one_hot(const Tensor& self, int64_t num_classes) {
   TENON_CHECK(self.dtype() == kLong, "one_hot: is only applicable to index tensor of type LongTensor, got ",
               self.dtype());

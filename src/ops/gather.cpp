@@ -318,6 +318,35 @@ const Tensor& scatter_reduce_(const Tensor& self, int64_t dim, const Tensor& ind
                          [&](const Tensor& x) { return scatter_reduce(x, dim, index, src, reduce, include_self); });
 }
 
+Tensor index_reduce(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source, std::string_view reduce,
+                    bool include_self) {
+  constexpr const char* kOp = "index_reduce";
+  const int64_t d = wrap_dim(dim, self.dim(), kOp);
+  TENON_CHECK(reduce == "prod" || reduce == "mean" || reduce == "amax" || reduce == "amin", kOp,
+              ": expected reduce to be one of prod, mean, amax or amin but got ", reduce);
+  check_index_dtype(kOp, index);
+  check_same_dtype(kOp, self, source, "source");
+  check_same_device(kOp, self, source, "source");
+  TENON_CHECK_INDEX(index.dim() <= 1, kOp, ": Index is supposed to be a vector, got shape ", index.sizes());
+  TENON_CHECK(dims_of(source) == dims_of(self), kOp, ": source must have as many dims as self, got shape ",
+              source.sizes(), " for self of shape ", self.sizes());
+  DimVector along(dims_of(self), 1), sizes(dims_of(self), 1);
+  for (size_t k = 0; k < sizes.size(); ++k) {
+    const bool indexed = static_cast<int64_t>(k) == d;
+    sizes[k] = indexed ? index.numel() : size_of(self, k);
+    along[k] = indexed ? index.numel() : 1;
+    TENON_CHECK(size_of(source, k) == sizes[k], kOp, ": source of shape ", source.sizes(),
+                " does not fit self of shape ", self.sizes(), " and ", index.numel(), " indices of dim ", d);
+  }
+  return scatter_reduce(self, d, index.reshape(along).expand(sizes), source.reshape(sizes), reduce, include_self);
+}
+
+const Tensor& index_reduce_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source,
+                            std::string_view reduce, bool include_self) {
+  return replace_inplace("index_reduce_", self,
+                         [&](const Tensor& x) { return index_reduce(x, dim, index, source, reduce, include_self); });
+}
+
 Tensor take_along_dim(const Tensor& self, const Tensor& indices, optional<int64_t> dim) {
   TENON_CHECK(indices.dtype() == kLong || indices.dtype() == kInt,
               "take_along_dim: indices must be int64 or int32, got ", indices.dtype());

@@ -246,6 +246,13 @@ Tensor nonzero(const Tensor& self) {
   return out;
 }
 
+Tensor nonzero_static(const Tensor& self, int64_t size, int64_t fill_value) {
+  TENON_CHECK(size >= 0, "nonzero_static: size must not be negative, got ", size);
+  const Tensor found = nonzero(self);
+  if (found.size(0) >= size) return found.narrow(0, 0, size).clone();
+  return cat({found, full({size - found.size(0), self.dim()}, fill_value, found.options())});
+}
+
 Tensor argwhere(const Tensor& self) { return nonzero(self); }
 
 std::vector<Tensor> where(const Tensor& condition) { return unbind(nonzero(at_least_1d(condition)), 1); }

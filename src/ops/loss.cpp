@@ -171,6 +171,31 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const optional<T
   return add(mul(loss, 1 - label_smoothing), mul(spread, label_smoothing / classes));
 }
 
+Tensor linear_cross_entropy(const Tensor& input, const Tensor& linear_weight, const Tensor& target,
+                            const optional<Tensor>& linear_bias, const optional<Tensor>& weight,
+                            std::string_view reduction, optional<int64_t> ignore_index, double label_smoothing) {
+  constexpr const char* kOp = "linear_cross_entropy";
+  TENON_CHECK(input.dim() == 1 || input.dim() == 2, kOp, ": expected input with dimensionality 1 or 2, got ",
+              input.dim());
+  TENON_CHECK(linear_weight.dim() >= 2, kOp, ": expected linear_weight with dimensionality at least 2, got ",
+              linear_weight.dim());
+  const int64_t features = input.size(-1);
+  TENON_CHECK(features == linear_weight.size(-1), kOp, ": expected equal input and linear_weight last dimensions, got ",
+              features, " and ", linear_weight.size(-1));
+  const IntArrayRef classes = linear_weight.sizes().slice(0, linear_weight.sizes().size() - 1);
+  TENON_CHECK(!linear_bias || linear_bias->sizes() == classes, kOp, ": expected linear_bias shape ", classes, ", got ",
+              linear_bias->sizes());
+  TENON_CHECK(classes.size() == 1 || input.dim() == 2, kOp, ": linear_weight of shape ", linear_weight.sizes(),
+              " requires batched input, got shape ", input.sizes());
+  DimVector sizes = input.sizes().slice(0, input.sizes().size() - 1);
+  for (int64_t size : classes) sizes.push_back(size);
+  TENON_CHECK(!ignore_index || target.sizes() != sizes, kOp,
+              ": ignore_index cannot be specified when target contains probabilities");
+  const optional<Tensor> bias = linear_bias ? optional<Tensor>(linear_bias->reshape({-1})) : nullopt;
+  const Tensor logits = linear(input, linear_weight.reshape({-1, features}), bias).reshape(sizes);
+  return cross_entropy(logits, target, weight, ignore_index.value_or(-100), reduction, label_smoothing);
+}
+
 Tensor poisson_nll_loss(const Tensor& input, const Tensor& target, bool log_input, bool full, double eps,
                         std::string_view reduction) {
   Tensor loss = log_input ? sub(exp(input), mul(target, input)) : sub(input, mul(target, log(add(input, eps))));

@@ -280,6 +280,79 @@ Tensor unpool(const Tensor& input, const Tensor& indices, const Pooling& p, IntA
 
 }  // namespace
 
+namespace {
+
+// Where the windows of a dim begin, [N, C, cells]: evenly spread, shifted by a random number for each plane.
+Tensor fractional_starts(const Tensor& samples, int64_t in, int64_t kernel, int64_t cells) {
+  const Tensor last = full({samples.size(0), samples.size(1), 1}, Scalar(in - kernel), samples.options());
+  if (cells == 1) return last.to(kLong);
+  const Tensor spread = full({}, Scalar(in - kernel), samples.options()) / (cells - 1);
+  const Tensor shift = samples.unsqueeze(-1);
+  const Tensor cell = arange(cells - 1, samples.options());
+  const Tensor first = ((cell + shift) * spread).to(kLong) - (shift * spread).to(kLong);
+  return cat({first, last.to(kLong)}, -1);
+}
+
+TwoTensors fractional_max(const char* op, size_t dims, const Tensor& input, IntArrayRef kernel_size,
+                          IntArrayRef output_size, const Tensor& random_samples) {
+  const Pooling p = adaptive(op, dims, output_size);
+  check_input(p, input, false);
+  const DimVector kernel = per_dim(op, "kernel_size", kernel_size, dims, 1);
+  const bool batched = input.dim() == static_cast<int64_t>(dims) + 2;
+  const Tensor x = batched ? input : input.unsqueeze(0);
+  const auto rank = static_cast<int64_t>(dims);
+  TENON_CHECK(random_samples.dim() == 3 && random_samples.size(0) == x.size(0) && random_samples.size(1) == x.size(1) &&
+                  random_samples.size(2) == rank,
+              op, ": expected _random_samples of shape [", x.size(0), ", ", x.size(1), ", ", rank, "], got ",
+              random_samples.sizes());
+  TENON_CHECK(random_samples.dtype() == input.dtype(), op, ": expected _random_samples of dtype ", input.dtype(),
+              ", got ", random_samples.dtype());
+  // Positions in a plane, [N, C, cells..., window...].
+  Tensor places = zeros({x.size(0), x.size(1)}, TensorOptions(kLong).device(x.device()));
+  for (size_t d = 0; d < 2 * dims; ++d) places = places.unsqueeze(-1);
+  DimVector shape = x.sizes().slice(0, 2);
+  int64_t window = 1;
+  for (size_t d = 0; d < dims; ++d) {
+    const int64_t in = x.sizes()[d + 2], k = kernel[d];
+    TENON_CHECK(k <= in && p.cells[d] > 0 && p.cells[d] <= in - k + 1, op, ": a pool of kernel_size ", kernel,
+                " and output_size ", p.cells, " does not fit an input of shape ", input.sizes());
+    // Of an image the first sample is the width's; of a volume it is the depth's.
+    const auto at = static_cast<int64_t>(dims == 2 ? 1 - d : d);
+    const Tensor starts = fractional_starts(random_samples.detach().select(2, at), in, k, p.cells[d]);
+    const Tensor within = starts.unsqueeze(-1) + arange(k, starts.options());
+    DimVector along(2 + 2 * dims, 1);
+    along[0] = x.size(0);
+    along[1] = x.size(1);
+    along[2 + d] = p.cells[d];
+    along[2 + dims + d] = k;
+    places = places * in + within.reshape(along);
+    shape.push_back(p.cells[d]);
+    window = checked_mul(window, k, op);
+  }
+  const Tensor flat = x.flatten(2);
+  const Tensor candidates = places.reshape({x.size(0), x.size(1), -1, window});
+  Tensor best;
+  {
+    NoGradGuard no_grad;
+    const Tensor values = flat.gather(2, candidates.flatten(2)).reshape(candidates.sizes());
+    best = candidates.gather(-1, values.argmax(-1, true)).squeeze(-1);
+  }
+  const Tensor values = flat.gather(2, best).reshape(shape), indices = best.reshape(shape);
+  return batched ? TwoTensors{values, indices} : TwoTensors{values.squeeze(0), indices.squeeze(0)};
+}
+
+}  // namespace
+
+TwoTensors fractional_max_pool2d_with_indices(const Tensor& input, IntArrayRef kernel_size, IntArrayRef output_size,
+                                              const Tensor& random_samples) {
+  return fractional_max("fractional_max_pool2d", 2, input, kernel_size, output_size, random_samples);
+}
+
+TwoTensors fractional_max_pool3d_with_indices(const Tensor& input, IntArrayRef kernel_size, IntArrayRef output_size,
+                                              const Tensor& random_samples) {
+  return fractional_max("fractional_max_pool3d", 3, input, kernel_size, output_size, random_samples);
+}
+
 #define TENON_POOL(dims)                                                                                               \
   TwoTensors max_pool##dims##d_with_indices(const Tensor& input, IntArrayRef kernel_size, IntArrayRef stride,          \
                                             IntArrayRef padding, IntArrayRef dilation, bool ceil_mode) {               \

@@ -29,6 +29,7 @@ TENON_UNBOXED(int64_t, Int, std::get<Scalar>(value).to_int64())
 TENON_UNBOXED(double, Float, std::get<Scalar>(value).to_double())
 TENON_UNBOXED(bool, Bool, std::get<Scalar>(value).to<bool>())
 TENON_UNBOXED(IntArrayRef, IntList, IntArrayRef(std::get<std::vector<int64_t>>(value)))
+TENON_UNBOXED(FloatArrayRef, FloatList, FloatArrayRef(std::get<std::vector<double>>(value)))
 TENON_UNBOXED(TensorList, TensorList, TensorList(std::get<std::vector<Tensor>>(value)))
 TENON_UNBOXED(std::string_view, String, std::string_view(std::get<std::string>(value)))
 TENON_UNBOXED(ScalarType, Dtype, std::get<ScalarType>(value))
@@ -244,6 +245,9 @@ std::vector<OpInfo> build() {
   build.add<Boxed<ret params, &tenon::fft_##name>>(#name, OpPlace::Fft, false, {}, #params, #ret, doc);
 #define TENON_HIDDEN(name, ret, params, args, doc) \
   build.add<Boxed<ret params, &tenon::name>>(#name, OpPlace::Hidden, false, {}, #params, #ret, doc);
+#define TENON_VIEW_COPY(name, ret, params, args)                                                                 \
+  build.add<Boxed<ret(const Tensor& self TENON_AND params), &tenon::name##_copy>>(                               \
+      #name "_copy", OpPlace::Function, false, {"self"}, #params, #ret, "A copy of what " #name " shows.");
 #include "tenon/table/structured.inc"
   return std::move(build.ops);
 }
@@ -321,6 +325,15 @@ std::string OpInfo::signature() const {
 const std::vector<OpInfo>& op_registry() {
   static const std::vector<OpInfo> ops = build();
   return ops;
+}
+
+const std::vector<OpAlias>& op_aliases() {
+  static const std::vector<OpAlias> aliases = {
+#define TENON_ALIAS(alias, name) {#alias, #name},
+#define TENON_TOP_LEVEL(name) {#name, #name},
+#include "tenon/table/structured.inc"
+  };
+  return aliases;
 }
 
 }  // namespace tenon

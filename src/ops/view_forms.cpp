@@ -143,6 +143,7 @@ const Tensor& become(const char* op, const Tensor& self, FunctionRef<Tensor(cons
   const IntrusivePtr<Node> history = after.grad_fn();
   impl.sizes = after.impl()->sizes;
   impl.strides = after.impl()->strides;
+  impl.offset = after.storage_offset();
   impl.refresh();
   impl.version().bump(op);
   if (history) set_history(self, history, after.output_nr());
@@ -169,6 +170,9 @@ const Tensor& swapdims_(const Tensor& self, int64_t dim0, int64_t dim1) { return
 const Tensor& t_(const Tensor& self) {
   return become("t_", self, [](const Tensor& x) { return t(x); });
 }
+const Tensor& as_strided_(const Tensor& self, IntArrayRef size, IntArrayRef stride, optional<int64_t> storage_offset) {
+  return become("as_strided_", self, [&](const Tensor& x) { return as_strided(x, size, stride, storage_offset); });
+}
 
 namespace {
 
@@ -193,6 +197,21 @@ Tensor slice_scatter(const Tensor& self, const Tensor& src, int64_t dim, optiona
 }
 Tensor diagonal_scatter(const Tensor& self, const Tensor& src, int64_t offset, int64_t dim1, int64_t dim2) {
   return with_part("diagonal_scatter", self, src, [&](const Tensor& x) { return diagonal(x, offset, dim1, dim2); });
+}
+
+// The strides are those of memory laid out as self's, which starts where self does.
+Tensor as_strided_scatter(const Tensor& self, const Tensor& src, IntArrayRef size, IntArrayRef stride,
+                          optional<int64_t> storage_offset) {
+  constexpr const char* kOp = "as_strided_scatter";
+  const int64_t offset = checked_add(storage_offset.value_or(self.storage_offset()), -self.storage_offset(), kOp);
+  const Tensor memory = zeros({checked_end(kOp, self.sizes(), self.strides(), 0)}, self.options());
+  const Tensor out = as_strided(memory, self.sizes(), self.strides(), 0);
+  out.copy_(self);
+  const Tensor target = as_strided(memory, size, stride, offset);
+  TENON_CHECK(target.sizes() == src.sizes(), kOp, ": src must have the shape ", target.sizes(),
+              " of the part it replaces, got ", src.sizes());
+  target.copy_(src);
+  return as_strided(memory, self.sizes(), self.strides(), 0);
 }
 
 Tensor angle(const Tensor& self) {

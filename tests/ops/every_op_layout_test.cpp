@@ -18,17 +18,21 @@ const std::set<std::string> kUninitialised = {"empty",     "empty_like",        
                                               "new_empty", "new_empty_strided"};
 
 // Ops by name that are about strides: they rightly see or refuse another layout.
-const std::set<std::string> kAboutLayout = {"view", "as_strided", "view_as_complex", "resize_"};
+const std::set<std::string> kAboutLayout = {
+    "view",      "as_strided",      "as_strided_",     "as_strided_scatter",   "view_as_complex",
+    "view_copy", "as_strided_copy", "resize_as_", "view_as_complex_copy", "resize_"};
 
 // Ops by name that write into an argument besides self, which therefore may not be an expanded tensor.
-const std::set<std::string> kWritesArguments = {"batch_norm", "instance_norm"};
+const std::set<std::string> kWritesArguments = {"batch_norm", "instance_norm", "native_batch_norm",
+                                                "_native_batch_norm_legit", "_batch_norm_with_update"};
 
 // Draws fill a tensor in the order of its memory, as PyTorch's do.
 bool draws(const OpInfo& op) {
   for (const Param& param : op.params) {
     if (param.kind == ParamKind::Generator) return true;
   }
-  return op.name == "randint_like" || op.name == "dropout" || op.name == "alpha_dropout";
+  return op.name == "randint_like" || op.name == "dropout" || op.name == "alpha_dropout" ||
+         op.name == "native_dropout";
 }
 
 bool ignores_layout(const OpInfo& op) {

@@ -14,9 +14,9 @@ const std::set<std::string> kNoGradient = {
     "empty_like", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "randint_like",
     "new_empty", "new_empty_strided", "new_zeros", "new_ones", "new_full",
     // The same bytes read as another type.
-    "view(self, dtype)",
+    "view(self, dtype)", "view_copy(self, dtype)",
     // Counts.
-    "histc", "bincount",
+    "histc", "bincount", "histogram", "_histogramdd_from_bin_tensors", "_histogramdd_bin_edges",
 };
 
 // Ops of which zeros flow back, whatever they draw.

@@ -49,6 +49,7 @@ class Hostile {
       case ParamKind::Float: return Scalar(number());
       case ParamKind::Bool: return Scalar(below(2) == 0);
       case ParamKind::IntList: return integers();
+      case ParamKind::FloatList: return numbers();
       case ParamKind::String: return std::string(word());
       case ParamKind::Dtype: return dtype();
       case ParamKind::Device: return device();
@@ -62,6 +63,12 @@ class Hostile {
   Tensor defined_tensor() {
     const Tensor made = tensor();
     return made.defined() ? made : ones({3, 4});
+  }
+
+  std::vector<double> numbers() {
+    std::vector<double> values(below(5));
+    for (double& value : values) value = number();
+    return values;
   }
 
   std::vector<int64_t> integers() {

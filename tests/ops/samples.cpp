@@ -66,7 +66,8 @@ class Parser {
       case ParamKind::Float: return is_number(token);
       case ParamKind::Int: return is_number(token) && token.find('.') == token.npos;
       case ParamKind::Bool: return token == "true" || token == "false";
-      case ParamKind::IntList: return token.front() == '(';
+      case ParamKind::IntList:
+      case ParamKind::FloatList: return token.front() == '(';
       case ParamKind::TensorList: return token.front() == '{';
       case ParamKind::String: return token.front() == '\'';
       default: return false;
@@ -78,6 +79,7 @@ class Parser {
     switch (param.kind) {
       case ParamKind::Tensor: return tensor(token);
       case ParamKind::IntList: return ints(token.substr(1, token.size() - 2));
+      case ParamKind::FloatList: return floats(token.substr(1, token.size() - 2));
       case ParamKind::TensorList: return tensors(token.substr(1, token.size() - 2));
       case ParamKind::String: return std::string(token.substr(1, token.size() - 2));
       case ParamKind::Bool: return Scalar(token == "true");
@@ -96,6 +98,7 @@ class Parser {
       case ParamKind::Int: return Scalar(int64_t{1});
       case ParamKind::Bool: return Scalar(false);
       case ParamKind::IntList: return std::vector<int64_t>{1};
+      case ParamKind::FloatList: return std::vector<double>{1};
       case ParamKind::TensorList: return tensors("f[N,M];f[N,M]");
       case ParamKind::Dtype: return dtype_;
       case ParamKind::Device: return Device(kCPU);
@@ -121,6 +124,16 @@ class Parser {
     while (!list.empty()) {
       const std::string_view one = list.substr(0, list.find(','));
       values.push_back(one == "N" ? (large_ ? 1501 : 3) : one == "M" ? (large_ ? 67 : 4) : number(one).to_int64());
+      list.remove_prefix(std::min(list.size(), one.size() + 1));
+    }
+    return values;
+  }
+
+  std::vector<double> floats(std::string_view list) const {
+    std::vector<double> values;
+    while (!list.empty()) {
+      const std::string_view one = list.substr(0, list.find(','));
+      values.push_back(number(one).to_double());
       list.remove_prefix(std::min(list.size(), one.size() + 1));
     }
     return values;

@@ -209,6 +209,9 @@ def forms(info: OpInfo) -> Iterator[Form]:
             own = found(tenon, info.name)
             return own and functools.partial(own, *theirs.args, **theirs.keywords)
         own = found(owner, path)
+        if own is None and getattr(torch, getattr(theirs, "__name__", ""), None) is theirs:
+            # op_db calls some of PyTorch's functions by another name.
+            own = found(tenon, theirs.__name__)
         return own if callable(own) else None
 
     def method(theirs: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from tenon import _C
 from tenon._C import Tensor
@@ -13,6 +13,14 @@ inf = math.inf
 nan = math.nan
 pi = math.pi
 newaxis = None
+
+
+class Histogramdd(NamedTuple):
+    """The counts, and the edges along each dim."""
+
+    hist: Tensor
+    bin_edges: tuple[Tensor, ...]
+
 
 _nonzero = _C.functions["nonzero"]
 _where = _C.functions["where"]
@@ -36,6 +44,59 @@ def is_floating_point(input: Tensor) -> bool:
 def is_complex(input: Tensor) -> bool:
     """Whether the dtype is a complex one."""
     return input.is_complex()
+
+
+def is_signed(input: Tensor) -> bool:
+    """Whether the dtype holds negative numbers."""
+    return input.is_signed()
+
+
+def is_inference(input: Tensor) -> bool:
+    """Whether the tensor was made in inference mode."""
+    return input.is_inference()
+
+
+def is_conj(input: Tensor) -> bool:
+    """Whether the tensor is a lazy conjugate: never."""
+    return False
+
+
+def is_neg(input: Tensor) -> bool:
+    """Whether the tensor is a lazy negative: never."""
+    return False
+
+
+def is_distributed(input: Tensor) -> bool:
+    """Whether one tensor lies on several devices: never."""
+    return False
+
+
+def get_device(input: Tensor) -> int:
+    """The index of the tensor's device, -1 on the CPU."""
+    return input.get_device()
+
+
+def detach(input: Tensor) -> Tensor:
+    """The same data outside any graph."""
+    return input.detach()
+
+
+def detach_(input: Tensor) -> Tensor:
+    """Takes the tensor out of its graph."""
+    return input.detach_()
+
+
+def histogramdd(
+    input: Tensor, bins: Any, *, range: Any = None, weight: Tensor | None = None, density: bool = False
+) -> Histogramdd:
+    """The histogram of points, the rows of `input`, over a grid: counts of bins or lists of edges for each column."""
+    if isinstance(bins, int):
+        bins = [bins] * input.shape[-1]
+    edges = bins
+    if not any(isinstance(one, Tensor) for one in bins):
+        edges = _C.functions["_histogramdd_bin_edges"](input, list(bins), range=range)
+    counts = _C.functions["_histogramdd_from_bin_tensors"](input, list(edges), weight=weight, density=density)
+    return Histogramdd(counts, tuple(edges))
 
 
 def typename(obj: Any) -> str:

@@ -203,6 +203,31 @@ def round_(self: Tensor, ndigits: int = 0) -> Tensor:
     return self.round(decimals=ndigits)
 
 
+def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
+    """Replaces each element by what `callable` makes of it."""
+    return _store(self, map(callable, self.flatten().tolist()))
+
+
+def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
+    """Replaces each element by what `callable` makes of it and that of another tensor."""
+    return _store(self, map(callable, self.flatten().tolist(), tensor.expand(self.shape).flatten().tolist()))
+
+
+def map2_(self: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any], Any]) -> Tensor:
+    """Replaces each element by what `callable` makes of it and those of two other tensors."""
+    others = [other.expand(self.shape).flatten().tolist() for other in (x, y)]
+    return _store(self, map(callable, self.flatten().tolist(), *others))
+
+
+def _store(self: Tensor, values: Any) -> Tensor:
+    return self.copy_(_C.tensor(list(values), dtype=self.dtype, device=self.device).reshape(self.shape))
+
+
+def resize_as(self: Tensor, the_template: Tensor) -> Tensor:
+    """A copy resized to the shape of another tensor."""
+    return self.detach().clone().resize_as_(the_template)
+
+
 def nonzero(self: Tensor, *, as_tuple: bool = False) -> Any:
     """The indices of non-zero elements: one row each, or one tensor per dim."""
     if as_tuple:
@@ -228,6 +253,16 @@ def _attach() -> None:
         "__reversed__": reversed_,
         "__complex__": lambda self: complex(self.item()),
         "__round__": round_,
+        "__rdiv__": Tensor.__rtruediv__,
+        "__div__": Tensor.__truediv__,
+        "__idiv__": Tensor.__itruediv__,
+        "__long__": lambda self: int(self),
+        "__nonzero__": lambda self: bool(self),
+        "apply_": apply_,
+        "map_": map_,
+        "map2_": map2_,
+        "resize_as": resize_as,
+        "is_distributed": lambda self: False,
         "__dir__": dir_,
         "type": type_,
         "new_tensor": new_tensor,

@@ -52,6 +52,7 @@ class ArrayRef {
 };
 
 using IntArrayRef = ArrayRef<int64_t>;
+using FloatArrayRef = ArrayRef<double>;
 
 // Prints as Python prints a list: [2, 3].
 template <class T>

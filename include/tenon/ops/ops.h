@@ -36,6 +36,16 @@ namespace tenon {
 #define TENON_LINALG(name, ret, params, args, doc) TENON_API ret linalg_##name params;
 #define TENON_FFT(name, ret, params, args, doc) TENON_API ret fft_##name params;
 #define TENON_HIDDEN TENON_FUNCTION
+#define TENON_VIEW_COPY(name, ret, params, args) TENON_API ret name##_copy(const Tensor& self TENON_AND params);
+#define TENON_ALIAS(alias, name)                                       \
+  template <class... Args>                                             \
+  decltype(auto) alias(const Args&... args) {                          \
+    return name(args...);                                              \
+  }                                                                    \
+  template <class... Args>                                             \
+  Tensor& alias##_out(Tensor& out, const Args&... args) {              \
+    return name##_out(out, args...);                                   \
+  }
 #include "tenon/table/structured.inc"
 
 #undef TENON_AND

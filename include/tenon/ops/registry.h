@@ -12,11 +12,13 @@
 namespace tenon {
 
 // A boxed argument or result; std::monostate is None.
-using Value = std::variant<std::monostate, Tensor, Scalar, std::vector<int64_t>, std::vector<Tensor>, std::string,
-                           ScalarType, Device, MemoryFormat, TensorOptions, Generator>;
+using Value = std::variant<std::monostate, Tensor, Scalar, std::vector<int64_t>, std::vector<double>,
+                           std::vector<Tensor>, std::string, ScalarType, Device, MemoryFormat, TensorOptions,
+                           Generator>;
 
 enum class ParamKind : uint8_t {
-  Tensor, Scalar, Int, Float, Bool, IntList, TensorList, String, Dtype, Device, MemoryFormat, Options, Generator
+  Tensor, Scalar, Int, Float, Bool, IntList, FloatList, TensorList, String, Dtype, Device, MemoryFormat, Options,
+  Generator
 };
 
 struct Param {
@@ -54,5 +56,12 @@ struct OpInfo {
 
 // Every line of the table, in its order; the forms of an op with several follow each other.
 TENON_API const std::vector<OpInfo>& op_registry();
+
+// A further name of an op and of its in-place form; or, of one of nn.functional, its own name as a top-level function.
+struct OpAlias {
+  std::string name;
+  std::string op;
+};
+TENON_API const std::vector<OpAlias>& op_aliases();
 
 }  // namespace tenon

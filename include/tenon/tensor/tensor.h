@@ -182,6 +182,15 @@ class Tensor {
 #define TENON_METHOD(name, ret, params, args, doc) TENON_API ret name params const;
 #define TENON_METHOD_ONLY TENON_METHOD
 #define TENON_INPLACE(name, params, args, doc) TENON_API const Tensor& name params const;
+#define TENON_ALIAS(alias, name)                       \
+  template <class... Args>                             \
+  decltype(auto) alias(const Args&... args) const {    \
+    return name(args...);                              \
+  }                                                    \
+  template <class... Args>                             \
+  decltype(auto) alias##_(const Args&... args) const { \
+    return name##_(args...);                           \
+  }
 #include "tenon/table/structured.inc"
 
  private:

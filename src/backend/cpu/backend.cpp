@@ -26,7 +26,10 @@ Backend make_backend() {
           .random = &cpu_random,
           .pool = &cpu::pool_table(),
           .linalg = &cpu::linalg_table(),
-          .fft = &cpu::fft_table()};
+          .fft = &cpu::fft_table(),
+          .resample = &cpu::resample_table(),
+          .grid = &cpu::grid_table(),
+          .ctc = &cpu::ctc_table()};
 }
 
 // Tables differ by instruction set, so there is a backend for each; it is made when first asked for.

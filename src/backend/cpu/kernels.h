@@ -17,5 +17,8 @@ TENON_API const ConvKernels& conv_table();
 TENON_API const PoolKernels& pool_table();
 TENON_API const LinalgKernels& linalg_table();
 TENON_API const FftKernels& fft_table();
+TENON_API const ResampleKernels& resample_table();
+TENON_API const GridKernels& grid_table();
+TENON_API const CtcKernels& ctc_table();
 
 }  // namespace tenon::cpu

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from tenon import _C
+from tenon.nn import _resampling
 
 # Ops of the top-level module that PyTorch has here as well.
 _SHARED = "hardshrink prelu sigmoid softplus softshrink tanh tanhshrink".split()
-_ALIASES = {"log_sigmoid": "logsigmoid"}
+_ALIASES = {
+    "log_sigmoid": "logsigmoid",
+    "celu_": "celu_", "elu_": "elu_", "hardtanh_": "hardtanh_", "leaky_relu_": "leaky_relu_", "relu_": "relu_",
+    "rrelu_": "rrelu_", "selu_": "selu_", "threshold_": "threshold_",
+}  # fmt: skip
 
 for _name in _SHARED:
     globals()[_name] = _C.functions[_name]
@@ -16,6 +21,13 @@ for _name, _alias in _ALIASES.items():
     if _name in _C.functions:
         globals()[_alias] = _C.functions[_name]
 globals().update(_C.nn_functions)
+affine_grid = _resampling.affine_grid
+grid_sample = _resampling.grid_sample
+interpolate = _resampling.interpolate
+upsample = _resampling.upsample
+upsample_bilinear = _resampling.upsample_bilinear
+upsample_nearest = _resampling.upsample_nearest
+native_channel_shuffle = _C.nn_functions["channel_shuffle"]
 
 
 def _activation(name: str, parameters: int) -> Any:
@@ -34,7 +46,7 @@ def _activation(name: str, parameters: int) -> Any:
 
 _ACTIVATIONS = {
     "celu": 1, "elu": 1, "hardsigmoid": 0, "hardswish": 0, "hardtanh": 2, "leaky_relu": 1, "mish": 0, "relu": 0,
-    "relu6": 0, "selu": 0, "silu": 0, "threshold": 2,
+    "relu6": 0, "rrelu": 3, "selu": 0, "silu": 0, "threshold": 2,
 }  # fmt: skip
 for _name, _count in _ACTIVATIONS.items():
     globals()[_name] = _activation(_name, _count)
@@ -144,3 +156,97 @@ def dropout3d(input: _C.Tensor, p: float = 0.5, training: bool = True, inplace: 
     """Dropout of whole channels of a volume."""
     _check_probability("dropout3d", p)
     return _channel_dropout(input, p, training, inplace, input.dim() == 5)
+
+
+def _fractional_pooling(dims: int) -> tuple[Any, Any]:
+    both = _C.nn_functions[f"fractional_max_pool{dims}d_with_indices"]
+
+    def with_indices(
+        input: _C.Tensor,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: _C.Tensor | None = None,
+    ) -> tuple[_C.Tensor, _C.Tensor]:
+        if output_size is None and output_ratio is None:
+            raise ValueError(f"fractional_max_pool{dims}d: give an output_size or an output_ratio")
+        if output_size is None:
+            ratios = output_ratio if isinstance(output_ratio, (list, tuple)) else [output_ratio] * dims
+            if len(ratios) != dims:
+                raise ValueError(f"fractional_max_pool{dims}d: output_ratio must be a number or {dims} of them")
+            output_size = [int(length * ratio) for length, ratio in zip(input.shape[-dims:], ratios)]
+        if _random_samples is None:
+            batch = 1 if input.dim() == dims + 1 else input.shape[0]
+            _random_samples = _C.functions["rand"](
+                (batch, input.shape[-dims - 1], dims), dtype=input.dtype, device=input.device
+            )
+        return both(input, kernel_size, output_size, _random_samples)
+
+    def pool(*args: Any, return_indices: bool = False, **kwargs: Any) -> Any:
+        if len(args) > 4:
+            return_indices = args[4]
+        results = with_indices(*args, **kwargs)
+        return results if return_indices else results[0]
+
+    with_indices.__name__ = with_indices.__qualname__ = f"fractional_max_pool{dims}d_with_indices"
+    pool.__name__ = pool.__qualname__ = f"fractional_max_pool{dims}d"
+    pool.__doc__ = with_indices.__doc__ = both.__doc__
+    return pool, with_indices
+
+
+fractional_max_pool2d, fractional_max_pool2d_with_indices = _fractional_pooling(2)
+fractional_max_pool3d, fractional_max_pool3d_with_indices = _fractional_pooling(3)
+
+
+def gumbel_softmax(
+    logits: _C.Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> _C.Tensor:
+    """Samples of the categories of `logits`: softened by `tau`, or one-hot with the gradient of the soft ones."""
+    gumbels = -_C.functions["empty_like"](logits).exponential_().log()
+    soft = ((logits + gumbels) / tau).softmax(dim)
+    if not hard:
+        return soft
+    index = soft.max(dim, keepdim=True)[1]
+    return _C.functions["zeros_like"](logits).scatter_(dim, index, 1.0) - soft.detach() + soft
+
+
+def triplet_margin_with_distance_loss(
+    anchor: _C.Tensor,
+    positive: _C.Tensor,
+    negative: _C.Tensor,
+    *,
+    distance_function: Any = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> _C.Tensor:
+    """max(0, margin + distance to positive - distance to negative), by any distance."""
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"triplet_margin_with_distance_loss: reduction must be none, mean or sum, got '{reduction}'")
+    if margin <= 0:
+        raise ValueError(f"triplet_margin_with_distance_loss: margin must be greater than 0, got {margin}")
+    if not anchor.ndim == positive.ndim == negative.ndim:
+        raise RuntimeError(
+            "triplet_margin_with_distance_loss: anchor, positive and negative must have as many dims, got "
+            f"{anchor.ndim}, {positive.ndim} and {negative.ndim}"
+        )
+    distance = distance_function or _C.nn_functions["pairwise_distance"]
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = far.minimum(distance(positive, negative))
+    loss = (margin + near - far).clamp_min(0)
+    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
+
+
+_linear_cross_entropy = _C.nn_functions["linear_cross_entropy"]
+
+
+def linear_cross_entropy(
+    input: _C.Tensor, linear_weight: _C.Tensor, target: _C.Tensor, *, options: Any = None, **kwargs: Any
+) -> _C.Tensor:
+    """cross_entropy of linear(input, linear_weight, linear_bias).
+
+    `options` of PyTorch say into which chunks it cuts the batch to save memory; here they change nothing.
+    """
+    return _linear_cross_entropy(input, linear_weight, target, **kwargs)
