@@ -34,16 +34,18 @@ from tenon._C import (
     promote_types,
     reset_peak_memory,
     set_default_dtype,
+    set_flush_denormal,
     set_memory_limit,
     set_num_threads,
     set_printoptions,
     set_simd_enabled,
+    sparse_coo,
     strided,
-    tensor,
 )
 
 globals().update(_C.functions)
 
+from tenon._creation import create_tensor, create_variable, tensor_add, tensor_matmul  # noqa: E402
 from tenon._dtypes import (  # noqa: E402
     bfloat16,
     bool,
@@ -84,6 +86,7 @@ from tenon._functions import (  # noqa: E402
     from_dlpack,
     from_torch,
     get_cpu_isa,
+    get_float32_matmul_precision,
     inf,
     is_complex,
     is_floating_point,
@@ -95,6 +98,8 @@ from tenon._functions import (  # noqa: E402
     pi,
     result_type,
     set_default_device,
+    set_default_tensor_type,
+    set_float32_matmul_precision,
     tensordot,
     typename,
     unique,
@@ -107,8 +112,9 @@ from tenon._typed_tensors import TYPED_TENSORS as _TYPED_TENSORS  # noqa: E402
 _attach()
 globals().update(_TYPED_TENSORS)
 
-from tenon import autograd, backends, cuda, linalg, nn, random, return_types, special, utils  # noqa: E402
+from tenon import autograd, cuda, nn, random, return_types, tensor, utils, version  # noqa: E402
 from tenon.autograd import (  # noqa: E402
+    backward,
     detect_anomaly,
     enable_grad,
     inference_mode,
@@ -117,5 +123,22 @@ from tenon.autograd import (  # noqa: E402
     set_grad_enabled,
 )
 from tenon.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
+from tenon.sparse import sparse_coo_tensor, spmm  # noqa: E402
+from tenon.version import __version__  # noqa: E402
 
-__version__ = "0.1.0"
+# Modules that are loaded when they are first used.
+_LAZY = frozenset(
+    "accelerator backends config functional interop linalg metal mps operations run special".split()
+)
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        from importlib import import_module
+
+        return import_module("tenon." + name)
+    raise AttributeError(f"module 'tenon' has no attribute {name!r}: Tenon lacks it", name=name)
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY})
