@@ -106,6 +106,7 @@ from tenon._functions import (  # noqa: E402
     unique_consecutive,
     where,
 )
+from tenon._lazy import __dir__, __getattr__  # noqa: E402
 from tenon._tensor import _attach  # noqa: E402
 from tenon._typed_tensors import TYPED_TENSORS as _TYPED_TENSORS  # noqa: E402
 
@@ -125,20 +126,3 @@ from tenon.autograd import (  # noqa: E402
 from tenon.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
 from tenon.sparse import sparse_coo_tensor, spmm  # noqa: E402
 from tenon.version import __version__  # noqa: E402
-
-# Modules that are loaded when they are first used.
-_LAZY = frozenset(
-    "accelerator backends config functional interop linalg metal mps operations run special".split()
-)
-
-
-def __getattr__(name):
-    if name in _LAZY:
-        from importlib import import_module
-
-        return import_module("tenon." + name)
-    raise AttributeError(f"module 'tenon' has no attribute {name!r}: Tenon lacks it", name=name)
-
-
-def __dir__():
-    return sorted({*globals(), *_LAZY})
