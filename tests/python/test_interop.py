@@ -362,6 +362,18 @@ def test_a_function_of_pytorch_is_a_node_of_tenons_graph(torch):
 
 
 @pytest.mark.parametrize("outer", ["torch", "tenon"])
+def test_what_a_bridged_function_holds_gets_gradients_though_no_argument_does(torch, outer):
+    library, inner = (torch, tenon) if outer == "torch" else (tenon, torch)
+    bridge = tenon.interop.torch_function if outer == "torch" else tenon.interop.tenon_function
+    weight = inner.tensor([2.0, 3.0], requires_grad=True)
+    result = bridge(lambda x: x * weight)(library.tensor([5.0, 7.0]))
+    assert result.requires_grad
+    (result * 2).sum().backward()
+    assert weight.grad.tolist() == [10, 14]
+    assert not bridge(lambda x: x * 2)(library.tensor([5.0])).requires_grad
+
+
+@pytest.mark.parametrize("outer", ["torch", "tenon"])
 def test_bridges_keep_graphs_and_refuse_what_they_cannot_do(torch, outer):
     library = torch if outer == "torch" else tenon
     bridge = tenon.interop.torch_function if outer == "torch" else tenon.interop.tenon_function

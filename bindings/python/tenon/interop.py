@@ -54,9 +54,9 @@ def _node(outer: Any, inner: Any, to_inner: Callable[[Any], Any], to_outer: Call
     # The outer framework's autograd.Function that computes with the inner one.
     class Bridge(outer.autograd.Function):
         @staticmethod
-        def forward(ctx: Any, call: _Call, *tensors: Any) -> Any:
+        def forward(ctx: Any, call: _Call, anchor: Any, *tensors: Any) -> Any:
             leaves = [
-                to_inner(tensor).requires_grad_(needed) for tensor, needed in zip(tensors, ctx.needs_input_grad[1:])
+                to_inner(tensor).requires_grad_(needed) for tensor, needed in zip(tensors, ctx.needs_input_grad[2:])
             ]
             with inner.enable_grad():
                 outputs = call.run(leaves)
@@ -78,9 +78,10 @@ def _node(outer: Any, inner: Any, to_inner: Callable[[Any], Any], to_outer: Call
         @staticmethod
         @outer.autograd.function.once_differentiable
         def backward(ctx: Any, *grads: Any) -> Any:
-            unedited = ctx.saved_tensors
+            # Raises if one was edited.
+            _ = ctx.saved_tensors
             pairs = [(output, to_inner(grad)) for output, grad in zip(ctx.outputs, grads) if output.requires_grad]
-            if unedited and pairs:
+            if pairs:
                 # The outer graph may be kept for another backward, so this one is kept as long as it.
                 roots, root_grads = zip(*pairs)
                 inner.autograd.backward(roots, root_grads, retain_graph=True)
@@ -88,7 +89,7 @@ def _node(outer: Any, inner: Any, to_inner: Callable[[Any], Any], to_outer: Call
             for leaf in ctx.leaves:
                 results.append(None if leaf.grad is None else to_outer(leaf.grad))
                 leaf.grad = None
-            return None, *results
+            return None, None, *results
 
     return Bridge
 
@@ -99,7 +100,9 @@ def _bridged(function: Callable[..., Any], outer: Any, *sides: Any) -> Callable[
     @functools.wraps(function)
     def bridged(*args: Any, **kwargs: Any) -> Any:
         call = _Call(function, args, kwargs, outer.Tensor)
-        return node.apply(call, *call.tensors())
+        # The node must be in the graph for what the function holds, even if no argument requires a gradient.
+        anchor = outer.empty(0, requires_grad=True)
+        return node.apply(call, anchor, *call.tensors())
 
     return bridged
 
