@@ -338,7 +338,10 @@ def extension_stub(extension: ModuleType) -> str:
 def source_of(value: Any, name: str, module: ModuleType) -> str | None:
     """The other module that defines `value` under a name of its own, if there is one."""
     where, own_name = getattr(value, "__module__", None), getattr(value, "__name__", name)
-    if hasattr(value, "_forms") or not isinstance(where, str) or not where.startswith("tenon"):
+    if hasattr(value, "_forms"):
+        package = sys.modules["tenon"]
+        return "tenon" if module is not package and getattr(package, own_name, None) is value else None
+    if not isinstance(where, str) or not where.startswith("tenon"):
         return None
     if where == "tenon" and hasattr(sys.modules["tenon._C"], own_name):
         return "tenon._C"
@@ -366,7 +369,12 @@ def module_stub(module: ModuleType) -> str:
             elif value.__name__.startswith("tenon.") and value.__name__ == f"{module.__name__}.{name}":
                 imports.append(f"from {module.__name__} import {name} as {name}")
         elif where := source_of(value, name, module):
-            imports.append(f"from {where} import {own_name} as {name}")
+            if own_name == name:
+                imports.append(f"from {where} import {name} as {name}")
+            else:
+                # Only what keeps its name is offered by an import.
+                imports.append(f"from {where} import {own_name} as _{own_name}")
+                definitions += f"{name} = _{own_name}\n"
         elif getattr(extension, name, None) is value and not hasattr(value, "_forms"):
             imports.append(f"from tenon._C import {name} as {name}")
         elif type(value).__name__ == "dtype":
