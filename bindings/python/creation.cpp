@@ -116,7 +116,13 @@ T checked_element(const Scalar& value, const char* op) {
 }
 
 Tensor moved(const Tensor& tensor, optional<ScalarType> dtype, optional<Device> device) {
+  ReleaseGil gil(tensor.numel() > kReleaseGilElements);
   return tensor.to(TensorOptions().dtype(dtype.value_or(tensor.dtype())).device(device.value_or(tensor.device())));
+}
+
+Tensor copied(const Tensor& tensor) {
+  ReleaseGil gil(tensor.numel() > kReleaseGilElements);
+  return tensor.clone(MemoryFormat::Preserve);
 }
 
 Tensor from_nested(PyObject* data, optional<ScalarType> dtype, const char* op) {
@@ -199,9 +205,9 @@ Tensor tensor_from_data(PyObject* data, optional<ScalarType> dtype, optional<Dev
   Tensor result;
   if (is_tensor(data)) {
     NoGradGuard no_grad;
-    result = unwrap(data).clone(MemoryFormat::Preserve);
+    result = copied(unwrap(data));
   } else if (is_numpy_array(data)) {
-    result = tensor_over_buffer(data, op).clone(MemoryFormat::Preserve);
+    result = copied(tensor_over_buffer(data, op));
   } else {
     result = from_nested(data, dtype, op);
   }

@@ -178,6 +178,11 @@ Tensor take_capsule(PyObject* capsule) {
 }  // namespace
 
 nb::object to_dlpack(const Tensor& tensor, bool versioned, bool copied) {
+  if (!versioned && tensor.storage()->read_only()) {
+    PyErr_SetString(PyExc_BufferError,
+                    "only consumers of DLPack 1.0 or newer can be told that memory is read-only; export a clone()");
+    throw_python_error();
+  }
   return versioned ? make_capsule<DLManagedTensorVersioned>(tensor, copied)
                    : make_capsule<DLManagedTensor>(tensor, copied);
 }

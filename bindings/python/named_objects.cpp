@@ -197,6 +197,7 @@ void init_named_objects(nb::module_& module) {
     dtype_objects[static_cast<size_t>(i)] = make_named(module, dtype_type, i, dtype_name(static_cast<ScalarType>(i)));
   }
   strided = make_named(module, layout_type, 0, "strided");
+  make_named(module, layout_type, 1, "sparse_coo");
   make_named(module, memory_format_type, static_cast<int>(MemoryFormat::Contiguous), "contiguous_format");
   make_named(module, memory_format_type, static_cast<int>(MemoryFormat::Preserve), "preserve_format");
   make_named(module, memory_format_type, static_cast<int>(MemoryFormat::ChannelsLast), "channels_last");

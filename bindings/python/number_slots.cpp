@@ -4,6 +4,7 @@
 #include <complex>
 
 #include "arguments.h"
+#include "interop.h"
 #include "tensor_type.h"
 #include "tenon/ops/ops.h"
 
@@ -30,6 +31,12 @@ Tensor compute(bool release, F&& body) {
 
 PyObject* not_implemented() { return Py_NewRef(Py_NotImplemented); }
 
+// A NumPy array as an operand beside `tensor`. What the graph saves must not change with the array.
+Tensor array_operand(PyObject* array, const Tensor& tensor) {
+  const Tensor shared = tensor_over_buffer(array, "operator");
+  return tensor.requires_grad() ? shared.clone() : shared;
+}
+
 template <const BinaryOp& op>
 PyObject* binary(PyObject* left, PyObject* right) {
   return guarded([&]() -> PyObject* {
@@ -38,8 +45,14 @@ PyObject* binary(PyObject* left, PyObject* right) {
       const Tensor &a = unwrap(left), &b = unwrap(right);
       return wrap(compute(is_long_work(a) || is_long_work(b), [&] { return op.tensors(a, b); }));
     }
+    PyObject* const other = left_tensor ? right : left;
     Scalar number;
-    if (!to_number(left_tensor ? right : left, number)) return not_implemented();
+    if (!to_number(other, number)) {
+      if (!is_numpy_array(other)) return not_implemented();
+      const Tensor own = unwrap(left_tensor ? left : right), array = array_operand(other, own);
+      return wrap(compute(is_long_work(array) || is_long_work(own),
+                          [&] { return left_tensor ? op.tensors(own, array) : op.tensors(array, own); }));
+    }
     if (left_tensor) {
       if constexpr (op.right_number != nullptr) {
         const Tensor& a = unwrap(left);
@@ -64,6 +77,10 @@ PyObject* inplace(PyObject* left, PyObject* right) {
     } else if (to_number(right, number)) {
       ReleaseGil gil(is_long_work(a));
       number_form(a, number);
+    } else if (is_numpy_array(right)) {
+      const Tensor array = array_operand(right, a);
+      ReleaseGil gil(is_long_work(a));
+      tensor_form(a, array);
     } else {
       return not_implemented();
     }

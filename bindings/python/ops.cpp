@@ -16,6 +16,8 @@ namespace {
 
 struct OpForms {
   std::string name;
+  // Where Python finds it.
+  const char* module = "tenon";
   bool method = false;
   std::vector<Overload> overloads;
 };
@@ -119,6 +121,16 @@ PyObject* op_repr(PyObject* self) {
 
 PyObject* op_name(PyObject* self, void*) { return PyUnicode_FromString(forms_of(self).name.c_str()); }
 
+PyObject* op_module(PyObject* self, void*) { return PyUnicode_FromString(forms_of(self).module); }
+
+PyObject* op_forms(PyObject* self, void*) {
+  return guarded([&]() -> PyObject* {
+    nb::list forms;
+    for (const Overload& overload : forms_of(self).overloads) forms.append(overload.description());
+    return forms.release().ptr();
+  });
+}
+
 PyObject* op_doc(PyObject* self, void*) {
   std::string text;
   for (const Overload& overload : forms_of(self).overloads) {
@@ -142,7 +154,9 @@ PyMemberDef members[] = {
 PyGetSetDef properties[] = {
     {"__name__", op_name, nullptr, nullptr, nullptr},
     {"__qualname__", op_name, nullptr, nullptr, nullptr},
+    {"__module__", op_module, nullptr, nullptr, nullptr},
     {"__doc__", op_doc, nullptr, nullptr, nullptr},
+    {"_forms", op_forms, nullptr, "What stubs are made from; see Overload::description.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 PyMethodDef methods[] = {{"__reduce__", op_reduce, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr}};
@@ -181,10 +195,10 @@ void init_ops(nb::module_& module) {
   // Ops live as long as the process, so their forms are never freed.
   std::map<std::string, OpForms*> functions, nn_functions, linalg_functions, fft_functions, special_functions;
   std::map<std::string, OpForms*> tensor_methods;
-  auto add = [](std::map<std::string, OpForms*>& into, const OpInfo& op, bool method) {
+  auto add = [](std::map<std::string, OpForms*>& into, const OpInfo& op, const char* where, bool method) {
     TENON_CHECK(op.params.size() <= ValueBuffer::kCapacity, op.name, ": more parameters than a call can hold");
     OpForms*& forms = into[op.name];
-    if (!forms) forms = new OpForms{op.name, method, {}};
+    if (!forms) forms = new OpForms{op.name, where, method, {}};
     Overload overload(op, method);
     for (const Overload& earlier : forms->overloads) overload.inherit_defaults(earlier);
     forms->overloads.push_back(std::move(overload));
@@ -193,13 +207,13 @@ void init_ops(nb::module_& module) {
     if (op.place == OpPlace::Hidden) continue;
     const bool has_method =
         op.place == OpPlace::Method || op.place == OpPlace::MethodOnly || op.place == OpPlace::Inplace;
-    if (has_method && !is_property(op.name)) add(tensor_methods, op, true);
-    if (op.place == OpPlace::NN) add(nn_functions, op, false);
-    if (op.place == OpPlace::Linalg) add(linalg_functions, op, false);
-    if (op.place == OpPlace::Fft) add(fft_functions, op, false);
-    if (op.place == OpPlace::Special) add(special_functions, op, false);
+    if (has_method && !is_property(op.name)) add(tensor_methods, op, "tenon", true);
+    if (op.place == OpPlace::NN) add(nn_functions, op, "tenon.nn.functional", false);
+    if (op.place == OpPlace::Linalg) add(linalg_functions, op, "tenon.linalg", false);
+    if (op.place == OpPlace::Fft) add(fft_functions, op, "tenon.fft", false);
+    if (op.place == OpPlace::Special) add(special_functions, op, "tenon.special", false);
     if (op.place == OpPlace::Method || op.place == OpPlace::Function || op.place == OpPlace::Inplace) {
-      add(functions, op, false);
+      add(functions, op, "tenon", false);
     }
   }
   auto copy = [](const std::map<std::string, OpForms*>& from, const std::string& op,

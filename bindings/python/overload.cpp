@@ -277,4 +277,19 @@ std::string Overload::signature() const {
   return text + ")";
 }
 
+nb::dict Overload::description() const {
+  nb::list params;
+  for (size_t i = 0; i < info_->params.size(); ++i) {
+    const Param& param = info_->params[i];
+    params.append(nb::make_tuple(param.name.c_str(), kind_name(param.kind), param.nullable, param.keyword_only,
+                                 defaults_[i] != nullptr));
+  }
+  nb::dict result;
+  result["params"] = params;
+  result["variadic"] = variadic_ == SIZE_MAX ? nb::object(nb::none()) : nb::object(nb::int_(variadic_));
+  result["result"] = info_->result.c_str();
+  result["takes_out"] = takes_out_;
+  return result;
+}
+
 }  // namespace tenon::python

@@ -61,6 +61,10 @@ class Overload {
   // "(Tensor self, Tensor other, *, Number alpha)"
   std::string signature() const;
 
+  // What a stub says of this form: {"params": [(name, kind, nullable, keyword_only, optional), ...], "variadic": index
+  // of the parameter that takes all remaining arguments or None, "result": the C++ type, "takes_out": bool}.
+  nb::dict description() const;
+
  private:
   struct Name {
     PyObject* own = nullptr;      // interned

@@ -6,6 +6,7 @@
 #include "backend/cpu/isa.h"
 #include "tenon/backend/memory.h"
 #include "tenon/base/generator.h"
+#include "tenon/base/denormals.h"
 #include "tenon/base/parallel.h"
 #include "tenon/tensor/options.h"
 #include "tenon/tensor/print.h"
@@ -40,6 +41,8 @@ void add_cpu(nb::module_& module) {
       "set_simd_enabled",
       [](bool enabled) { cpu::set_isa(enabled ? cpu::best_isa() : cpu::Isa::Baseline); }, nb::arg("enabled"),
       "Whether CPU kernels use the best instruction set of this machine, or the baseline.");
+  module.def("set_flush_denormal", set_flush_denormal, nb::arg("mode"),
+             "Whether ops of this thread treat denormal numbers as zero; returns whether this CPU can.");
   module.def("get_cpu_isa", [] { return cpu::isa_name(cpu::isa()); });
 }
 

@@ -138,14 +138,23 @@ void add_conversions() {
         format, "self converted to another dtype.");
   }
   method("to", to, "self converted to another dtype or device.");
-  method("type_as", [](const Tensor& self, const Tensor& other) { return self.to(other.dtype()); }, nb::arg("other"));
-  method("cpu", [](const Tensor& self, optional<MemoryFormat>) { return self.cpu(); }, format);
+  method(
+      "type_as", [](const Tensor& self, const Tensor& other) { return converted(self, other.dtype(), nullopt); },
+      nb::arg("other"));
+  method(
+      "cpu",
+      [](const Tensor& self, optional<MemoryFormat>) {
+        ReleaseGil gil;
+        return self.cpu();
+      },
+      format);
   method(
       "cuda",
       [](const Tensor& self, nb::handle device, bool) {
         Device where(kCUDA);
         TENON_CHECK_TYPE(device.is_none() || to_device(device.ptr(), where),
                          "cuda(): argument 'device' must be device, not ", Py_TYPE(device.ptr())->tp_name);
+        ReleaseGil gil;
         return self.to(where);
       },
       nb::arg("device") = nb::none(), nb::arg("non_blocking") = false);
@@ -185,6 +194,7 @@ void add_queries() {
     const Tensor packed = self.cpu().contiguous();
     return nb::bytes(packed.data_ptr(), packed.nbytes());
   });
+  method("_is_read_only", [](const Tensor& self) { return self.storage()->read_only(); });
   method("_storage_address", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.storage()->data()); });
   method("_storage_nbytes", [](const Tensor& self) { return self.storage()->nbytes(); });
 }

@@ -3,6 +3,7 @@
 
 #include "tenon/autograd/autograd.h"
 #include "tenon/autograd/function.h"
+#include "tenon/base/denormals.h"
 #include "tenon/base/parallel.h"
 #include "tenon/cuda.h"
 #include "tenon/nn/init.h"

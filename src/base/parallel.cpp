@@ -20,6 +20,7 @@
 #include <utility>
 
 #include "base/config.h"
+#include "base/float_mode.h"
 #include "base/log.h"
 #include "tenon/base/error.h"
 
@@ -61,6 +62,7 @@ struct Job {
   int places = 0;
   int caller_core = -1;
   Job* next_job = nullptr;
+  const uint64_t caller_float_mode = float_mode();
   std::atomic<int64_t> next{0};
   std::atomic<int> helpers{0};
 
@@ -72,6 +74,7 @@ struct Job {
   // first is kept: the same one that a serial loop would throw.
   void work() {
     const bool outer = std::exchange(inside_piece, true);
+    set_float_mode(caller_float_mode);
     for (int64_t piece; (piece = next.fetch_add(1, std::memory_order_relaxed)) < pieces;) {
       const int64_t first = begin + piece * grain;
       try {

@@ -1,7 +1,10 @@
 """Memory shared with NumPy, the buffer protocol, DLPack and PyTorch, both ways."""
 
 import gc
+import operator
+import time
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -180,3 +183,219 @@ def test_exported_memory_outlives_a_resize():
     with pytest.raises(RuntimeError):
         x.resize_(1_000_000)
     assert array.tolist() == [1, 1, 1, 1]
+
+OPERATORS = [
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    operator.floordiv,
+    operator.mod,
+    operator.pow,
+    operator.matmul,
+    operator.eq,
+    operator.ne,
+    operator.lt,
+    operator.le,
+    operator.gt,
+    operator.ge,
+]
+
+
+@pytest.mark.parametrize("function", OPERATORS, ids=lambda function: function.__name__)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_operators_take_arrays_on_either_side_and_give_tensors(function, dtype):
+    array = np.array([[1, 2], [3, 5]], dtype)
+    x = tenon.tensor([[2, 3], [2, 4]], dtype=tenon.int64 if dtype == "int64" else tenon.float32)
+    if function is operator.matmul and dtype == "float64":
+        x = x.double()
+    for left, right in [(x, array), (array, x)]:
+        found = function(left, right)
+        assert isinstance(found, tenon.Tensor)
+        expected = function(np.asarray(left), np.asarray(right))
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
+        assert found.dtype == function(tenon.as_tensor(left), tenon.as_tensor(right)).dtype
+
+
+def test_arrays_beside_tensors_broadcast_and_take_gradients():
+    x = tenon.ones(2, 3, requires_grad=True)
+    array = np.array([1.0, 2.0, 3.0], np.float32)
+    y = array * x + array
+    # What the graph has saved is its own: the array may change.
+    array[:] = 0
+    y.sum().backward()
+    assert x.grad.tolist() == [[1, 2, 3], [1, 2, 3]]
+    z = tenon.zeros(3)
+    z += np.ones(3)
+    assert z.tolist() == [1, 1, 1]
+    assert (tenon.tensor([True, False]) & np.array([True, True])).tolist() == [True, False]
+    with pytest.raises(TypeError):
+        z + np.array(["a", "b", "c"])
+    with pytest.raises(RuntimeError):
+        z + np.ones(4)
+
+
+def test_read_only_memory_is_never_written_through():
+    array = np.arange(4.0)
+    array.flags.writeable = False
+    for x in (tenon.from_numpy(array), tenon.from_dlpack(array), tenon.as_tensor(array), tenon.asarray(array)):
+        assert x.data_ptr() == array.ctypes.data
+        views = [x, x[1:], x.reshape(2, 2), x.detach()]
+        for view in views:
+            for name, arguments in [("zero_", ()), ("add_", (1,)), ("__setitem__", (0, 1)), ("sin_", ())]:
+                with pytest.raises(RuntimeError):
+                    getattr(view, name)(*arguments)
+        with pytest.raises(RuntimeError):
+            tenon.sin(x.clone(), out=x)
+        # Whoever gets the memory next is told, or does not get it.
+        assert not np.asarray(x).flags.writeable and not np.from_dlpack(x).flags.writeable
+        assert memoryview(x).readonly
+        for export in (x.__dlpack__, x.to_torch):
+            with pytest.raises(BufferError):
+                export()
+        assert x.clone().zero_().tolist() == [0, 0, 0, 0]
+    assert array.tolist() == [0, 1, 2, 3]
+    assert tenon.frombuffer(b"\x01\x02", dtype=tenon.uint8).add(1).tolist() == [2, 3]
+    with pytest.raises(RuntimeError):
+        tenon.frombuffer(b"\x01\x02", dtype=tenon.uint8).add_(1)
+
+
+def test_dlpack_copies_when_asked_and_says_so():
+    x = tenon.arange(4.0)
+    shared, copied = np.from_dlpack(x), np.from_dlpack(x, copy=True)
+    x.zero_()
+    assert shared.tolist() == [0, 0, 0, 0] and copied.tolist() == [0, 1, 2, 3]
+    array = np.arange(4.0)
+    assert tenon.from_dlpack(array, copy=True).data_ptr() != array.ctypes.data
+    assert tenon.from_dlpack(array, copy=False).data_ptr() == array.ctypes.data
+    assert np.from_dlpack(x, copy=False).ctypes.data == x.data_ptr()
+    with pytest.raises(BufferError):
+        x.__dlpack__(dl_device=(2, 0))
+
+
+def test_arrays_of_the_interface_alone_are_taken():
+    class Image:
+        def __init__(self, array):
+            self.array = array
+            self.__array_interface__ = array.__array_interface__
+
+    array = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    assert tenon.tensor(np.asarray(Image(array))).tolist() == array.tolist()
+    assert np.asarray(tenon.from_numpy(array)).tolist() == array.tolist()
+    # PyTorch's tensors have no __array_interface__ of their own, so neither have these.
+    torch = pytest.importorskip("torch")
+    for name in ("__array__", "__array_priority__", "__array_wrap__", "__array_interface__", "__dlpack__"):
+        assert hasattr(tenon.Tensor, name) == hasattr(torch.Tensor, name)
+
+
+def test_a_gigabyte_is_exchanged_without_being_touched():
+    torch = pytest.importorskip("torch")
+    array = np.empty(2**28, np.float32)
+
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    before = resident()
+    x = tenon.from_numpy(array)
+    back, theirs = x.numpy(), x.to_torch()
+    again = tenon.from_torch(theirs)
+    assert x.nbytes == 2**30 and resident() - before < 50e6
+    assert array.ctypes.data == x.data_ptr() == back.ctypes.data == theirs.data_ptr() == again.data_ptr()
+
+    def quickest(exchange):
+        times = []
+        for _ in range(300):
+            start = time.perf_counter()
+            exchange(array)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    # Both take microseconds; a copy would take a thousand times as long.
+    assert quickest(tenon.from_numpy) < 10 * quickest(torch.from_numpy)
+
+
+# --- functions across frameworks
+
+
+@pytest.fixture
+def torch():
+    return pytest.importorskip("torch")
+
+
+def test_a_function_of_tenon_is_a_node_of_pytorchs_graph(torch):
+    weight = tenon.tensor([2.0, 3.0], requires_grad=True)
+
+    def own(x, y, scale=1.0):
+        return scale * (x.sin() * y * weight).sum(), (x * x).detach()
+
+    bridged = tenon.interop.torch_function(own)
+    x = torch.tensor([0.5, 1.5], requires_grad=True)
+    y = torch.tensor([1.0, -1.0], requires_grad=True)
+    value, square = bridged(x * 2, y, scale=3.0)
+    assert isinstance(value, torch.Tensor) and not square.requires_grad
+    assert len(value.grad_fn.next_functions) >= 2
+    (value * 5).backward()
+
+    theirs = torch.tensor([2.0, 3.0], requires_grad=True)
+    x2, y2 = x.detach().requires_grad_(), y.detach().requires_grad_()
+    (5 * 3 * ((2 * x2).sin() * y2 * theirs).sum()).backward()
+    for found, expected in [(x.grad, x2.grad), (y.grad, y2.grad), (weight.grad.to_torch(), theirs.grad)]:
+        torch.testing.assert_close(found, expected)
+    assert torch.autograd.gradcheck(
+        tenon.interop.torch_function(lambda a, b: (a @ b).tanh()),
+        (torch.randn(3, 4, dtype=torch.double, requires_grad=True), torch.randn(4, 2, dtype=torch.double)),
+    )
+
+
+def test_a_function_of_pytorch_is_a_node_of_tenons_graph(torch):
+    layer = torch.nn.Linear(3, 2)
+    bridged = tenon.interop.tenon_function(layer)
+    x = tenon.randn(4, 3, requires_grad=True)
+    loss = (bridged(x.exp()) * 2).sum()
+    loss.backward()
+    expected = x.detach().to_torch().requires_grad_()
+    twin = torch.nn.Linear(3, 2)
+    twin.load_state_dict(layer.state_dict())
+    (twin(expected.exp()) * 2).sum().backward()
+    torch.testing.assert_close(x.grad.to_torch(), expected.grad)
+    torch.testing.assert_close(layer.weight.grad, twin.weight.grad)
+
+
+@pytest.mark.parametrize("outer", ["torch", "tenon"])
+def test_what_a_bridged_function_holds_gets_gradients_though_no_argument_does(torch, outer):
+    library, inner = (torch, tenon) if outer == "torch" else (tenon, torch)
+    bridge = tenon.interop.torch_function if outer == "torch" else tenon.interop.tenon_function
+    weight = inner.tensor([2.0, 3.0], requires_grad=True)
+    result = bridge(lambda x: x * weight)(library.tensor([5.0, 7.0]))
+    assert result.requires_grad
+    (result * 2).sum().backward()
+    assert weight.grad.tolist() == [10, 14]
+    assert not bridge(lambda x: x * 2)(library.tensor([5.0])).requires_grad
+
+
+@pytest.mark.parametrize("outer", ["torch", "tenon"])
+def test_bridges_keep_graphs_and_refuse_what_they_cannot_do(torch, outer):
+    library = torch if outer == "torch" else tenon
+    bridge = tenon.interop.torch_function if outer == "torch" else tenon.interop.tenon_function
+    x = library.ones(3, requires_grad=True)
+    y = bridge(lambda a: a.exp())(x)
+    y.sum().backward(retain_graph=True)
+    y.sum().backward()
+    assert x.grad.tolist() == pytest.approx([2 * np.e] * 3)
+    # Twice differentiable it is not, and says so.
+    (first,) = library.autograd.grad(bridge(lambda a: a * a)(x).sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError):
+        first.sum().backward()
+    # Memory that both see must not change between forward and backward.
+    y = bridge(lambda a: a.exp())(x)
+    with library.no_grad():
+        y.zero_()
+    with pytest.raises(RuntimeError):
+        y.sum().backward()
+    with pytest.raises(TypeError, match="expected it to return tensors"):
+        bridge(lambda a: 3)(x)
+    with library.no_grad():
+        assert not bridge(lambda a: a * 2)(x).requires_grad
+    unused, used = library.ones(2, requires_grad=True), library.ones(2, requires_grad=True)
+    bridge(lambda a, b: b * 2)(unused, used).sum().backward()
+    assert used.grad.tolist() == [2, 2] and (unused.grad is None or not unused.grad.any())

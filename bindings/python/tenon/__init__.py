@@ -34,16 +34,18 @@ from tenon._C import (
     promote_types,
     reset_peak_memory,
     set_default_dtype,
+    set_flush_denormal,
     set_memory_limit,
     set_num_threads,
     set_printoptions,
     set_simd_enabled,
+    sparse_coo,
     strided,
-    tensor,
 )
 
 globals().update(_C.functions)
 
+from tenon._creation import create_tensor, create_variable, tensor_add, tensor_matmul  # noqa: E402
 from tenon._dtypes import (  # noqa: E402
     bfloat16,
     bool,
@@ -87,6 +89,7 @@ from tenon._functions import (  # noqa: E402
     from_torch,
     get_cpu_isa,
     get_device,
+    get_float32_matmul_precision,
     histogramdd,
     inf,
     is_complex,
@@ -104,12 +107,15 @@ from tenon._functions import (  # noqa: E402
     pi,
     result_type,
     set_default_device,
+    set_default_tensor_type,
+    set_float32_matmul_precision,
     tensordot,
     typename,
     unique,
     unique_consecutive,
     where,
 )
+from tenon._lazy import __dir__, __getattr__  # noqa: E402
 from tenon._shared_functions import (  # noqa: E402
     adaptive_max_pool1d,
     batch_norm,
@@ -133,21 +139,9 @@ from tenon._typed_tensors import TYPED_TENSORS as _TYPED_TENSORS  # noqa: E402
 _attach()
 globals().update(_TYPED_TENSORS)
 
-from tenon import (  # noqa: E402
-    autograd,
-    backends,
-    cuda,
-    fft,
-    linalg,
-    masked,
-    nn,
-    random,
-    return_types,
-    signal,
-    special,
-    utils,
-)
+from tenon import autograd, cuda, nn, random, return_types, tensor, utils, version  # noqa: E402
 from tenon.autograd import (  # noqa: E402
+    backward,
     detect_anomaly,
     enable_grad,
     inference_mode,
@@ -156,5 +150,5 @@ from tenon.autograd import (  # noqa: E402
     set_grad_enabled,
 )
 from tenon.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
-
-__version__ = "0.1.0"
+from tenon.sparse import sparse_coo_tensor, spmm  # noqa: E402
+from tenon.version import __version__  # noqa: E402

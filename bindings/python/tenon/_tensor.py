@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenon import _C
 from tenon._C import Tensor
 from tenon._functions import unique, unique_consecutive
-from tenon._typed_tensors import TYPE_NAMES, TypedTensor
+from tenon._typed_tensors import TYPE_NAMES, TypedTensor, dtype_of_type
 from tenon.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
@@ -106,6 +106,9 @@ def to_torch(self: Tensor) -> torch.Tensor:
     """A PyTorch tensor that shares this tensor's memory; gradients do not cross."""
     import torch
 
+    if self._is_read_only():
+        # PyTorch would write through it.
+        raise BufferError("to_torch: the memory of this tensor is read-only, which PyTorch cannot be told; clone() it")
     return torch.from_dlpack(self.detach())
 
 
@@ -177,13 +180,7 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> str | 
     """The name of the tensor's type, or the tensor converted to `dtype`."""
     if dtype is None:
         return ("tenon." if self.is_cpu else "tenon.cuda.") + TYPE_NAMES[self.dtype]
-    if isinstance(dtype, str):
-        name = dtype.rpartition(".")[2]
-        found = [key for key, value in TYPE_NAMES.items() if value == name]
-        if not found:
-            raise ValueError(f"invalid type: '{dtype}'")
-        dtype = found[0]
-    return self.to(dtype.dtype if isinstance(dtype, TypedTensor) else dtype)
+    return self.to(dtype_of_type(dtype) if isinstance(dtype, (str, TypedTensor)) else dtype)
 
 
 def new_tensor(
@@ -235,6 +232,13 @@ def nonzero(self: Tensor, *, as_tuple: bool = False) -> Any:
     return _C.functions["nonzero"](self)
 
 
+def to_sparse(self: Tensor, sparse_dim: int | None = None) -> Any:
+    """The non-zero elements, or slices with `sparse_dim` dims before them, as a sparse tensor."""
+    from tenon import sparse
+
+    return sparse.to_sparse(self, sparse_dim)
+
+
 def _attach() -> None:
     methods = {
         "backward": backward,
@@ -270,6 +274,7 @@ def _attach() -> None:
         "share_memory_": lambda self: self,
         "pin_memory": lambda self: self,
         "where": lambda self, condition, other: _C.functions["where"](condition, self, other),
+        "to_sparse": to_sparse,
         "unique": unique,
         "unique_consecutive": unique_consecutive,
     }

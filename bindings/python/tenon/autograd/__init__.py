@@ -7,13 +7,12 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
-from tenon.autograd import function, grad_mode, graph
+from tenon.autograd import function, grad_mode, graph, variable
 from tenon.autograd.anomaly_mode import detect_anomaly, set_anomaly_enabled
 from tenon.autograd.anomaly_mode import set_anomaly_enabled as set_detect_anomaly
 from tenon.autograd.function import Function
 from tenon.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
-
-Variable = Tensor
+from tenon.autograd.variable import Variable
 
 __all__ = [
     "Function",
@@ -30,6 +29,7 @@ __all__ = [
     "set_anomaly_enabled",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "variable",
 ]
 
 

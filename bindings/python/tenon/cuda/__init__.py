@@ -41,3 +41,11 @@ def manual_seed(seed: int) -> None:
 
 def manual_seed_all(seed: int) -> None:
     """Seeds the generators of all devices; ignored without CUDA, as in PyTorch."""
+
+
+def matmul(input: _C.Tensor, other: _C.Tensor) -> _C.Tensor:
+    """The matrix product of two tensors that are on a CUDA device; raises DeviceError where they are not."""
+    for tensor in (input, other):
+        if not tensor.is_cuda:
+            raise _C.DeviceError(f"cuda.matmul: expected tensors on a CUDA device, but got one on {tensor.device}")
+    return _C.functions["matmul"](input, other)

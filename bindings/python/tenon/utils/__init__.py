@@ -1,3 +1,3 @@
 """Helpers around tensors and training."""
 
-from tenon.utils import checkpoint
+from tenon.utils import checkpoint, dlpack, hooks

@@ -1,0 +1,1 @@
+"""A package as it may grow around Tenon."""

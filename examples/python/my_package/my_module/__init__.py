@@ -1,0 +1,1 @@
+"""A module within the package."""
