@@ -95,6 +95,7 @@ from tenon._functions import (  # noqa: E402
     pi,
     result_type,
     set_default_device,
+    set_default_tensor_type,
     tensordot,
     typename,
     unique,
@@ -117,5 +118,15 @@ from tenon.autograd import (  # noqa: E402
     set_grad_enabled,
 )
 from tenon.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
+from tenon.overrides import _make_overridable, _namespaces  # noqa: E402
+
+tensor, as_tensor, from_numpy, frombuffer = (
+    _C._overridable(_function, False) for _function in (tensor, as_tensor, from_numpy, frombuffer)
+)
+_make_overridable(list(_namespaces().values()))
+
+from tenon import func  # noqa: E402
+from tenon.func import vmap  # noqa: E402
+from tenon.storage import TypedStorage, UntypedStorage  # noqa: E402
 
 __version__ = "0.1.0"
