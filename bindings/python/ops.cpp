@@ -121,7 +121,11 @@ PyObject* op_repr(PyObject* self) {
                               forms.name.c_str());
 }
 
-PyObject* op_name(PyObject* self, void*) { return PyUnicode_FromString(forms_of(self).name.c_str()); }
+PyObject* op_name(PyObject* self, void*) {
+  const OpForms& forms = forms_of(self);
+  const bool is_linalg = forms.overloads[0].info().place == OpPlace::Linalg;
+  return PyUnicode_FromFormat(is_linalg ? "linalg_%s" : "%s", forms.name.c_str());
+}
 
 PyObject* op_doc(PyObject* self, void*) {
   std::string text;

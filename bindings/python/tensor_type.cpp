@@ -108,6 +108,8 @@ Py_hash_t hash(PyObject* self) { return _Py_HashPointer(self); }
 PyObject* iterate(PyObject* self) {
   return guarded([&]() -> PyObject* {
     if (is_overridden(self)) {
+      const nb::object dims = steal(PyObject_CallMethod(self, "dim", nullptr));
+      TENON_CHECK_TYPE(nb::cast<int64_t>(dims) > 0, "iteration over a 0-d tensor");
       return PyObject_GetIter(steal(PyObject_CallMethod(self, "unbind", "i", 0)).ptr());
     }
     const Tensor& x = unwrap(self);

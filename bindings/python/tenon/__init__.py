@@ -93,6 +93,7 @@ from tenon._functions import (  # noqa: E402
     nonzero,
     numel,
     pi,
+    positive,
     result_type,
     set_default_device,
     set_default_tensor_type,

@@ -75,6 +75,13 @@ def result_type(tensor1: Tensor | complex, tensor2: Tensor | complex) -> _C.dtyp
     return found
 
 
+def positive(input: Tensor) -> Tensor:
+    """`input` itself, if it holds numbers."""
+    if input.dtype is _C.bool:
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor that shares the memory of any object with `__dlpack__`, or of a DLPack capsule."""
     if not hasattr(ext_tensor, "__dlpack__"):

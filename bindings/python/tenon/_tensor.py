@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenon import _C
 from tenon._C import Tensor
-from tenon._functions import unique, unique_consecutive
+from tenon._functions import positive, unique, unique_consecutive
 from tenon._typed_tensors import TYPE_NAMES, TypedTensor
 from tenon import cuda
 from tenon.overrides import _default_torch_function
@@ -277,6 +277,8 @@ def _attach() -> None:
         "__deepcopy__": deepcopy,
         "__format__": format_,
         "__reversed__": reversed_,
+        "__rdiv__": lambda self, other: Tensor.__rtruediv__(self, other),
+        "positive": positive,
         "__complex__": lambda self: complex(self.item()),
         "__round__": round_,
         "__dir__": dir_,
@@ -298,6 +300,5 @@ def _attach() -> None:
     Tensor.__array_priority__ = 1000
     Tensor._make_subclass = staticmethod(_C._make_subclass)
     Tensor.__torch_function__ = classmethod(_default_torch_function)
-    Tensor.__rdiv__ = Tensor.__rtruediv__
     Tensor.__div__ = Tensor.__truediv__
     Tensor.__idiv__ = Tensor.__itruediv__

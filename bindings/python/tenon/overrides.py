@@ -90,6 +90,10 @@ class DisableTorchFunction(_Disabled):
     _state = 2
 
 
+_C.DisableTorchFunctionSubclass = DisableTorchFunctionSubclass
+_C.DisableTorchFunction = DisableTorchFunction
+
+
 class TorchFunctionMode:
     """Within its block, `__torch_function__` answers every call on tensors; what it calls itself passes it by."""
 
@@ -183,6 +187,8 @@ def _make_overridable(spaces: list[Any]) -> None:
     ignored = {"from_dlpack", "from_torch", "get_cpu_isa", "is_tensor", "typename"}
     ignored |= {"set_default_device", "set_default_tensor_type"}
     for space in spaces:
+        if space is Tensor:
+            continue
         for name, value in list(vars(space).items()):
             public = not name.startswith("_") and name not in ignored
             if public and isinstance(value, python_types.FunctionType) and value.__module__.startswith("tenon."):
@@ -225,7 +231,6 @@ def _is_property(value: Any) -> bool:
     return isinstance(value, python_types.GetSetDescriptorType)
 
 
-@functools.lru_cache(None)
 def get_overridable_functions() -> dict[Any, list[Callable]]:
     """For each namespace, the functions that __torch_function__ sees."""
     found: dict[Any, list[Callable]] = {}
@@ -243,7 +248,6 @@ def get_overridable_functions() -> dict[Any, list[Callable]]:
     return found
 
 
-@functools.lru_cache(None)
 def get_ignored_functions() -> set[Callable]:
     """Public functions that are never overridden."""
     import tenon
@@ -253,7 +257,6 @@ def get_ignored_functions() -> set[Callable]:
     return {getattr(tenon, name) for name in names.split()}
 
 
-@functools.lru_cache(None)
 def get_testing_overrides() -> dict[Callable, Callable]:
     """A stand-in that returns -1 for each function that can be overridden."""
     functions = (function for found in get_overridable_functions().values() for function in found)
@@ -273,11 +276,7 @@ def resolve_name(f: Any) -> str | None:
     return None
 
 
-@functools.lru_cache(None)
-def _tensor_methods() -> set[Callable]:
-    return set(get_overridable_functions()[Tensor])
-
-
 def is_tensor_method_or_property(func: Callable) -> bool:
     """Whether `func` belongs to Tensor: a method, or the accessor of a property."""
-    return func in _tensor_methods() or getattr(func, "__name__", None) in _ACCESSORS
+    name = getattr(func, "__name__", None)
+    return name in _ACCESSORS or (name is not None and vars(Tensor).get(name) is func)

@@ -124,6 +124,22 @@ def _where(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
     return rule(level, func, args, kwargs)
 
 
+def _masked_fill(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
+    value = args[2] if len(args) > 2 else kwargs.get("value")
+    if len(args) < 2 or not is_batched_at(value, level):
+        return pointwise(level, func, args, kwargs)
+    if func.__name__ == "masked_fill_":
+        return by_example(level, func, args, kwargs)
+    return _C.functions["where"](args[1], value.to(args[0].dtype), args[0])
+
+
+def _converted(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
+    # A memory format counts the dims of one example.
+    given = [one for one in (*args, *kwargs.values()) if isinstance(one, _C.memory_format)]
+    plain = all(one in (_C.contiguous_format, _C.preserve_format) for one in given)
+    return (direct if plain else by_example)(level, func, args, kwargs)
+
+
 def _names(rule: Rule, names: str) -> dict[str, Rule]:
     return dict.fromkeys(names.split(), rule)
 
@@ -133,17 +149,17 @@ _BY_NAME: dict[str, Rule] = {
         pointwise,
         "add sub subtract rsub mul multiply div divide true_divide floor_divide remainder pow square float_power clamp "
         "clip clamp_min clamp_max round addcmul addcdiv lerp polygamma softsign logit nan_to_num gelu isclose angle "
-        "negative absolute positive logsigmoid conj conj_physical resolve_conj resolve_neg masked_fill isreal"
+        "negative absolute positive logsigmoid conj conj_physical resolve_conj resolve_neg isreal"
         " copy_ fill_ zero_ "
         "clip_ clamp_ clamp_min_ clamp_max_ add_ sub_ subtract_ mul_ multiply_ div_ divide_ true_divide_ "
         "floor_divide_ remainder_ pow_ square_ float_power_ round_ addcmul_ addcdiv_ lerp_ polygamma_ logit_ "
-        "nan_to_num_ masked_fill_ "
+        "nan_to_num_ "
         "__and__ __or__ __xor__ __lshift__ __rshift__ __rsub__ __rdiv__ __rtruediv__ __floordiv__ __rfloordiv__ "
         "__rmod__ __rpow__ __rlshift__ __rrshift__ __eq__ __invert__ __iand__ __ior__ __ixor__ __ilshift__ "
         "__irshift__",
     ),
     **_names(
-        direct,
+        _converted,
         "clone contiguous detach float double half bfloat16 int long short char byte bool cfloat cdouble cpu cuda to "
         "zeros_like ones_like empty_like full_like view_as_real view_as_complex alias tril triu "
         "tril_ triu_ pixel_shuffle pixel_unshuffle",
@@ -152,6 +168,7 @@ _BY_NAME: dict[str, Rule] = {
         reduction, "sum nansum mean nanmean prod any all count_nonzero logsumexp amax amin argmax argmin var std var_mean std_mean",
     ),
     "where": _where,
+    **_names(_masked_fill, "masked_fill masked_fill_"),
     "max": _full_or("amax", along(1)),
     "min": _full_or("amin", along(1)),
     "median": _full_or("median", along(1)),
@@ -192,8 +209,8 @@ def _find(func: Callable) -> Rule:
     name = func.__name__
     if name in ("__get__", "__set__"):
         return property_rule(func)
-    if _C.linalg_functions.get(name) is func:
-        return _LINALG_RULES.get(name, by_example)
+    if name.startswith("linalg_"):
+        return _LINALG_RULES.get(name.removeprefix("linalg_"), by_example)
     if name in _BY_NAME:
         return _BY_NAME[name]
     if name in _C.elementwise_names or name.removesuffix("_") in _C.elementwise_names:

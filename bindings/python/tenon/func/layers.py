@@ -89,7 +89,7 @@ def _trailing_norm(level: Level, func: Callable, args: tuple, kwargs: dict) -> A
     names = ("input", "normalized_shape", "weight", "bias", "eps")
     given = {**dict(zip(names, args)), **kwargs}
     weight, bias = given.pop("weight", None), given.pop("bias", None)
-    result = func(**given)
+    result = func(given.pop("input"), **given)
     result = result if weight is None else result * weight
     return result if bias is None else result + bias
 
@@ -114,6 +114,11 @@ def _pointwise_loss(position: int) -> Rule:
         reduction = argument(args, kwargs, position, ("reduction",), "mean")
         if reduction not in ("none", "mean", "sum"):
             return by_example(level, func, args, kwargs)
+        # These want an input and a target of one shape.
+        names = ("input", "target")
+        both = [argument(args, kwargs, i, (name,)) for i, name in enumerate(names)]
+        for i, (name, one) in enumerate(zip(names, both)):
+            args, kwargs = with_argument(args, kwargs, i, (name,), wrap(whole_batch(one, level), level))
         own_args, own_kwargs = with_argument(args, kwargs, position, ("reduction",), "none")
         return _reduced(pointwise(level, func, own_args, own_kwargs), reduction)
 
@@ -174,7 +179,7 @@ LAYER_RULES: dict[str, Rule] = {
     "rms_norm": _trailing_norm,
     "embedding": _embedding,
     "pad": _pad,
-    "one_hot": by_example,
+    "fold": folded(1),
     **dict.fromkeys(("mse_loss", "l1_loss", "soft_margin_loss", "kl_div"), _pointwise_loss(2)),
     **dict.fromkeys(("smooth_l1_loss", "huber_loss"), _pointwise_loss(2)),
     **dict.fromkeys(("binary_cross_entropy", "binary_cross_entropy_with_logits"), _pointwise_loss(3)),

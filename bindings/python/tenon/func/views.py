@@ -14,11 +14,13 @@ from tenon.func.rules import (
     along,
     argument,
     by_example,
+    folded,
     rank_of,
     require_batched_self,
     shifted,
     tensors_of,
     whole_batch,
+    with_argument,
 )
 
 _ALL = slice(None)
@@ -162,6 +164,26 @@ def _new_factory(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any
     return wrap(func(args[0].value, [level.size, *sizes], *args[1:], **kwargs), level)
 
 
+def _unfold(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
+    # The windows of a dim, or, in nn.functional, the patches of images.
+    if func is _C.nn_functions["unfold"]:
+        return folded(2)(level, func, args, kwargs)
+    return (along(1) if rank_of(args[0], level) else by_example)(level, func, args, kwargs)
+
+
+def _as_strided(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
+    # Offsets count from the storage of the first example; each other one has its own part of it.
+    value = args[0].value
+    offset = argument(args, kwargs, 3, ("storage_offset",), None)
+    offset = value.storage_offset() if offset is None else offset
+    own_args, own_kwargs = with_argument(args[1:], kwargs, 2, ("storage_offset",), 0)
+    parts = []
+    for i in range(level.size):
+        own_args, own_kwargs = with_argument(own_args, own_kwargs, 2, ("storage_offset",), offset + i * value.stride(0))
+        parts.append(func(value, *own_args, **own_kwargs))
+    return wrap(_C.functions["stack"](parts), level)
+
+
 # --- joining
 
 
@@ -261,7 +283,9 @@ VIEW_RULES: dict[str, Rule] = {
     "diag": _on_self(_diag),
     "trace": _on_self(_trace),
     "roll": _on_self(_roll),
-    **dict.fromkeys(("select", "narrow", "flip", "unfold"), along(1)),
+    **dict.fromkeys(("select", "narrow", "flip"), along(1)),
+    "unfold": _unfold,
+    "as_strided": _as_strided,
     "unbind": along(1, 0),
     **dict.fromkeys(("split", "split_with_sizes", "chunk", "tensor_split"), along(2, 0)),
     "expand_as": lambda level, func, args, kwargs: args[0].expand(args[1].shape),
