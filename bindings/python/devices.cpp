@@ -10,6 +10,7 @@
 #include "creation.h"
 #include "tenon/backend/cuda.h"
 #include "tenon/base/generator.h"
+#include "tenon/tensor/options.h"
 
 namespace tenon::python {
 namespace {
@@ -19,6 +20,9 @@ DeviceType device_type(std::string_view name) {
   TENON_CHECK_VALUE(!device.has_index(), "device: the type '", name, "' must not name an index when one is given");
   return device.type();
 }
+
+// The default devices around the blocks that this thread has entered.
+thread_local std::vector<Device> entered_devices;
 
 // A seed is any integer of 64 bits, with or without a sign.
 uint64_t seed_argument(PyObject* seed) {
@@ -69,7 +73,18 @@ void init_devices(nb::module_& module) {
       .def(
           "__ne__", [](const Device& self, const Device& other) { return !(self == other); }, nb::is_operator())
       .def("__reduce__",
-           [](const Device& self) { return nb::make_tuple(nb::type<Device>(), nb::make_tuple(self.str())); });
+           [](const Device& self) { return nb::make_tuple(nb::type<Device>(), nb::make_tuple(self.str())); })
+      .def("__enter__",
+           [](nb::handle_t<Device> self) {
+             entered_devices.push_back(get_default_device());
+             set_default_device(nb::cast<Device&>(self));
+             return nb::borrow(self);
+           })
+      .def("__exit__", [](const Device&, nb::args) {
+        TENON_CHECK_AS(Error, !entered_devices.empty(), "device: there is no block to leave");
+        set_default_device(entered_devices.back());
+        entered_devices.pop_back();
+      });
 
   nb::class_<Generator>(module, "Generator", "A source of random numbers with PyTorch's values for each seed.")
       .def(
@@ -96,6 +111,12 @@ void init_devices(nb::module_& module) {
           [](Generator& self, const Tensor& state) { self.set_state(bytes_of_tensor(state, "set_state")); },
           nb::arg("new_state"))
       .def("clone_state", &Generator::clone)
+      .def("__reduce__",
+           [](nb::handle self) {
+             const Generator& generator = nb::cast<Generator&>(self);
+             return nb::make_tuple(nb::module_::import_("tenon.random").attr("_rebuild_generator"),
+                                   nb::make_tuple(generator.initial_seed(), self.attr("get_state")()));
+           })
       .def_prop_ro("device", [](const Generator&) { return Device(kCPU); });
   module.attr("default_generator") = nb::cast(default_generator());
 }

@@ -3,6 +3,7 @@
 
 #include "arguments.h"
 #include "creation.h"
+#include "overrides.h"
 #include "tenon/base/small_vec.h"
 #include "tenon/ops/ops.h"
 
@@ -53,6 +54,8 @@ void to_indices(PyObject* key, const Tensor& self, Indices& out) {
 
 PyObject* get_item(PyObject* self, PyObject* key) {
   return guarded([&]() -> PyObject* {
+    PyObject* const args[] = {self, key};
+    if (is_overridden(args, 2)) return call_overridden_method("__getitem__", self, key);
     const Tensor& x = unwrap(self);
     Indices indices;
     to_indices(key, x, indices);
@@ -69,6 +72,11 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
   return guarded(
       [&] {
         TENON_CHECK_TYPE(value, "Tensor does not support deleting items");
+        PyObject* const args[] = {self, key, value};
+        if (is_overridden(args, 3)) {
+          steal(call_overridden_method("__setitem__", self, key, value));
+          return 0;
+        }
         const Tensor& x = unwrap(self);
         Indices indices;
         to_indices(key, x, indices);
@@ -92,6 +100,9 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
 Py_ssize_t length(PyObject* self) {
   return guarded(
       [&]() -> Py_ssize_t {
+        if (is_overridden(self)) {
+          return PyNumber_AsSsize_t(steal(call_overridden_method("__len__", self)).ptr(), PyExc_OverflowError);
+        }
         const Tensor& x = unwrap(self);
         TENON_CHECK_TYPE(x.dim() > 0, "len() of a 0-d tensor");
         return static_cast<Py_ssize_t>(x.sizes()[0]);
@@ -102,6 +113,10 @@ Py_ssize_t length(PyObject* self) {
 int contains(PyObject* self, PyObject* value) {
   return guarded(
       [&] {
+        PyObject* const args[] = {self, value};
+        if (is_overridden(args, 2)) {
+          return PyObject_IsTrue(steal(call_overridden_method("__contains__", self, value)).ptr());
+        }
         const Tensor& x = unwrap(self);
         Scalar number;
         Tensor equal;

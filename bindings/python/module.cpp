@@ -6,6 +6,7 @@ NB_MODULE(_C, module) {
   init_errors(module);
   init_named_objects(module);
   init_tensor_type(module);
+  init_overrides(module);
   init_devices(module);
   init_tensor_methods(module);
   init_ops(module);

@@ -5,6 +5,7 @@
 
 #include "arguments.h"
 #include "interop.h"
+#include "overrides.h"
 #include "tensor_type.h"
 #include "tenon/ops/ops.h"
 
@@ -12,10 +13,13 @@ namespace tenon::python {
 namespace {
 
 // The forms of a binary op; one that is missing makes Python try the reflected method, or raise TypeError.
+// `name` is Tensor's method for them, `reflected` the one of a tensor on the right.
 struct BinaryOp {
   Tensor (*tensors)(const Tensor&, const Tensor&);
   Tensor (*right_number)(const Tensor&, const Scalar&);
   Tensor (*left_number)(const Scalar&, const Tensor&);
+  const char* name;
+  const char* reflected;
 };
 
 using InplaceTensor = const Tensor& (*)(const Tensor&, const Tensor&);
@@ -41,6 +45,11 @@ template <const BinaryOp& op>
 PyObject* binary(PyObject* left, PyObject* right) {
   return guarded([&]() -> PyObject* {
     const bool left_tensor = is_tensor(left), right_tensor = is_tensor(right);
+    PyObject* const args[] = {left, right};
+    if (is_overridden(args, 2)) {
+      return left_tensor ? call_overridden_method(op.name, left, right)
+                         : call_overridden_method(op.reflected, right, left);
+    }
     if (left_tensor && right_tensor) {
       const Tensor &a = unwrap(left), &b = unwrap(right);
       return wrap(compute(is_long_work(a) || is_long_work(b), [&] { return op.tensors(a, b); }));
@@ -66,9 +75,11 @@ PyObject* binary(PyObject* left, PyObject* right) {
   });
 }
 
-template <InplaceTensor tensor_form, InplaceNumber number_form>
+template <SlotName name, InplaceTensor tensor_form, InplaceNumber number_form>
 PyObject* inplace(PyObject* left, PyObject* right) {
   return guarded([&]() -> PyObject* {
+    PyObject* const args[] = {left, right};
+    if (is_overridden(args, 2)) return call_overridden_method(name.text, left, right);
     const Tensor& a = unwrap(left);
     Scalar number;
     if (is_tensor(right)) {
@@ -129,22 +140,28 @@ TENON_INPLACE_FORMS(bitwise_left_shift)
 TENON_INPLACE_FORMS(bitwise_right_shift)
 #undef TENON_INPLACE_FORMS
 
-constexpr BinaryOp kAdd = {add_tensors, add_right, add_left};
-constexpr BinaryOp kSub = {sub_tensors, sub_right, sub_left};
-constexpr BinaryOp kMul = {mul, mul, mul_left};
-constexpr BinaryOp kDiv = {div_tensors, div_right, div_left};
-constexpr BinaryOp kFloorDivide = {floor_divide, floor_divide, floor_divide};
-constexpr BinaryOp kRemainder = {remainder, remainder, remainder};
-constexpr BinaryOp kAnd = {bitwise_and, bitwise_and, bitwise_and};
-constexpr BinaryOp kOr = {bitwise_or, bitwise_or, bitwise_or};
-constexpr BinaryOp kXor = {bitwise_xor, bitwise_xor, bitwise_xor};
-constexpr BinaryOp kLeftShift = {bitwise_left_shift, bitwise_left_shift, bitwise_left_shift};
-constexpr BinaryOp kRightShift = {bitwise_right_shift, bitwise_right_shift, bitwise_right_shift};
-constexpr BinaryOp kMatmul = {matmul, nullptr, nullptr};
-constexpr BinaryOp kPow = {pow, pow, pow};
+constexpr BinaryOp kAdd = {add_tensors, add_right, add_left, "add", "add"};
+constexpr BinaryOp kSub = {sub_tensors, sub_right, sub_left, "sub", "__rsub__"};
+constexpr BinaryOp kMul = {mul, mul, mul_left, "mul", "mul"};
+constexpr BinaryOp kDiv = {div_tensors, div_right, div_left, "div", "__rdiv__"};
+constexpr BinaryOp kFloorDivide = {floor_divide, floor_divide, floor_divide, "__floordiv__", "__rfloordiv__"};
+constexpr BinaryOp kRemainder = {remainder, remainder, remainder, "remainder", "__rmod__"};
+constexpr BinaryOp kAnd = {bitwise_and, bitwise_and, bitwise_and, "__and__", "bitwise_and"};
+constexpr BinaryOp kOr = {bitwise_or, bitwise_or, bitwise_or, "__or__", "bitwise_or"};
+constexpr BinaryOp kXor = {bitwise_xor, bitwise_xor, bitwise_xor, "__xor__", "bitwise_xor"};
+constexpr BinaryOp kLeftShift = {bitwise_left_shift, bitwise_left_shift, bitwise_left_shift, "__lshift__", "__rlshift__"};
+constexpr BinaryOp kRightShift = {bitwise_right_shift, bitwise_right_shift, bitwise_right_shift, "__rshift__", "__rrshift__"};
+constexpr BinaryOp kMatmul = {matmul, nullptr, nullptr, "matmul", "__rmatmul__"};
+constexpr BinaryOp kPow = {pow, pow, pow, "pow", "__rpow__"};
 
-constexpr BinaryOp eq_forms = {eq, eq, eq}, ne_forms = {ne, ne, ne}, lt_forms = {lt, lt, lt}, le_forms = {le, le, le},
-                   gt_forms = {gt, gt, gt}, ge_forms = {ge, ge, ge};
+#define TENON_COMPARISON(name, method) constexpr BinaryOp name##_forms = {name, name, name, method, method};
+TENON_COMPARISON(eq, "__eq__")
+TENON_COMPARISON(ne, "ne")
+TENON_COMPARISON(lt, "lt")
+TENON_COMPARISON(le, "le")
+TENON_COMPARISON(gt, "gt")
+TENON_COMPARISON(ge, "ge")
+#undef TENON_COMPARISON
 
 PyObject* power(PyObject* left, PyObject* right, PyObject* modulus) {
   if (modulus != Py_None) return not_implemented();
@@ -152,7 +169,7 @@ PyObject* power(PyObject* left, PyObject* right, PyObject* modulus) {
 }
 
 PyObject* inplace_power(PyObject* left, PyObject* right, PyObject*) {
-  return inplace<pow_inplace, pow_inplace_number>(left, right);
+  return inplace<"pow_", pow_inplace, pow_inplace_number>(left, right);
 }
 
 PyObject* positive(PyObject* self) { return Py_NewRef(self); }
@@ -230,26 +247,26 @@ void add_number_slots(std::vector<PyType_Slot>& slots) {
   add(Py_nb_xor, binary<kXor>);
   add(Py_nb_lshift, binary<kLeftShift>);
   add(Py_nb_rshift, binary<kRightShift>);
-  add(Py_nb_inplace_add, inplace<add_inplace, add_inplace_number>);
-  add(Py_nb_inplace_subtract, inplace<sub_inplace, sub_inplace_number>);
-  add(Py_nb_inplace_multiply, inplace<mul_inplace, mul_inplace_number>);
-  add(Py_nb_inplace_true_divide, inplace<div_inplace, div_inplace_number>);
-  add(Py_nb_inplace_floor_divide, inplace<floor_divide_inplace, floor_divide_inplace_number>);
-  add(Py_nb_inplace_remainder, inplace<remainder_inplace, remainder_inplace_number>);
+  add(Py_nb_inplace_add, inplace<"add_", add_inplace, add_inplace_number>);
+  add(Py_nb_inplace_subtract, inplace<"sub_", sub_inplace, sub_inplace_number>);
+  add(Py_nb_inplace_multiply, inplace<"mul_", mul_inplace, mul_inplace_number>);
+  add(Py_nb_inplace_true_divide, inplace<"div_", div_inplace, div_inplace_number>);
+  add(Py_nb_inplace_floor_divide, inplace<"floor_divide_", floor_divide_inplace, floor_divide_inplace_number>);
+  add(Py_nb_inplace_remainder, inplace<"remainder_", remainder_inplace, remainder_inplace_number>);
   add(Py_nb_inplace_power, inplace_power);
-  add(Py_nb_inplace_and, inplace<bitwise_and_inplace, bitwise_and_inplace_number>);
-  add(Py_nb_inplace_or, inplace<bitwise_or_inplace, bitwise_or_inplace_number>);
-  add(Py_nb_inplace_xor, inplace<bitwise_xor_inplace, bitwise_xor_inplace_number>);
-  add(Py_nb_inplace_lshift, inplace<bitwise_left_shift_inplace, bitwise_left_shift_inplace_number>);
-  add(Py_nb_inplace_rshift, inplace<bitwise_right_shift_inplace, bitwise_right_shift_inplace_number>);
-  add(Py_nb_negative, unary<&Tensor::neg>);
-  add(Py_nb_positive, positive);
-  add(Py_nb_absolute, unary<&Tensor::abs>);
-  add(Py_nb_invert, unary<&Tensor::bitwise_not>);
-  add(Py_nb_bool, truth);
-  add(Py_nb_float, as_float);
-  add(Py_nb_int, as_int);
-  add(Py_nb_index, as_index);
+  add(Py_nb_inplace_and, inplace<"__iand__", bitwise_and_inplace, bitwise_and_inplace_number>);
+  add(Py_nb_inplace_or, inplace<"__ior__", bitwise_or_inplace, bitwise_or_inplace_number>);
+  add(Py_nb_inplace_xor, inplace<"__ixor__", bitwise_xor_inplace, bitwise_xor_inplace_number>);
+  add(Py_nb_inplace_lshift, inplace<"__ilshift__", bitwise_left_shift_inplace, bitwise_left_shift_inplace_number>);
+  add(Py_nb_inplace_rshift, inplace<"__irshift__", bitwise_right_shift_inplace, bitwise_right_shift_inplace_number>);
+  add(Py_nb_negative, static_cast<unaryfunc>(overridable<"neg", unary<&Tensor::neg>>));
+  add(Py_nb_positive, static_cast<unaryfunc>(overridable<"positive", positive>));
+  add(Py_nb_absolute, static_cast<unaryfunc>(overridable<"abs", unary<&Tensor::abs>>));
+  add(Py_nb_invert, static_cast<unaryfunc>(overridable<"__invert__", unary<&Tensor::bitwise_not>>));
+  add(Py_nb_bool, overridable_truth<"__bool__", truth>);
+  add(Py_nb_float, static_cast<unaryfunc>(overridable<"__float__", as_float>));
+  add(Py_nb_int, static_cast<unaryfunc>(overridable<"__int__", as_int>));
+  add(Py_nb_index, static_cast<unaryfunc>(overridable<"__index__", as_index>));
   add(Py_tp_richcompare, compare);
 }
 

@@ -9,6 +9,7 @@
 
 #include "arguments.h"
 #include "overload.h"
+#include "overrides.h"
 #include "results.h"
 
 namespace tenon::python {
@@ -97,6 +98,9 @@ PyObject* call_op(PyObject* self, PyObject* const* args, size_t flags, PyObject*
   return guarded([&]() -> PyObject* {
     const OpForms& forms = forms_of(self);
     const CallArguments call = {args, static_cast<size_t>(PyVectorcall_NARGS(flags)), keywords};
+    if (is_overridden(args, call.positional + call.keyword_count())) {
+      return call_override(self, args, call.positional, keywords);
+    }
     for (const bool loose : {false, true}) {
       for (const Overload& overload : forms.overloads) {
         ValueBuffer values(overload.info().params.size());
@@ -119,7 +123,11 @@ PyObject* op_repr(PyObject* self) {
                               forms.name.c_str());
 }
 
-PyObject* op_name(PyObject* self, void*) { return PyUnicode_FromString(forms_of(self).name.c_str()); }
+PyObject* op_name(PyObject* self, void*) {
+  const OpForms& forms = forms_of(self);
+  const bool is_linalg = forms.overloads[0].info().place == OpPlace::Linalg;
+  return PyUnicode_FromFormat(is_linalg ? "linalg_%s" : "%s", forms.name.c_str());
+}
 
 PyObject* op_module(PyObject* self, void*) { return PyUnicode_FromString(forms_of(self).module); }
 
@@ -235,6 +243,11 @@ void init_ops(nb::module_& module) {
     for (const auto& [key, forms] : from) dict[key.c_str()] = nb::steal(make_op(forms));
     module.attr(name) = dict;
   };
+  nb::set elementwise;
+  for (const OpInfo& op : op_registry()) {
+    if (op.elementwise) elementwise.add(nb::str(op.name.c_str()));
+  }
+  module.attr("elementwise_names") = nb::frozenset(elementwise);
   publish("functions", functions);
   publish("nn_functions", nn_functions);
   publish("linalg_functions", linalg_functions);

@@ -77,6 +77,7 @@ void init_errors(nb::module_& module);
 void init_named_objects(nb::module_& module);
 void init_devices(nb::module_& module);
 void init_tensor_type(nb::module_& module);
+void init_overrides(nb::module_& module);
 void init_tensor_methods(nb::module_& module);
 void init_ops(nb::module_& module);
 void init_creation(nb::module_& module);

@@ -111,6 +111,19 @@ nb::object as_subclass(const Tensor& self, nb::handle type) {
   return steal(wrap_as(subclass_argument(type), alias(self)));
 }
 
+// --- storages
+
+// All elements of a storage as a 1-d tensor of `dtype`.
+Tensor whole_storage(const Tensor& tensor, ScalarType dtype) {
+  const auto count = static_cast<int64_t>(tensor.storage()->nbytes() / element_size(dtype));
+  return Tensor(make_intrusive<TensorImpl>(tensor.storage(), DimVector{count}, DimVector{1}, 0, dtype));
+}
+
+Tensor tensor_over(const Tensor& bytes, ScalarType dtype, int64_t offset, const std::vector<int64_t>& size,
+                   const std::vector<int64_t>& stride) {
+  return as_strided(whole_storage(bytes, dtype), size, stride, offset).detach();
+}
+
 template <class F, class... Extra>
 void method(const char* name, F&& function, const Extra&... extra) {
   nb::handle type(reinterpret_cast<PyObject*>(tensor_type));
@@ -197,6 +210,7 @@ void add_queries() {
   method("_is_read_only", [](const Tensor& self) { return self.storage()->read_only(); });
   method("_storage_address", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.storage()->data()); });
   method("_storage_nbytes", [](const Tensor& self) { return self.storage()->nbytes(); });
+  method("_storage_id", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.storage().get()); });
 }
 
 }  // namespace
@@ -205,6 +219,9 @@ void init_tensor_methods(nb::module_& module) {
   add_conversions();
   add_queries();
   method("as_subclass", as_subclass, nb::arg("cls"));
+  module.def("_storage_bytes", [](const Tensor& tensor) { return whole_storage(tensor, kByte); }, nb::arg("tensor"));
+  module.def("_tensor_over", tensor_over, nb::arg("bytes"), nb::arg("dtype"), nb::arg("offset"), nb::arg("size"),
+             nb::arg("stride"));
   module.def("_make_subclass", make_subclass, nb::arg("cls"), nb::arg("data"), nb::arg("require_grad") = false);
 }
 

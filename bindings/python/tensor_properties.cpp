@@ -4,6 +4,7 @@
 #include "arguments.h"
 #include "devices.h"
 #include "nodes.h"
+#include "overrides.h"
 #include "tenon/autograd/node.h"
 #include "tenon/ops/ops.h"
 
@@ -11,17 +12,25 @@ namespace tenon::python {
 namespace {
 
 // A getter made of a function from the tensor to a new reference.
-template <PyObject* (*Get)(const Tensor&)>
+template <SlotName name, PyObject* (*Get)(const Tensor&)>
 PyObject* get(PyObject* self, void*) {
-  return guarded([&] { return Get(unwrap(self)); });
+  return guarded([&] {
+    return is_overridden(self) ? call_overridden_property(name.text, "__get__", self) : Get(unwrap(self));
+  });
 }
 
 // A setter made of a function of the tensor and the value; deleting is an error unless the function takes null.
-template <void (*Set)(const Tensor&, PyObject*)>
+template <SlotName name, void (*Set)(const Tensor&, PyObject*)>
 int set(PyObject* self, PyObject* value, void*) {
   return guarded(
       [&] {
-        Set(unwrap(self), value);
+        if (!is_overridden(self)) {
+          Set(unwrap(self), value);
+        } else if (value) {
+          steal(call_overridden_property(name.text, "__set__", self, value));
+        } else {
+          steal(call_overridden_property(name.text, "__delete__", self));
+        }
         return 0;
       },
       -1);
@@ -121,43 +130,43 @@ void set_imag(const Tensor& x, PyObject* value) { assign(x.imag(), value, "imag"
 
 PyGetSetDef table[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-    {"shape", get<shape>, nullptr, "The size of each dim.", nullptr},
-    {"dtype", get<dtype>, nullptr, "The type of the elements.", nullptr},
-    {"device", get<device>, nullptr, "Where the memory is.", nullptr},
-    {"layout", get<layout>, nullptr, "Always strided.", nullptr},
-    {"ndim", get<ndim>, nullptr, "The number of dims.", nullptr},
-    {"itemsize", get<itemsize>, nullptr, "Bytes of one element.", nullptr},
-    {"nbytes", get<nbytes>, nullptr, "Bytes of all elements.", nullptr},
-    {"is_cpu", get<is_cpu>, nullptr, "Whether the memory is the CPU's.", nullptr},
-    {"is_cuda", get<is_cuda>, nullptr, "Whether the memory is a CUDA device's.", nullptr},
-    {"is_sparse", get<never>, nullptr, nullptr, nullptr},
-    {"is_quantized", get<never>, nullptr, nullptr, nullptr},
-    {"is_meta", get<never>, nullptr, nullptr, nullptr},
-    {"is_nested", get<never>, nullptr, nullptr, nullptr},
-    {"is_ipu", get<never>, nullptr, nullptr, nullptr},
-    {"is_maia", get<never>, nullptr, nullptr, nullptr},
-    {"is_mkldnn", get<never>, nullptr, nullptr, nullptr},
-    {"is_mps", get<never>, nullptr, nullptr, nullptr},
-    {"is_mtia", get<never>, nullptr, nullptr, nullptr},
-    {"is_sparse_csr", get<never>, nullptr, nullptr, nullptr},
-    {"is_vulkan", get<never>, nullptr, nullptr, nullptr},
-    {"is_xla", get<never>, nullptr, nullptr, nullptr},
-    {"is_xpu", get<never>, nullptr, nullptr, nullptr},
-    {"requires_grad", get<requires_grad>, set<set_requires_grad>, "Whether gradients are computed for it.", nullptr},
-    {"is_leaf", get<is_leaf>, nullptr, "Whether no recorded op made it.", nullptr},
-    {"retains_grad", get<retains_grad>, nullptr, "Whether backward fills .grad though it is no leaf.", nullptr},
-    {"grad", get<grad>, set<set_grad>, "The gradient that backward left here, or None.", nullptr},
-    {"grad_fn", get<grad_fn>, nullptr, "The recorded op that made it, or None.", nullptr},
-    {"data", get<data>, set<set_data>, "An alias outside any graph.", nullptr},
-    {"output_nr", get<output_nr>, nullptr, "Which output of grad_fn it is.", nullptr},
-    {"_version", get<version>, nullptr, "How often its memory was edited in place.", nullptr},
-    {"_base", get<view_base>, nullptr, "The tensor that it views, or None.", nullptr},
-    {"T", get<reversed>, nullptr, "A view with its dims reversed.", nullptr},
-    {"mT", get<matrix_t>, nullptr, "A view with its last two dims swapped.", nullptr},
-    {"H", get<adjoint>, nullptr, "The conjugate transpose of a matrix.", nullptr},
-    {"mH", get<batch_adjoint>, nullptr, "The conjugate transpose of the last two dims.", nullptr},
-    {"real", get<real>, set<set_real>, "The real part.", nullptr},
-    {"imag", get<imag>, set<set_imag>, "The imaginary part.", nullptr},
+    {"shape", get<"shape", shape>, nullptr, "The size of each dim.", nullptr},
+    {"dtype", get<"dtype", dtype>, nullptr, "The type of the elements.", nullptr},
+    {"device", get<"device", device>, nullptr, "Where the memory is.", nullptr},
+    {"layout", get<"layout", layout>, nullptr, "Always strided.", nullptr},
+    {"ndim", get<"ndim", ndim>, nullptr, "The number of dims.", nullptr},
+    {"itemsize", get<"itemsize", itemsize>, nullptr, "Bytes of one element.", nullptr},
+    {"nbytes", get<"nbytes", nbytes>, nullptr, "Bytes of all elements.", nullptr},
+    {"is_cpu", get<"is_cpu", is_cpu>, nullptr, "Whether the memory is the CPU's.", nullptr},
+    {"is_cuda", get<"is_cuda", is_cuda>, nullptr, "Whether the memory is a CUDA device's.", nullptr},
+    {"is_sparse", get<"is_sparse", never>, nullptr, nullptr, nullptr},
+    {"is_quantized", get<"is_quantized", never>, nullptr, nullptr, nullptr},
+    {"is_meta", get<"is_meta", never>, nullptr, nullptr, nullptr},
+    {"is_nested", get<"is_nested", never>, nullptr, nullptr, nullptr},
+    {"is_ipu", get<"is_ipu", never>, nullptr, nullptr, nullptr},
+    {"is_maia", get<"is_maia", never>, nullptr, nullptr, nullptr},
+    {"is_mkldnn", get<"is_mkldnn", never>, nullptr, nullptr, nullptr},
+    {"is_mtia", get<"is_mtia", never>, nullptr, nullptr, nullptr},
+    {"is_sparse_csr", get<"is_sparse_csr", never>, nullptr, nullptr, nullptr},
+    {"is_vulkan", get<"is_vulkan", never>, nullptr, nullptr, nullptr},
+    {"is_xla", get<"is_xla", never>, nullptr, nullptr, nullptr},
+    {"is_xpu", get<"is_xpu", never>, nullptr, nullptr, nullptr},
+    {"is_mps", get<"is_mps", never>, nullptr, nullptr, nullptr},
+    {"requires_grad", get<"requires_grad", requires_grad>, set<"requires_grad", set_requires_grad>, "Whether gradients are computed for it.", nullptr},
+    {"is_leaf", get<"is_leaf", is_leaf>, nullptr, "Whether no recorded op made it.", nullptr},
+    {"retains_grad", get<"retains_grad", retains_grad>, nullptr, "Whether backward fills .grad though it is no leaf.", nullptr},
+    {"grad", get<"grad", grad>, set<"grad", set_grad>, "The gradient that backward left here, or None.", nullptr},
+    {"grad_fn", get<"grad_fn", grad_fn>, nullptr, "The recorded op that made it, or None.", nullptr},
+    {"data", get<"data", data>, set<"data", set_data>, "An alias outside any graph.", nullptr},
+    {"output_nr", get<"output_nr", output_nr>, nullptr, "Which output of grad_fn it is.", nullptr},
+    {"_version", get<"_version", version>, nullptr, "How often its memory was edited in place.", nullptr},
+    {"_base", get<"_base", view_base>, nullptr, "The tensor that it views, or None.", nullptr},
+    {"T", get<"T", reversed>, nullptr, "A view with its dims reversed.", nullptr},
+    {"mT", get<"mT", matrix_t>, nullptr, "A view with its last two dims swapped.", nullptr},
+    {"H", get<"H", adjoint>, nullptr, "The conjugate transpose of a matrix.", nullptr},
+    {"mH", get<"mH", batch_adjoint>, nullptr, "The conjugate transpose of the last two dims.", nullptr},
+    {"real", get<"real", real>, set<"real", set_real>, "The real part.", nullptr},
+    {"imag", get<"imag", imag>, set<"imag", set_imag>, "The imaginary part.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 

@@ -12,6 +12,7 @@
 #include "indexing.h"
 #include "interop.h"
 #include "number_slots.h"
+#include "overrides.h"
 #include "tensor_properties.h"
 #include "tenon/ops/ops.h"
 #include "tenon/tensor/print.h"
@@ -106,6 +107,11 @@ Py_hash_t hash(PyObject* self) { return _Py_HashPointer(self); }
 
 PyObject* iterate(PyObject* self) {
   return guarded([&]() -> PyObject* {
+    if (is_overridden(self)) {
+      const nb::object dims = steal(PyObject_CallMethod(self, "dim", nullptr));
+      TENON_CHECK_TYPE(nb::cast<int64_t>(dims) > 0, "iteration over a 0-d tensor");
+      return PyObject_GetIter(steal(PyObject_CallMethod(self, "unbind", "i", 0)).ptr());
+    }
     const Tensor& x = unwrap(self);
     TENON_CHECK_TYPE(x.dim() > 0, "iteration over a 0-d tensor");
     const Py_ssize_t size = static_cast<Py_ssize_t>(x.sizes()[0]);
@@ -144,7 +150,7 @@ void init_tensor_type(nb::module_& module) {
       {Py_tp_dealloc, reinterpret_cast<void*>(deallocate)},
       {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
       {Py_tp_clear, reinterpret_cast<void*>(clear)},
-      {Py_tp_repr, reinterpret_cast<void*>(repr)},
+      {Py_tp_repr, reinterpret_cast<void*>(static_cast<reprfunc>(overridable<"__repr__", repr>))},
       {Py_tp_hash, reinterpret_cast<void*>(hash)},
       {Py_tp_iter, reinterpret_cast<void*>(iterate)},
       {Py_tp_members, members},

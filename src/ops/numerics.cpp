@@ -219,46 +219,6 @@ std::vector<Tensor> unravel_index(const Tensor& indices, IntArrayRef shape) {
 
 // --- parts of numbers
 
-TwoTensors frexp(const Tensor& self) {
-  TENON_CHECK(self.is_floating_point(), "frexp: only supports floating-point dtypes, got ", self.dtype());
-  Tensor mantissa, exponent;
-  {
-    NoGradGuard no_grad;
-    const bool wide = self.dtype() == kDouble;
-    const ScalarType bits_type = wide ? kLong : kInt, type = wide ? kDouble : kFloat;
-    const Scalar width(int64_t{wide ? 52 : 23}), field(int64_t{wide ? 0x7ff : 0xff}), bias(int64_t{wide ? 1022 : 126});
-    const Tensor x = to_dtype(self, type).contiguous();
-    // Numbers below the normal ones are first made larger by 2^64.
-    const Tensor small = x.abs().lt(wide ? 0x1p-1022 : 0x1p-126);
-    const Tensor normal = where(small, x * 0x1p64, x);
-    const Tensor bits = normal.view(bits_type);
-    const Tensor whole = (x.eq(0) | x.isfinite().logical_not());
-    exponent = (bits.bitwise_right_shift(width) & field) - bias - small.to(bits_type) * 64;
-    exponent = exponent.masked_fill(whole, Scalar(0)).to(kInt);
-    const int64_t kept = wide ? ~(int64_t{0x7ff} << 52) : ~int64_t{0x7f800000},
-                  half = wide ? int64_t{1022} << 52 : 126 << 23;
-    mantissa = to_dtype(where(whole, x, ((bits & Scalar(kept)) | Scalar(half)).view(type)), self.dtype());
-  }
-  record_all("frexp", {&mantissa, &exponent}, {&self}, {&exponent},
-             [](const BackwardContext& ctx) -> Grads { return {ldexp(ctx.grad(), -ctx.saved(0))}; });
-  return {mantissa, exponent};
-}
-
-Tensor ldexp(const Tensor& self, const Tensor& other) { return self * pow(Scalar(2.0), other); }
-const Tensor& ldexp_(const Tensor& self, const Tensor& other) {
-  return replace_inplace("ldexp_", self, [&](const Tensor& x) { return ldexp(x, other); });
-}
-
-Tensor isreal(const Tensor& self) {
-  if (self.is_complex()) return imag(self.detach()).eq(0);
-  return ones_like(self, TensorOptions(kBool));
-}
-
-Tensor positive(const Tensor& self) {
-  TENON_CHECK(self.dtype() != kBool, "positive: The `+` operator, on a bool tensor is not supported.");
-  return self;
-}
-
 Tensor conj_physical(const Tensor& self) { return conj(self); }
 const Tensor& conj_physical_(const Tensor& self) {
   if (!self.is_complex()) return self;

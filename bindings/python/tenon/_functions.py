@@ -258,13 +258,22 @@ def get_float32_matmul_precision() -> str:
 
 
 def set_default_tensor_type(t: Any) -> None:
-    """Sets the default dtype to that of a tensor type, such as FloatTensor, or of its name."""
-    from tenon._typed_tensors import dtype_of_type
+    """Sets the default dtype, and with it the device, by the name of a type of tensors."""
+    from tenon._typed_tensors import TYPED_TENSORS, TypedTensor
 
-    dtype = dtype_of_type(t)
-    if not dtype.is_floating_point:
-        raise TypeError("only floating-point types are supported as the default type")
-    _C.set_default_dtype(dtype)
+    if isinstance(t, str):
+        module, _, name = t.rpartition(".")
+        if module not in ("tenon", "torch") or name not in TYPED_TENSORS:
+            raise TypeError(f"invalid type name {t!r}")
+        t = TYPED_TENSORS[name]
+    if not isinstance(t, TypedTensor):
+        raise TypeError("invalid type object")
+    if not t.dtype.is_floating_point:
+        raise TypeError(
+            "only floating-point types are supported as the default type, but got "
+            f"{t.__module__}.{t.__name__}"
+        )
+    _C.set_default_dtype(t.dtype)
 
 
 def get_cpu_isa() -> str:

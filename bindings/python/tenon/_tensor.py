@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon import cuda
 from tenon._functions import unique, unique_consecutive
 from tenon._typed_tensors import TYPE_NAMES, TypedTensor, dtype_of_type
+from tenon.overrides import _default_torch_function
+from tenon.storage import TypedStorage, UntypedStorage, _storage_over, _tensor_over
 from tenon.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
@@ -116,10 +119,16 @@ def to_torch(self: Tensor) -> torch.Tensor:
 
 
 def _rebuild(
-    kind: type, data: bytes, dtype: _C.dtype, shape: tuple[int, ...], requires_grad: bool, state: dict | None
+    kind: type,
+    storage: UntypedStorage,
+    dtype: _C.dtype,
+    offset: int,
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    requires_grad: bool,
+    state: dict | None,
 ) -> Tensor:
-    flat = _C.frombuffer(bytearray(data), dtype=dtype) if data else _C.functions["empty"]((0,), dtype=dtype)
-    result = flat.clone().reshape(shape)
+    result = _tensor_over(storage, dtype, offset, size, stride)
     if kind is not Tensor:
         result = _C._make_subclass(kind, result, requires_grad)
     elif requires_grad:
@@ -130,16 +139,13 @@ def _rebuild(
 
 
 def reduce_ex(self: Tensor, protocol: int) -> tuple:
-    """Pickles values, dtype, shape and attributes."""
-    if not self.is_leaf:
-        raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) can be pickled; use detach()")
-    state = self.__dict__ or None
-    values = (type(self), self._to_bytes(), self.dtype, tuple(self.shape), self.requires_grad, state)
-    return _rebuild, values
+    """Pickles the storage, once for all tensors that share it, how the tensor views it, and attributes."""
+    view = (self.dtype, self.storage_offset(), tuple(self.shape), self.stride(), self.requires_grad)
+    return _rebuild, (type(self), self.untyped_storage(), *view, self.__dict__ or None)
 
 
 def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
-    """A copy with memory, gradient and attributes of its own."""
+    """A copy with a gradient and attributes of its own, on a copy of the storage that other copies share."""
     import copy
 
     if id(self) in memo:
@@ -148,17 +154,62 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
         )
-    result = self.detach().clone()
-    if type(self) is not Tensor:
-        result = _C._make_subclass(type(self), result, self.requires_grad)
-    elif self.requires_grad:
-        result.requires_grad_(True)
+    storage = copy.deepcopy(self.untyped_storage(), memo)
+    view = (self.dtype, self.storage_offset(), tuple(self.shape), self.stride(), self.requires_grad)
+    result = _rebuild(type(self), storage, *view, None)
     memo[id(self)] = result
     if self.grad is not None:
         result.grad = self.grad.__deepcopy__(memo)
     if self.__dict__:
         result.__dict__.update(copy.deepcopy(self.__dict__, memo))
     return result
+
+
+def untyped_storage(self: Tensor) -> UntypedStorage:
+    """The memory that this tensor views."""
+    return _storage_over(self)
+
+
+def storage(self: Tensor) -> TypedStorage:
+    """The memory that this tensor views, as elements of its dtype."""
+    return TypedStorage(wrap_storage=_storage_over(self), dtype=self.dtype)
+
+
+def set_(
+    self: Tensor,
+    source: Tensor | UntypedStorage | TypedStorage | None = None,
+    storage_offset: int = 0,
+    size: Any = None,
+    stride: Any = None,
+) -> Tensor:
+    """Makes this tensor view the memory of `source`."""
+    if source is None:
+        source = self.new_empty(0)
+    if isinstance(source, Tensor):
+        if size is None:
+            storage_offset, size, stride = source.storage_offset(), source.shape, source.stride()
+        found = source.untyped_storage()
+    else:
+        found = source.untyped() if isinstance(source, TypedStorage) else source
+        size = (found.nbytes() // self.itemsize,) if size is None else size
+    if stride is None:
+        stride = [1] * len(size)
+        for dim in range(len(size) - 2, -1, -1):
+            stride[dim] = stride[dim + 1] * max(size[dim + 1], 1)
+    self.data = _tensor_over(found, self.dtype, storage_offset, size, stride)
+    return self
+
+
+def unshared(self: Tensor) -> Tensor:
+    """Memory is not shared between processes."""
+    raise NotImplementedError("share_memory_() is not supported: tensors live in the memory of one process")
+
+
+def pinned(self: Tensor, device: Any = None) -> Tensor:
+    """Page-locked memory is a matter of CUDA."""
+    if not cuda.is_available():
+        raise RuntimeError("pin_memory(): cannot pin memory, because there is no CUDA device")
+    return self
 
 
 # --- the rest
@@ -271,8 +322,11 @@ def _attach() -> None:
         "type": type_,
         "new_tensor": new_tensor,
         "is_shared": lambda self: False,
-        "share_memory_": lambda self: self,
-        "pin_memory": lambda self: self,
+        "share_memory_": unshared,
+        "pin_memory": pinned,
+        "untyped_storage": untyped_storage,
+        "storage": storage,
+        "set_": set_,
         "where": lambda self, condition, other: _C.functions["where"](condition, self, other),
         "to_sparse": to_sparse,
         "unique": unique,
@@ -283,3 +337,6 @@ def _attach() -> None:
     # NumPy's operators give way to these, so that array + tensor is a tensor.
     Tensor.__array_priority__ = 1000
     Tensor._make_subclass = staticmethod(_C._make_subclass)
+    Tensor.__torch_function__ = classmethod(_default_torch_function)
+    Tensor.__div__ = Tensor.__truediv__
+    Tensor.__idiv__ = Tensor.__itruediv__

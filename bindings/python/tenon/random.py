@@ -34,6 +34,12 @@ def set_rng_state(new_state: Tensor) -> None:
     default_generator.set_state(new_state)
 
 
+def _rebuild_generator(seed: int, state: Tensor) -> Generator:
+    generator = Generator().manual_seed(seed)
+    generator.set_state(state)
+    return generator
+
+
 @contextlib.contextmanager
 def fork_rng(devices: object = None, enabled: bool = True) -> Iterator[None]:
     """Restores the default generator's state on leaving."""

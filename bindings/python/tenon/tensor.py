@@ -15,7 +15,7 @@ globals().update(_C.functions)
 class _TensorModule(ModuleType):
     """A module that is called as PyTorch's function of this name."""
 
-    __call__ = staticmethod(_C.tensor)
+    __call__ = staticmethod(_C._overridable(_C.tensor, False))
 
     def __reduce__(self) -> tuple:
         return _this_module, ()

@@ -53,6 +53,31 @@ def backward(
     _C._backward(_tuple(tensors), _tuple(grad_tensors), retain_graph, create_graph, wanted)
 
 
+def _grad_of_batch(
+    outputs: tuple,
+    inputs: tuple,
+    starts: tuple | None,
+    retain_graph: bool | None,
+    create_graph: bool,
+    allow_unused: bool | None,
+    materialize_grads: bool,
+) -> tuple[Tensor | None, ...]:
+    """The gradients from each of a batch of starts, which is dim 0 of `starts`."""
+    if starts is None or any(start is None for start in starts):
+        raise RuntimeError("grad: is_grads_batched=True needs a batch of grad_outputs for each output")
+    sizes = {start.shape[0] if start.dim() else 0 for start in starts}
+    if len(sizes) != 1 or 0 in sizes:
+        raise RuntimeError(f"grad: batches of grad_outputs must have one size, and not none, got {sorted(sizes)}")
+    size = sizes.pop()
+    rows = []
+    for i in range(size):
+        keep = retain_graph if i == size - 1 else True
+        own = [start[i] for start in starts]
+        rows.append(grad(outputs, inputs, own, keep, create_graph, allow_unused, False, materialize_grads))
+    stack = _C.functions["stack"]
+    return tuple(None if grads[0] is None else stack(list(grads)) for grads in zip(*rows))
+
+
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
@@ -65,7 +90,10 @@ def grad(
 ) -> tuple[Tensor, ...]:
     """The gradients of `outputs` with respect to `inputs`, without touching any .grad."""
     if is_grads_batched:
-        raise NotImplementedError("grad: is_grads_batched is not supported")
+        return _grad_of_batch(
+            _tuple(outputs), _tuple(inputs), _tuple(grad_outputs), retain_graph, create_graph, allow_unused,
+            materialize_grads,
+        )  # fmt: skip
     if materialize_grads and allow_unused is False:
         raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True")
     return _C._grad(
@@ -77,3 +105,6 @@ def grad(
         bool(allow_unused) or materialize_grads,
         materialize_grads,
     )
+
+
+grad = _C._overridable(grad)

@@ -1,0 +1,89 @@
+// __torch_function__: who else may answer a call on tensors, and how it is asked. A call on plain tensors and numbers
+// pays a look at the type of each argument.
+#pragma once
+
+#include <atomic>
+
+#include "python.h"
+#include "tensor_type.h"
+
+namespace tenon::python {
+
+// How many modes all threads together have entered.
+extern std::atomic<int> entered_modes;
+
+// Whether a mode of this thread, or the type of `object`, which is no plain one, wants to answer.
+bool mode_is_active();
+bool type_overrides(PyObject* object);
+// The same for what a list or tuple holds.
+bool items_override(PyObject* sequence);
+
+inline bool is_plain(PyObject* object) {
+  const PyTypeObject* type = Py_TYPE(object);
+  return type == tensor_type || type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type ||
+         object == Py_None || type == &PyUnicode_Type;
+}
+
+inline bool overrides(PyObject* object) {
+  if (is_plain(object)) return false;
+  return PyTuple_CheckExact(object) || PyList_CheckExact(object) ? items_override(object) : type_overrides(object);
+}
+
+inline bool any_mode() { return entered_modes.load(std::memory_order_relaxed) != 0 && mode_is_active(); }
+
+// Whether a call with these arguments is to be answered by somebody else.
+inline bool is_overridden(PyObject* const* args, size_t count) {
+  if (any_mode()) return true;
+  for (size_t i = 0; i < count; ++i) {
+    if (overrides(args[i])) return true;
+  }
+  return false;
+}
+inline bool is_overridden(PyObject* self) { return !is_plain(self) ? is_overridden(&self, 1) : any_mode(); }
+
+// Asks the innermost mode, then each overriding argument, for the result of `function`; a new reference.
+PyObject* call_override(PyObject* function, PyObject* const* args, size_t positional, PyObject* keywords);
+
+// The same for an attribute of Tensor: a method or slot, or the getter ("__get__") or setter of a property.
+template <class... Args>
+PyObject* call_overridden_method(const char* name, Args... args) {
+  PyObject* const values[] = {args...};
+  nb::object function = steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(tensor_type), name));
+  return call_override(function.ptr(), values, sizeof...(args), nullptr);
+}
+template <class... Args>
+PyObject* call_overridden_property(const char* name, const char* accessor, Args... args) {
+  PyObject* const values[] = {args...};
+  nb::object property = steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(tensor_type), name));
+  nb::object function = steal(PyObject_GetAttrString(property.ptr(), accessor));
+  return call_override(function.ptr(), values, sizeof...(args), nullptr);
+}
+
+// --- slots of the type, which ask first
+
+template <size_t N>
+struct SlotName {
+  char text[N];
+  constexpr SlotName(const char (&name)[N]) { std::copy_n(name, N, text); }
+};
+
+template <SlotName name, PyObject* (*slot)(PyObject*)>
+PyObject* overridable(PyObject* self) {
+  if (!is_overridden(self)) return slot(self);
+  return guarded([&] { return call_overridden_method(name.text, self); });
+}
+
+template <SlotName name, PyObject* (*slot)(PyObject*, PyObject*)>
+PyObject* overridable(PyObject* self, PyObject* argument) {
+  PyObject* const args[] = {self, argument};
+  if (!is_overridden(args, 2)) return slot(self, argument);
+  return guarded([&] { return call_overridden_method(name.text, self, argument); });
+}
+
+template <SlotName name, int (*slot)(PyObject*)>
+int overridable_truth(PyObject* self) {
+  if (!is_overridden(self)) return slot(self);
+  return guarded([&] { return PyObject_IsTrue(steal(call_overridden_method(name.text, self)).ptr()); }, -1);
+}
+
+}  // namespace tenon::python
