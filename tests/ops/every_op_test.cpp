@@ -20,10 +20,11 @@ const std::set<std::string> kNoGradient = {
 };
 
 // Ops of which zeros flow back, whatever they draw.
-const std::set<std::string> kZeroGradient = {"bernoulli", "normal"};
+const std::set<std::string> kZeroGradient = {"bernoulli", "normal", "poisson"};
 
 // Ops that are part of the graph and raise in backward, as in PyTorch, whose formulas say so.
-const std::set<std::string> kGradientRaises = {"heaviside", "heaviside_"};
+const std::set<std::string> kGradientRaises = {"heaviside", "heaviside_", "binomial", "_standard_gamma_grad",
+                                               "_dirichlet_grad"};
 
 // A call of an op as a function of real double leaves; complex arguments and results are pairs of numbers.
 class Differentiated {
