@@ -207,7 +207,10 @@ class Distribution:
 class ExponentialFamily(Distribution):
     """Densities exp(<t(x), theta> - F(theta) + k(x)) with natural parameters theta and log normaliser F."""
 
-    _mean_carrier_measure: Any
+    @property
+    def _mean_carrier_measure(self) -> float:
+        # The mean of k.
+        raise NotImplementedError
 
     @property
     def _natural_params(self) -> tuple[Tensor, ...]:
@@ -225,8 +228,9 @@ class ExponentialFamily(Distribution):
 
     def entropy(self) -> Tensor:
         """F minus the product of the parameters with F's gradients, and minus the mean of k."""
+        carrier = self._mean_carrier_measure
         params, normalizer, gradients = self._normalizer_and_gradients()
-        result = normalizer - self._mean_carrier_measure
+        result = normalizer - carrier
         for param, gradient in zip(params, gradients):
             result = result - (param * gradient).reshape(self._batch_shape + (-1,)).sum(-1)
         return result
