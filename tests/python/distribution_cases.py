@@ -9,7 +9,6 @@ from typing import Any
 import tenon
 
 
-
 class Parameters:
     """Deterministic values of a batch shape and dtype; `leaves` lists those that were used."""
 

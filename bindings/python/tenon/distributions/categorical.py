@@ -50,7 +50,7 @@ class Categorical(Probabilities):
 
     variance = mean
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         rows = self.probs.reshape(-1, self._num_events)
         drawn = tenon.multinomial(rows, Size(sample_shape).numel(), True)
         return drawn.t().reshape(self._extended_shape(sample_shape))
@@ -115,7 +115,7 @@ class OneHotCategorical(_OfCategories):
     def variance(self) -> Tensor:
         return self.probs * (1 - self.probs)
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         return one_hot(self._categorical.sample(sample_shape), self.event_shape[0]).to(self.probs)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ class OneHotCategoricalStraightThrough(OneHotCategorical):
 
     has_rsample = True
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         return self.sample(sample_shape) + (self.probs - self.probs.detach())
 
 
@@ -169,7 +169,7 @@ class Multinomial(_OfCategories):
     def variance(self) -> Tensor:
         return self.total_count * self.probs * (1 - self.probs)
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         drawn = self._categorical.sample(Size((self.total_count,)) + Size(sample_shape)).movedim(0, -1)
         counts = self.probs.new_zeros(self._extended_shape(sample_shape))
         return counts.scatter_add_(-1, drawn, tenon.ones_like(drawn, dtype=counts.dtype))

@@ -333,9 +333,9 @@ class MixtureSameFamilyConstraint(Constraint):
         return self.base_constraint.event_dim
 
     def check(self, value: Tensor) -> Tensor:
+        result = self.base_constraint.check(value.unsqueeze(-1 - self.event_dim))
         if value.dim() < self.event_dim:
             raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.dim()}")
-        result = self.base_constraint.check(value.unsqueeze(-1 - self.event_dim))
         return result.reshape(result.shape[: value.dim() - self.event_dim] + (-1,)).all(-1)
 
     def __repr__(self) -> str:
@@ -368,7 +368,8 @@ class _Cat(_Joined):
 
     def check(self, value: Tensor) -> Tensor:
         assert -value.dim() <= self.dim < value.dim()
-        parts = value.split(self.lengths, self.dim)
+        # What lies beyond the lengths is free.
+        parts = value.split([*self.lengths, value.size(self.dim) - sum(self.lengths)], self.dim)
         return tenon.cat([c.check(part) for c, part in zip(self.cseq, parts)], self.dim)
 
 

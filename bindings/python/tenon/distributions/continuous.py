@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import tenon
-from tenon import Size, Tensor
+from tenon import Tensor
 from tenon.distributions import constraints
 from tenon.distributions.distribution import Distribution, ExponentialFamily
 from tenon.distributions.gamma import Chi2
@@ -50,12 +50,12 @@ class Normal(_LocScale, ExponentialFamily):
     def stddev(self) -> Tensor:
         return self.scale
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         with tenon.no_grad():
             return tenon.normal(self.loc.expand(shape), self.scale.expand(shape))
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         return self.loc + _standard_normal(shape, self.loc.dtype, self.loc.device) * self.scale
 
@@ -91,7 +91,7 @@ class Laplace(_LocScale):
     def stddev(self) -> Tensor:
         return 2**0.5 * self.scale
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         uniform = self.loc.new_empty(self._extended_shape(sample_shape))
         uniform.uniform_(tenon.finfo(uniform.dtype).eps - 1, 1)
         return self.loc - self.scale * uniform.sign() * (-uniform.abs()).log1p()
@@ -126,7 +126,7 @@ class Cauchy(_LocScale):
     def stddev(self) -> Tensor:
         return self.variance.sqrt()
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         return self.loc + self.loc.new_empty(self._extended_shape(sample_shape)).cauchy_() * self.scale
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -165,7 +165,7 @@ class StudentT(_LocScale):
     def stddev(self) -> Tensor:
         return self.variance.sqrt()
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         normal = _standard_normal(self._extended_shape(sample_shape), self.df.dtype, self.df.device)
         return self.loc + self.scale * (normal * tenon.rsqrt(self._chi2.rsample(sample_shape) / self.df))
 
@@ -216,7 +216,7 @@ class GeneralizedPareto(_LocScale):
     def stddev(self) -> Tensor:
         return self.variance.sqrt()
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         return self.icdf(tenon.rand(shape, dtype=self.loc.dtype, device=self.loc.device))
 
@@ -282,7 +282,7 @@ class Uniform(Distribution):
     def stddev(self) -> Tensor:
         return (self.high - self.low) / 12**0.5
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         return self.icdf(tenon.rand(shape, dtype=self.low.dtype, device=self.low.device))
 
@@ -329,7 +329,7 @@ class Exponential(ExponentialFamily):
     def variance(self) -> Tensor:
         return self.rate.pow(-2)
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         return self.rate.new_empty(self._extended_shape(sample_shape)).exponential_() / self.rate
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -392,7 +392,7 @@ class VonMises(Distribution):
         rho = (tau - (2 * tau).sqrt()) / (2 * kappa)
         return tenon.where(kappa < 1e-5, 1 / kappa + kappa, (1 + rho**2) / (2 * rho))
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         with tenon.no_grad():
             shape = self._extended_shape(sample_shape)
             loc, kappa, r = self.loc.double(), self.concentration.double(), self._proposal_r

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import tenon
-from tenon import Size, Tensor
+from tenon import Tensor
 from tenon.distributions import constraints
 from tenon.distributions.distribution import Distribution, ExponentialFamily, Probabilities
 from tenon.distributions.gamma import Gamma
@@ -40,7 +40,7 @@ class Bernoulli(Probabilities, ExponentialFamily):
     def variance(self) -> Tensor:
         return self.probs * (1 - self.probs)
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         with tenon.no_grad():
             return tenon.bernoulli(self.probs.expand(self._extended_shape(sample_shape)))
 
@@ -109,7 +109,7 @@ class Binomial(_OfTrials):
     def variance(self) -> Tensor:
         return self.total_count * self.probs * (1 - self.probs)
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         with tenon.no_grad():
             return tenon.binomial(self.total_count.expand(shape), self.probs.expand(shape))
@@ -118,9 +118,7 @@ class Binomial(_OfTrials):
         self._checked(value)
         n = self.total_count
         # value * logits - n * log(1 + exp(logits)), without overflow for large logits.
-        normalizer = (
-            n * _clamped_below(self.logits) + n * (-self.logits.abs()).exp().log1p() - (n + 1).lgamma()
-        )
+        normalizer = n * _clamped_below(self.logits) + n * (-self.logits.abs()).exp().log1p() - (n + 1).lgamma()
         return value * self.logits - (value + 1).lgamma() - (n - value + 1).lgamma() - normalizer
 
     def entropy(self) -> Tensor:
@@ -164,7 +162,7 @@ class NegativeBinomial(_OfTrials):
     def variance(self) -> Tensor:
         return self.mean / tenon.sigmoid(-self.logits)
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         # Poisson numbers with gamma rates.
         with tenon.no_grad():
             rates = Gamma(self.total_count, (-self.logits).exp(), validate_args=False)
@@ -206,7 +204,7 @@ class Geometric(Probabilities):
     def variance(self) -> Tensor:
         return (1.0 / self.probs - 1.0) / self.probs
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         with tenon.no_grad():
             uniform = self.probs.new_empty(self._extended_shape(sample_shape))
             uniform.uniform_(tenon.finfo(uniform.dtype).tiny, 1)
@@ -244,7 +242,7 @@ class Poisson(ExponentialFamily):
     def variance(self) -> Tensor:
         return self.rate
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         with tenon.no_grad():
             return tenon.poisson(self.rate.expand(self._extended_shape(sample_shape)))
 

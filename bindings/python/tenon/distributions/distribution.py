@@ -8,7 +8,7 @@ from typing import Any
 import tenon
 from tenon import Size, Tensor
 from tenon.distributions import constraints
-from tenon.distributions.utils import broadcast_all, lazy_property, probs_to_logits, logits_to_probs
+from tenon.distributions.utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
 
 
 class Distribution:
@@ -27,10 +27,8 @@ class Distribution:
             raise ValueError
         Distribution._validate_args = value
 
-    def __init__(
-        self, batch_shape: Any = Size(), event_shape: Any = Size(), validate_args: bool | None = None
-    ) -> None:
-        self._batch_shape, self._event_shape = batch_shape, event_shape
+    def __init__(self, batch_shape: Any = (), event_shape: Any = (), validate_args: bool | None = None) -> None:
+        self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
         if self._validate_args:
@@ -40,7 +38,7 @@ class Distribution:
         try:
             arg_constraints = self.arg_constraints
         except NotImplementedError:
-            warnings.warn(f"{type(self)} does not define `arg_constraints`: its arguments are not checked.", stacklevel=3)
+            warnings.warn(f"{type(self)} does not define `arg_constraints`: arguments are not checked.", stacklevel=3)
             return
         for name, constraint in arg_constraints.items():
             # What is computed from other parameters needs no check of its own.
@@ -94,7 +92,7 @@ class Distribution:
             )
         return type(self).__new__(type(self)) if _instance is None else _instance
 
-    def _extended_shape(self, sample_shape: Any = Size()) -> Size:
+    def _extended_shape(self, sample_shape: Any = ()) -> Size:
         return Size(sample_shape) + self._batch_shape + self._event_shape
 
     # --- what each distribution defines, as far as it can
@@ -125,12 +123,12 @@ class Distribution:
     def stddev(self) -> Tensor:
         return self.variance.sqrt()
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         """Random events of shape sample_shape + batch_shape + event_shape."""
         with tenon.no_grad():
             return self.rsample(sample_shape)
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         """A sample with gradients of the parameters."""
         raise NotImplementedError
 

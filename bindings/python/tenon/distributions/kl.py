@@ -46,7 +46,7 @@ def register_kl(type_p: type, type_q: type) -> Callable[[Callable], Callable]:
     return decorator
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _rule_for(type_p: type, type_q: type) -> Callable | None:
     # The rule of the nearest classes, whichever of p and q comes first.
     matches = [(p, q) for p, q in _KL_REGISTRY if issubclass(type_p, p) and issubclass(type_q, q)]
@@ -67,7 +67,8 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     """The mean of log p(x) - log q(x) over samples x of p."""
     rule = _rule_for(type(p), type(q))
     if rule is None:
-        raise NotImplementedError(f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}")
+        names = (type(p).__name__, type(q).__name__)
+        raise NotImplementedError("No KL(p || q) is implemented for p type {} and q type {}".format(*names))
     return rule(p, q)
 
 
@@ -132,7 +133,7 @@ def _exponential_exponential(p: Exponential, q: Exponential) -> Tensor:
 def _expfamily_expfamily(p: ExponentialFamily, q: ExponentialFamily) -> Tensor:
     if type(p) is not type(q):
         raise NotImplementedError(
-            "The cross KL-divergence between different exponential families cannot be computed using Bregman divergences"
+            "The KL-divergence between different exponential families cannot be computed by Bregman's divergence"
         )
     params, normalizer, gradients = p._normalizer_and_gradients()
     result = q._log_normalizer(*q._natural_params) - normalizer
@@ -300,7 +301,10 @@ _MEAN_LOG_PROB: dict[type, Callable[[Any, Any], Tensor]] = {
     ContinuousBernoulli: lambda p, q: p.mean * q.logits + (-q.probs).log1p() + q._cont_bern_log_norm(),
     Exponential: lambda p, q: q.rate.log() - q.rate * p.mean,
     Gamma: lambda p, q: (
-        q.concentration * q.rate.log() - q.concentration.lgamma() + (q.concentration - 1) * _mean_log(p) - q.rate * p.mean
+        q.concentration * q.rate.log()
+        - q.concentration.lgamma()
+        + (q.concentration - 1) * _mean_log(p)
+        - q.rate * p.mean
     ),
     Gumbel: lambda p, q: (
         (q.loc - p.mean) / q.scale - (q.loc / q.scale).exp() * _mean_exp(p, -1 / q.scale) - q.scale.log()

@@ -50,9 +50,7 @@ class _OfCovariance(Distribution):
     def _given_covariance(self, **matrices: Tensor | None) -> tuple[str, Tensor]:
         given = {name: matrix for name, matrix in matrices.items() if matrix is not None}
         if len(given) != 1:
-            raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
-            )
+            raise ValueError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
         ((name, matrix),) = given.items()
         if matrix.dim() < 2:
             raise ValueError(f"{name} must be at least two-dimensional, with optional leading batch dimensions")
@@ -124,7 +122,7 @@ class MultivariateNormal(_OfCovariance):
         squares = self._unbroadcasted_scale_tril.pow(2).sum(-1)
         return squares.expand(self._batch_shape + self._event_shape)
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         normal = _standard_normal(self._extended_shape(sample_shape), self.loc.dtype, self.loc.device)
         return self.loc + _times_vector(self._unbroadcasted_scale_tril, normal)
 
@@ -150,9 +148,7 @@ class LowRankMultivariateNormal(Distribution):
     support = constraints.real_vector
     has_rsample = True
 
-    def __init__(
-        self, loc: Tensor, cov_factor: Tensor, cov_diag: Tensor, validate_args: bool | None = None
-    ) -> None:
+    def __init__(self, loc: Tensor, cov_factor: Tensor, cov_diag: Tensor, validate_args: bool | None = None) -> None:
         if loc.dim() < 1:
             raise ValueError("loc must be at least one-dimensional.")
         event_shape = loc.shape[-1:]
@@ -222,7 +218,7 @@ class LowRankMultivariateNormal(Distribution):
         # The matrix determinant lemma.
         return _half_log_det(self._capacitance_tril) + 0.5 * self._unbroadcasted_cov_diag.log().sum(-1)
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         low_shape = shape[:-1] + self.cov_factor.shape[-1:]
         low = _standard_normal(low_shape, self.loc.dtype, self.loc.device)
@@ -280,7 +276,10 @@ class Wishart(_OfCovariance, ExponentialFamily):
         setattr(self, name, matrix.expand(batch_shape + event_shape))
         super().__init__(batch_shape, event_shape, validate_args=validate_args)
         if (self.df < event_shape[-1]).any():
-            warnings.warn("Low df values detected. Singular samples are highly likely to occur for ndim - 1 < df < ndim.")
+            warnings.warn(
+                "Low df values detected. Singular samples are highly likely to occur for ndim - 1 < df < ndim.",
+                stacklevel=2,
+            )
         self._unbroadcasted_scale_tril = self._factor(name, matrix)
         # The squared diagonal of a sample's factor has one degree of freedom less in each row.
         rows = tenon.arange(event_shape[-1], dtype=self.df.dtype, device=self.df.device)
@@ -324,7 +323,7 @@ class Wishart(_OfCovariance, ExponentialFamily):
         factor = self._unbroadcasted_scale_tril @ noise
         return factor @ factor.mT
 
-    def rsample(self, sample_shape: Any = Size(), max_try_correction: int | None = None) -> Tensor:
+    def rsample(self, sample_shape: Any = (), max_try_correction: int | None = None) -> Tensor:
         """A sample; what rounding made singular is drawn again, a few times."""
         sample_shape = Size(sample_shape)
         # PyTorch draws all samples twice and keeps the second.
@@ -391,12 +390,12 @@ class LKJCholesky(Distribution):
         rows = tenon.cat([rows.new_zeros((1,)), rows])
         self._beta = Beta(rows + 0.5, marginal.unsqueeze(-1) - 0.5 * rows)
 
-    def sample(self, sample_shape: Any = Size()) -> Tensor:
+    def sample(self, sample_shape: Any = ()) -> Tensor:
         with tenon.no_grad():
             lengths = self._beta.sample(sample_shape).unsqueeze(-1)
-            normal = tenon.randn(
-                self._extended_shape(sample_shape), dtype=lengths.dtype, device=lengths.device
-            ).tril(-1)
+            normal = tenon.randn(self._extended_shape(sample_shape), dtype=lengths.dtype, device=lengths.device).tril(
+                -1
+            )
             direction = normal / normal.norm(dim=-1, keepdim=True)
             # The first row has none.
             direction[..., 0, :].fill_(0.0)

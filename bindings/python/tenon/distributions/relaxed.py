@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import tenon
-from tenon import Size, Tensor
+from tenon import Tensor
 from tenon.distributions import constraints
 from tenon.distributions.categorical import Categorical, _OfCategories
 from tenon.distributions.combined import TransformedDistribution
@@ -29,7 +29,7 @@ class LogitRelaxedBernoulli(Probabilities):
         (param,) = self._choose(probs, logits)
         super().__init__(param.size(), validate_args=validate_args)
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         probs = self.probs.expand(shape)
         uniform = tenon.rand(shape, dtype=probs.dtype, device=probs.device)
@@ -86,7 +86,7 @@ class ExpRelaxedCategorical(_OfCategories):
         self._categorical = Categorical(probs, logits)
         super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args=validate_args)
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         uniform = clamp_probs(tenon.rand(shape, dtype=self.logits.dtype, device=self.logits.device))
         gumbel = -(-uniform.log()).log()
@@ -191,7 +191,7 @@ class ContinuousBernoulli(Probabilities, ExponentialFamily):
     def stddev(self) -> Tensor:
         return self.variance.sqrt()
 
-    def rsample(self, sample_shape: Any = Size()) -> Tensor:
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         return self.icdf(tenon.rand(shape, dtype=self.probs.dtype, device=self.probs.device))
 

@@ -17,7 +17,6 @@ from tenon.distributions.transform import (
     ReshapeTransform,
     StackTransform,
     Transform,
-    _InverseTransform,
     _Simple,
     identity_transform,
 )
