@@ -22,15 +22,17 @@ double next_unit(Generator& generator) {
   return unit_double(words);
 }
 
-// Marsaglia and Tsang: d v, where v is the cube of a linear function of a normal number.
-double next_gamma(double concentration, Generator& generator) {
+// Marsaglia and Tsang: d v, where v is the cube of a linear function of a normal number. As in PyTorch, what depends on
+// the concentration alone is computed in its dtype.
+template <class T>
+double next_gamma(T concentration, Generator& generator) {
   double scale = 1;
   if (concentration < 1) {
     if (concentration == 0) return 0;
-    scale = std::pow(1 - next_unit(generator), 1 / concentration);
+    scale = std::pow(1 - next_unit(generator), static_cast<double>(1 / concentration));
     concentration += 1;
   }
-  const double d = concentration - 1.0 / 3, c = 1 / std::sqrt(9 * d);
+  const double d = concentration - T(1.0f / 3.0f), c = 1 / std::sqrt(9 * d);
   while (true) {
     double normal, root;
     do {
@@ -38,7 +40,7 @@ double next_gamma(double concentration, Generator& generator) {
       root = 1 + c * normal;
     } while (root <= 0);
     const double v = root * root * root, u = 1 - next_unit(generator), square = normal * normal;
-    if (u < 1 - 0.0331 * square * square || std::log(u) < 0.5 * square + d * (1 - v + std::log(v))) {
+    if (u < 1 - 0.0331f * square * square || std::log(u) < 0.5 * square + d * (1 - v + std::log(v))) {
       return scale * d * v;
     }
   }
@@ -85,12 +87,14 @@ double stirling_rest(double k) {
   return (1.0 / 12 - (1.0 / 360 - 1.0 / 1260 / square) / square) / n;
 }
 
-double binomial_by_rejection(double count, double prob, Generator& generator) {
-  const double deviation = std::sqrt(count * prob * (1 - prob)), odds = prob / (1 - prob);
+template <class T>
+double binomial_by_rejection(T trials, T prob, Generator& generator) {
+  const double count = trials, mean = trials * prob, odds = prob / (1 - prob);
+  const double deviation = std::sqrt(trials * prob * (1 - prob));
   const double b = 1.15 + 2.53 * deviation, a = -0.0873 + 0.0248 * b + 0.01 * prob, height = 0.92 - 4.2 / b;
-  const double alpha = (2.83 + 5.1 / b) * deviation, mode = std::floor((count + 1) * prob);
+  const double alpha = (2.83 + 5.1 / b) * deviation, mode = std::floor((trials + 1) * prob);
   while (true) {
-    const Proposal k(a, b, count * prob + 0.5, generator);
+    const Proposal k(a, b, mean + 0.5, generator);
     if (k.in_box(height)) return k.value;
     if (k.value < 0 || k.value > count) continue;
     const double bound = (mode + 0.5) * std::log((mode + 1) / (odds * (count - mode + 1))) +
@@ -103,7 +107,8 @@ double binomial_by_rejection(double count, double prob, Generator& generator) {
 }
 
 // The distances between successes are geometric.
-double binomial_by_distances(double count, double prob, Generator& generator) {
+template <class T>
+double binomial_by_distances(T count, T prob, Generator& generator) {
   const double log_failure = std::log1p(-prob);
   double successes = 0;
   for (double at = 0;; ++successes) {
@@ -112,13 +117,15 @@ double binomial_by_distances(double count, double prob, Generator& generator) {
   }
 }
 
-double next_binomial(double count, double prob, Generator& generator) {
+// As in PyTorch, what depends on the parameters alone is computed in their dtype.
+template <class T>
+T next_binomial(T count, T prob, Generator& generator) {
   if (count <= 0 || prob <= 0) return 0;
   if (prob >= 1) return count;
-  if (std::isnan(count) || std::isnan(prob)) return std::numeric_limits<double>::quiet_NaN();
-  if (prob > 0.5) return count - next_binomial(count, 1 - prob, generator);
-  const auto draw = count * prob >= kSmallMean ? binomial_by_rejection : binomial_by_distances;
-  return draw(count, prob, generator);
+  if (std::isnan(count) || std::isnan(prob)) return std::numeric_limits<T>::quiet_NaN();
+  if (prob > T(0.5)) return count - next_binomial(count, 1 - prob, generator);
+  const auto draw = count * prob >= kSmallMean ? binomial_by_rejection<T> : binomial_by_distances<T>;
+  return static_cast<T>(draw(count, prob, generator));
 }
 
 // out[i] = draw(i), for contiguous views.
@@ -129,12 +136,18 @@ void fill_each(const TensorView& out, Generator& generator, Draw draw) {
   for (int64_t i = 0, count = out.numel(); i < count; ++i) data[i] = static_cast<T>(draw(i));
 }
 
+// Calls run() with a value of the dtype: float32 or float64.
+template <class Run>
+void visit_single_or_double(ScalarType dtype, Run run) {
+  dtype == kDouble ? run(double{}) : run(float{});
+}
+
 }  // namespace
 
 void standard_gamma(const TensorView& out, const TensorView& concentration, Generator& generator) {
-  visit_floating(out.dtype, [&]<class T>(T) {
+  visit_single_or_double(out.dtype, [&]<class T>(T) {
     fill_each<T>(out, generator, [&](int64_t i) {
-      const auto value = static_cast<T>(next_gamma(static_cast<double>(concentration.as<T>()[i]), generator));
+      const auto value = static_cast<T>(next_gamma(concentration.as<T>()[i], generator));
       // Logarithms of samples stay finite.
       return value > std::numeric_limits<T>::min() ? value : std::numeric_limits<T>::min();
     });
@@ -152,10 +165,9 @@ void poisson(const TensorView& out, const TensorView& rate, Generator& generator
 }
 
 void binomial(const TensorView& out, const TensorView& count, const TensorView& prob, Generator& generator) {
-  visit_floating(out.dtype, [&]<class T>(T) {
-    fill_each<T>(out, generator, [&](int64_t i) {
-      return next_binomial(static_cast<double>(count.as<T>()[i]), static_cast<double>(prob.as<T>()[i]), generator);
-    });
+  visit_single_or_double(out.dtype, [&]<class T>(T) {
+    fill_each<T>(out, generator,
+                 [&](int64_t i) { return next_binomial(count.as<T>()[i], prob.as<T>()[i], generator); });
   });
 }
 
