@@ -101,7 +101,7 @@ from tenon._functions import (  # noqa: E402
     unique_consecutive,
     where,
 )
-from tenon._lazy import __getattr__  # noqa: E402
+from tenon._lazy import __dir__, __getattr__  # noqa: E402
 from tenon._tensor import _attach  # noqa: E402
 from tenon._typed_tensors import TYPED_TENSORS as _TYPED_TENSORS  # noqa: E402
 

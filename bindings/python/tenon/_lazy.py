@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import sys
 from typing import Any
 
 _SUBMODULES = ("distributions",)
@@ -10,5 +10,11 @@ _SUBMODULES = ("distributions",)
 
 def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
+        import importlib
+
         return importlib.import_module(f"tenon.{name}")
-    raise AttributeError(f"module 'tenon' has no attribute '{name}'")
+    raise AttributeError(f"module 'tenon' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*vars(sys.modules["tenon"]), *_SUBMODULES})

@@ -38,8 +38,8 @@ class Gamma(ExponentialFamily):
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         value = tenon._standard_gamma(self.concentration.expand(shape)) / self.rate.expand(shape)
-        # Off zero, without a mark in the graph.
-        value.detach().clamp_(min=tenon.finfo(value.dtype).tiny)
+        # Off zero, behind the graph's back.
+        value.data.clamp_(min=tenon.finfo(value.dtype).tiny)
         return value
 
     def log_prob(self, value: Tensor) -> Tensor:
