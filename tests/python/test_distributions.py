@@ -248,7 +248,9 @@ BAD = {
     "too few dims": lambda d, t: d.TransformedDistribution(d.Normal(0.0, 1.0), d.StickBreakingTransform()),
     "no categorical": lambda d, t: d.MixtureSameFamily(d.Normal(0.0, 1.0), d.Normal(t.zeros(2), 1.0)),
     "no components": lambda d, t: d.MixtureSameFamily(d.Categorical(t.ones(2)), 3),
-    "another number of components": lambda d, t: d.MixtureSameFamily(d.Categorical(t.ones(3)), d.Normal(t.zeros(2), 1.0)),
+    "another number of components": lambda d, t: d.MixtureSameFamily(
+        d.Categorical(t.ones(3)), d.Normal(t.zeros(2), 1.0)
+    ),
     "batches that do not fit": lambda d, t: d.MixtureSameFamily(
         d.Categorical(t.ones(3, 2)), d.Normal(t.zeros(2, 2), 1.0)
     ),

@@ -318,9 +318,10 @@ class StickBreakingTransform(_Simple):
         return self._resized(shape, -1)
 
 
-class CorrCholeskyTransform(_Simple):
+class CorrCholeskyTransform(Transform):
     """D (D - 1) / 2 numbers to the Cholesky factor of a D x D correlation matrix."""
 
+    bijective = True
     domain = constraints.real_vector
     codomain = constraints.corr_cholesky
 
