@@ -35,6 +35,16 @@ struct RandomKernels {
   // view [samples] or [rows, samples]. Without replacement samples is at most the number of weights. Throws on a weight
   // that is negative or not finite, and on a row without a positive one.
   void (*multinomial)(const TensorView& out, const TensorView& weights, bool replacement, Generator& generator);
+  // A draw for each parameter: contiguous views of one size and floating dtype (no half type but for poisson). poisson
+  // throws on a rate that is negative or NaN.
+  void (*standard_gamma)(const TensorView& out, const TensorView& concentration, Generator& generator);
+  void (*poisson)(const TensorView& out, const TensorView& rate, Generator& generator);
+  void (*binomial)(const TensorView& out, const TensorView& count, const TensorView& prob, Generator& generator);
+  // Implicit gradients, of contiguous views of one size and dtype, float32 or float64: of a gamma sample by its
+  // concentration; of a Dirichlet component x by its own concentration, divided by 1 - x, where `total` sums them all.
+  void (*standard_gamma_gradient)(const TensorView& out, const TensorView& concentration, const TensorView& sample);
+  void (*dirichlet_gradient)(const TensorView& out, const TensorView& x, const TensorView& concentration,
+                             const TensorView& total);
 };
 
 }  // namespace tenon

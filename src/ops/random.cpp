@@ -1,4 +1,6 @@
 // Random factories and fills, and dropout.
+#include "ops/random.h"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -12,13 +14,18 @@
 #include "tensor/make.h"
 
 namespace tenon {
-namespace {
 
-using MaybeGenerator = optional<Generator>;
-
-Generator& source(const MaybeGenerator& generator) {
-  return generator ? const_cast<Generator&>(*generator) : default_generator();
+Tensor drawn(const char* op, Tensor out, TensorPointers parameters) {
+  std::vector<DimVector> shapes;
+  for (const Tensor* parameter : parameters) shapes.push_back(parameter->impl()->sizes);
+  return record(op, std::move(out), parameters, {}, [shapes](const BackwardContext& ctx) -> Grads {
+    Grads grads;
+    for (const DimVector& shape : shapes) grads.push_back(zeros(shape, ctx.grad().options()));
+    return grads;
+  });
 }
+
+namespace {
 
 // Edits self by `fill(kernels, view)`, which cuts it off from its history.
 template <class Fill>
@@ -290,17 +297,6 @@ Tensor randperm(int64_t n, const TensorOptions& options, const MaybeGenerator& g
 }
 
 namespace {
-// A draw is part of the graph of what it was drawn with, to which zeros flow.
-Tensor drawn(const char* op, Tensor out, TensorPointers parameters) {
-  std::vector<DimVector> shapes;
-  for (const Tensor* parameter : parameters) shapes.push_back(parameter->impl()->sizes);
-  return record(op, std::move(out), parameters, {}, [shapes](const BackwardContext& ctx) -> Grads {
-    Grads grads;
-    for (const DimVector& shape : shapes) grads.push_back(zeros(shape, ctx.grad().options()));
-    return grads;
-  });
-}
-
 Tensor noise_of(IntArrayRef sizes, const TensorOptions& options, double std, const MaybeGenerator& generator) {
   return normal_(empty(sizes, unmarked(options)), 0, std, generator);
 }

@@ -9,6 +9,7 @@ _SUBMODULES = (
     "accelerator",
     "backends",
     "config",
+    "distributions",
     "fft",
     "functional",
     "interop",

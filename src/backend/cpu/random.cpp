@@ -4,9 +4,11 @@
 #include <cmath>
 #include <limits>
 
+#include "backend/cpu/implicit_gradient.h"
 #include "backend/cpu/random_continuous.h"
 #include "backend/cpu/random_fill.h"
 #include "backend/cpu/random_multinomial.h"
+#include "backend/cpu/random_rejection.h"
 
 namespace tenon {
 namespace cpu {
@@ -58,9 +60,8 @@ void integers(const TensorView& out, uint64_t range, int64_t base, Generator& ge
   const auto shift = static_cast<uint64_t>(base);
   visit_real(out.dtype, [&]<class T>(T) {
     if (range == 0) {
-      fill_from_words<T, 2>(out, generator, [](const uint32_t* words) {
-        return from_integer<T>(static_cast<int64_t>(bits64(words)));
-      });
+      fill_from_words<T, 2>(out, generator,
+                            [](const uint32_t* words) { return from_integer<T>(static_cast<int64_t>(bits64(words))); });
     } else if (range < kOneDrawRange) {
       const auto narrow = static_cast<uint32_t>(range);
       fill_from_words<T, 1>(out, generator, [=](const uint32_t* words) {
@@ -168,10 +169,24 @@ void permutation(const TensorView& out, Generator& generator) {
 }  // namespace cpu
 
 const RandomKernels cpu_random = {
-    cpu::random_uniform,     cpu::random_normal,  cpu::random_log_normal, cpu::random_cauchy,
-    cpu::random_exponential, cpu::geometric,      cpu::integers,          cpu::any_integers,
-    cpu::bernoulli,          cpu::bernoulli_each, cpu::dropout_mask,      cpu::permutation,
+    cpu::random_uniform,
+    cpu::random_normal,
+    cpu::random_log_normal,
+    cpu::random_cauchy,
+    cpu::random_exponential,
+    cpu::geometric,
+    cpu::integers,
+    cpu::any_integers,
+    cpu::bernoulli,
+    cpu::bernoulli_each,
+    cpu::dropout_mask,
+    cpu::permutation,
     cpu::multinomial,
+    cpu::standard_gamma,
+    cpu::poisson,
+    cpu::binomial,
+    cpu::standard_gamma_gradient,
+    cpu::dirichlet_gradient,
 };
 
 }  // namespace tenon

@@ -64,6 +64,15 @@ void normal_half_blocks(T* data, int64_t size, float mean, float std, Generator&
   if (size % 16 != 0) make(data + size - 16, 16);
 }
 
+template <class T, class Value>
+void fill_one_by_one(const TensorView& out, Value&& value) {
+  fill_by_chunks<T>(out, [&](T* values, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) values[i] = static_cast<T>(value());
+  });
+}
+
+}  // namespace
+
 // One normal number by Box and Muller; the other of the pair is kept by the generator.
 double next_normal(Generator& generator, double mean, double std) {
   if (const auto kept = generator.take_normal()) return std::fma(*kept, std, mean);
@@ -74,15 +83,6 @@ double next_normal(Generator& generator, double mean, double std) {
   generator.keep_normal(radius * std::sin(theta));
   return std::fma(radius * std::cos(theta), std, mean);
 }
-
-template <class T, class Value>
-void fill_one_by_one(const TensorView& out, Value&& value) {
-  fill_by_chunks<T>(out, [&](T* values, int64_t count) {
-    for (int64_t i = 0; i < count; ++i) values[i] = static_cast<T>(value());
-  });
-}
-
-}  // namespace
 
 void random_uniform(const TensorView& out, double from, double to, Generator& generator) {
   std::lock_guard lock(generator.mutex());
@@ -152,9 +152,8 @@ void random_exponential(const TensorView& out, double lambda, Generator& generat
 void exponential_unlocked(const TensorView& out, double lambda, Generator& generator) {
   const double scale = -1.0 / lambda;
   visit_floating(out.dtype, [&]<class T>(T) {
-    fill_from_words<T, 2>(out, generator, [&](const uint32_t* words) {
-      return static_cast<T>(scale * std::log1p(-unit_double(words)));
-    });
+    fill_from_words<T, 2>(
+        out, generator, [&](const uint32_t* words) { return static_cast<T>(scale * std::log1p(-unit_double(words))); });
   });
 }
 

@@ -10,7 +10,8 @@ void random_normal(const TensorView& out, double mean, double std, Generator& ge
 void random_log_normal(const TensorView& out, double mean, double std, Generator& generator);
 void random_cauchy(const TensorView& out, double median, double sigma, Generator& generator);
 void random_exponential(const TensorView& out, double lambda, Generator& generator);
-// For a caller that holds the generator's mutex.
+// For callers that hold the generator's mutex.
 void exponential_unlocked(const TensorView& out, double lambda, Generator& generator);
+double next_normal(Generator& generator, double mean, double std);
 
 }  // namespace tenon::cpu
