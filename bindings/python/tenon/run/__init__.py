@@ -17,6 +17,7 @@ from typing import Any
 
 import tenon
 from tenon import version
+from tenon.torch_version import TorchVersion
 
 __all__ = ["activate", "is_active"]
 
@@ -129,7 +130,7 @@ def activate() -> None:
             raise ImportError(f"tenon.run.activate() must come before {name} is imported", name=name)
     sys.meta_path.insert(0, _StandInFinder())
     sys.meta_path.append(_MissingFinder())
-    tenon.__version__ = version.__version__ = version.stand_in
+    tenon.__version__ = version.__version__ = TorchVersion(version.stand_in)
     for name, module in list(sys.modules.items()):
         if name.startswith("tenon."):
             _explain(module)
