@@ -178,6 +178,30 @@ def set_default_device(device: Any) -> None:
     _C._set_default_device("cpu" if device is None else device)
 
 
+def set_default_tensor_type(t: Any) -> None:
+    """Sets the default dtype, and with it the device, by the name of a type of tensors."""
+    from tenon._typed_tensors import TYPED_TENSORS, TypedTensor
+
+    if isinstance(t, str):
+        module, _, name = t.rpartition(".")
+        if module not in ("tenon", "torch") or name not in TYPED_TENSORS:
+            raise TypeError(f"invalid type name {t!r}")
+        t = TYPED_TENSORS[name]
+    if not isinstance(t, TypedTensor):
+        raise TypeError("invalid type object")
+    if not t.dtype.is_floating_point:
+        raise TypeError(
+            "only floating-point types are supported as the default type, but got "
+            f"{t.__module__}.{t.__name__}"
+        )
+    _C.set_default_dtype(t.dtype)
+
+
+def get_cpu_isa() -> str:
+    """The instruction set that CPU kernels use: 'baseline', 'avx2' or 'avx512'."""
+    return _C.get_cpu_isa()
+
+
 _matmul_precision = "highest"
 
 
@@ -194,21 +218,6 @@ def set_float32_matmul_precision(precision: str) -> None:
 def get_float32_matmul_precision() -> str:
     """What set_float32_matmul_precision() said; 'highest' at first."""
     return _matmul_precision
-
-
-def set_default_tensor_type(t: Any) -> None:
-    """Sets the default dtype to that of a tensor type, such as FloatTensor, or of its name."""
-    from tenon._typed_tensors import dtype_of_type
-
-    dtype = dtype_of_type(t)
-    if not dtype.is_floating_point:
-        raise TypeError("only floating-point types are supported as the default type")
-    _C.set_default_dtype(dtype)
-
-
-def get_cpu_isa() -> str:
-    """The instruction set that CPU kernels use: 'baseline', 'avx2' or 'avx512'."""
-    return _C.get_cpu_isa()
 
 
 def unique(
