@@ -60,6 +60,11 @@ class _StandIn(Loader):
         module.__spec__ = self.own_spec
         _explain(module)
 
+    def get_code(self, fullname: str) -> Any:
+        """What python -m runs."""
+        found: Any = importlib.util.find_spec(self.own_name)
+        return found.loader.get_code(self.own_name)
+
 
 class _StandInFinder(MetaPathFinder):
     """Finds torch and what is below it; comes first."""
