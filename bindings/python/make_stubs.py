@@ -208,7 +208,7 @@ def annotation(text: Any) -> str:
     return text if set(re.findall(r"[A-Za-z_]\w*", text)) <= known else "Any"
 
 
-def of_function(name: str, function: Any) -> list[str]:
+def of_function(name: str, function: Any, method: bool) -> list[str]:
     """The stub of a function that is written in Python."""
     signature = inspect.signature(inspect.unwrap(function))
     parts = []
@@ -218,9 +218,11 @@ def of_function(name: str, function: Any) -> list[str]:
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.VAR_POSITIONAL not in kinds[:i]:
             if i == 0 or kinds[i - 1] is not parameter.KEYWORD_ONLY:
                 parts.append("*")
-        bare = i == 0 and parameter.name == "self"
+        if method and i == 0:
+            parts.append("self")
+            continue
         default = " = ..." if parameter.default is not parameter.empty else ""
-        parts.append(star + parameter.name + ("" if bare else f": {annotation(parameter.annotation)}{default}"))
+        parts.append(f"{star}{parameter.name}: {annotation(parameter.annotation)}{default}")
     return [f"def {name}({', '.join(parts)}) -> {annotation(signature.return_annotation)}: ..."]
 
 
@@ -288,7 +290,7 @@ def of_callable(name: str, value: Any, method: bool = False) -> list[str]:
         return of_op(name, value, method)
     if hasattr(value, "__nb_signature__"):
         return of_native(name, value)
-    return of_function(name, value)
+    return of_function(name, value, method)
 
 
 def written(lines: list[str], indent: str = "") -> str:

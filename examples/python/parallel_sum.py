@@ -8,19 +8,16 @@ import tenon as torch
 
 
 def work(x):
-    """Some 50 ms of arithmetic in one call."""
-    return (x.sin() * x).sum().item()
+    """Some tens of milliseconds of arithmetic, in ops of a millisecond or less."""
+    return sum((x.sin() * x).sum().item() for _ in range(20))
 
 
 def seconds(threads, tensors):
-    """How long `threads` threads take for all tensors; the best of several tries."""
-    best = float("inf")
+    """How long `threads` threads take for all tensors."""
     with ThreadPoolExecutor(threads) as pool:
-        for _ in range(7):
-            start = time.perf_counter()
-            list(pool.map(work, tensors))
-            best = min(best, time.perf_counter() - start)
-    return best
+        start = time.perf_counter()
+        list(pool.map(work, tensors))
+        return time.perf_counter() - start
 
 
 def main():
@@ -29,8 +26,10 @@ def main():
 
     # One thread for each op, so that it is the Python threads that share the cores.
     torch.set_num_threads(1)
-    tensors = [torch.rand(2_000_000) for _ in range(8)]
-    one, two = seconds(1, tensors), seconds(2, tensors)
+    tensors = [torch.rand(1_000_000) for _ in range(8)]
+    # Turn by turn, and the best of several, for the machine may be busy.
+    turns = [(seconds(1, tensors), seconds(2, tensors)) for _ in range(7)]
+    one, two = (min(times) for times in zip(*turns))
     print(f"8 tensors on one thread: {1000 * one:.0f} ms, on two: {1000 * two:.0f} ms, {one / two:.2f} times as fast")
 
 

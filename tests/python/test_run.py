@@ -176,6 +176,14 @@ def test_code_may_be_given_on_the_command_line(tmp_path):
     assert done.stdout == "2.0 ['-c', 'a']\n"
 
 
+def test_modules_of_torch_and_other_programs_run_by_name(tmp_path):
+    assert run("-m", "torch.version", cwd=tmp_path).returncode == 0
+    assert run("-m", "torch.linalg", cwd=tmp_path).returncode == 0
+    (tmp_path / "test_sample.py").write_text("import torch\ndef test(): assert torch.__name__ == 'tenon'\n")
+    done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_sample.py", cwd=tmp_path)
+    assert done.returncode == 0 and "1 passed" in done.stdout
+
+
 def test_a_wrong_command_line_is_explained(tmp_path):
     assert run("missing.py", cwd=tmp_path).returncode == as_python(tmp_path, "missing.py").returncode == 2
     assert "missing.py" in run("missing.py", cwd=tmp_path).stderr

@@ -3,6 +3,7 @@
 The snippets are those of the document that asks for them, with the package's name replaced.
 """
 
+import operator
 import os
 import pickle
 import subprocess
@@ -225,6 +226,23 @@ def test_matmul_precision_and_tensor_types_as_in_pytorch():
             library.set_default_tensor_type(library.LongTensor)
     with pytest.raises(RuntimeError, match="highest"):
         tenon.set_float32_matmul_precision("exact")
+
+
+def test_versions_compare_as_pytorchs_do():
+    from tenon.torch_version import TorchVersion
+    from torch.torch_version import TorchVersion as Theirs
+
+    others = ["2.13.0", "2.13", "2.2", "2.13.1", "2.13.0rc1", "2.14.0.dev2026", "1.9", "3", (2, 0), (2, 13), (2, 13, 1),
+              [2, 20], "2.13.0+cpu", "2.13.0+tenon0.1.0", "a word", ""]  # fmt: skip
+    for text in ["2.13.0+tenon0.1.0", "2.13.0", "2.13.0rc1", "2.14.0.dev1"]:
+        ours, theirs = TorchVersion(text), Theirs(text)
+        assert str(ours) == text and hash(ours) == hash(text) and ours.split(".")[0] == "2"
+        for other in others:
+            # PyTorch's != compares strings, so that 2.13 both equals 2.13.0 and does not.
+            assert (ours != other) is not (ours == other)
+            for name in ("lt", "le", "gt", "ge", "eq"):
+                compare = getattr(operator, name)
+                assert compare(ours, other) == compare(theirs, other), (text, name, other)
 
 
 def test_accelerators_answer_where_there_are_none():

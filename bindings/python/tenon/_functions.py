@@ -239,24 +239,6 @@ def set_default_device(device: Any) -> None:
     _C._set_default_device("cpu" if device is None else device)
 
 
-_matmul_precision = "highest"
-
-
-def set_float32_matmul_precision(precision: str) -> None:
-    """Says how exact float32 matrix products must be: 'highest', 'high' or 'medium'; all are computed as 'highest'."""
-    global _matmul_precision
-    if precision not in ("highest", "high", "medium"):
-        raise RuntimeError(
-            f"set_float32_matmul_precision: expected 'highest', 'high' or 'medium', but got {precision!r}"
-        )
-    _matmul_precision = precision
-
-
-def get_float32_matmul_precision() -> str:
-    """What set_float32_matmul_precision() said; 'highest' at first."""
-    return _matmul_precision
-
-
 def set_default_tensor_type(t: Any) -> None:
     """Sets the default dtype, and with it the device, by the name of a type of tensors."""
     from tenon._typed_tensors import TYPED_TENSORS, TypedTensor
@@ -279,6 +261,24 @@ def set_default_tensor_type(t: Any) -> None:
 def get_cpu_isa() -> str:
     """The instruction set that CPU kernels use: 'baseline', 'avx2' or 'avx512'."""
     return _C.get_cpu_isa()
+
+
+_matmul_precision = "highest"
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Says how exact float32 matrix products must be: 'highest', 'high' or 'medium'; all are computed as 'highest'."""
+    global _matmul_precision
+    if precision not in ("highest", "high", "medium"):
+        raise RuntimeError(
+            f"set_float32_matmul_precision: expected 'highest', 'high' or 'medium', but got {precision!r}"
+        )
+    _matmul_precision = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What set_float32_matmul_precision() said; 'highest' at first."""
+    return _matmul_precision
 
 
 def unique(

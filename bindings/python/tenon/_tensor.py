@@ -9,7 +9,7 @@ from tenon import _C
 from tenon._C import Tensor
 from tenon import cuda
 from tenon._functions import unique, unique_consecutive
-from tenon._typed_tensors import TYPE_NAMES, TypedTensor, dtype_of_type
+from tenon._typed_tensors import TYPE_NAMES, TypedTensor
 from tenon.overrides import _default_torch_function
 from tenon.storage import TypedStorage, UntypedStorage, _storage_over, _tensor_over
 from tenon.utils.hooks import RemovableHandle
@@ -231,7 +231,13 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> str | 
     """The name of the tensor's type, or the tensor converted to `dtype`."""
     if dtype is None:
         return ("tenon." if self.is_cpu else "tenon.cuda.") + TYPE_NAMES[self.dtype]
-    return self.to(dtype_of_type(dtype) if isinstance(dtype, (str, TypedTensor)) else dtype)
+    if isinstance(dtype, str):
+        name = dtype.rpartition(".")[2]
+        found = [key for key, value in TYPE_NAMES.items() if value == name]
+        if not found:
+            raise ValueError(f"invalid type: '{dtype}'")
+        dtype = found[0]
+    return self.to(dtype.dtype if isinstance(dtype, TypedTensor) else dtype)
 
 
 def new_tensor(

@@ -42,19 +42,6 @@ class TypedTensor(type):
         return isinstance(instance, Tensor) and instance.dtype is cls.dtype
 
 
-def dtype_of_type(t: Any) -> _C.dtype:
-    """The dtype of FloatTensor and the like, or of their names; a dtype is its own."""
-    if isinstance(t, _C.dtype):
-        return t
-    if isinstance(t, TypedTensor):
-        return t.dtype
-    name = str(t).rpartition(".")[2]
-    for dtype, own in TYPE_NAMES.items():
-        if own == name:
-            return dtype
-    raise ValueError(f"invalid type: {t!r}")
-
-
 TYPED_TENSORS = {
     name: TypedTensor(name, (), {"dtype": dtype, "__module__": "tenon", "__doc__": f"Tensors of {dtype}."})
     for dtype, name in TYPE_NAMES.items()

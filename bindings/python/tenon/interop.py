@@ -37,11 +37,9 @@ class _Call:
     def run(self, tensors: list[Any]) -> list[Any]:
         """Calls the function with other tensors in the places of its tensor arguments."""
         args, kwargs = list(self.args), dict(self.kwargs)
-        for slot, tensor in zip([*self.slots, *self.keys], tensors):
-            if isinstance(slot, int):
-                args[slot] = tensor
-            else:
-                kwargs[slot] = tensor
+        for slot, tensor in zip(self.slots, tensors):
+            args[slot] = tensor
+        kwargs.update(zip(self.keys, tensors[len(self.slots) :]))
         # The graph must not keep the outer tensors alive through here.
         self.args, self.kwargs = (), {}
         outputs = self.function(*args, **kwargs)

@@ -17,6 +17,7 @@ from typing import Any
 
 import tenon
 from tenon import version
+from tenon.torch_version import TorchVersion
 
 __all__ = ["activate", "is_active"]
 
@@ -58,6 +59,11 @@ class _StandIn(Loader):
     def exec_module(self, module: ModuleType) -> None:
         module.__spec__ = self.own_spec
         _explain(module)
+
+    def get_code(self, fullname: str) -> Any:
+        """What python -m runs."""
+        found: Any = importlib.util.find_spec(self.own_name)
+        return found.loader.get_code(self.own_name)
 
 
 class _StandInFinder(MetaPathFinder):
@@ -129,7 +135,7 @@ def activate() -> None:
             raise ImportError(f"tenon.run.activate() must come before {name} is imported", name=name)
     sys.meta_path.insert(0, _StandInFinder())
     sys.meta_path.append(_MissingFinder())
-    tenon.__version__ = version.__version__ = version.stand_in
+    tenon.__version__ = version.__version__ = TorchVersion(version.stand_in)
     for name, module in list(sys.modules.items()):
         if name.startswith("tenon."):
             _explain(module)
