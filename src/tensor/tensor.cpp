@@ -35,15 +35,17 @@ size_t checked_bytes(int64_t elements, ScalarType dtype, const char* op) {
   return static_cast<size_t>(bytes);
 }
 
+// Where in sizes or strides a dim is; unlike ops, these have no dim of a tensor without dims.
+size_t dim_of(const Tensor& tensor, int64_t dim, const char* op) {
+  TENON_CHECK_INDEX(tensor.dim() > 0, op, ": dim ", dim, " of a tensor that has no dims");
+  return static_cast<size_t>(wrap_dim(dim, tensor.dim(), op));
+}
+
 }  // namespace
 
-int64_t Tensor::size(int64_t dim) const {
-  return impl()->sizes[static_cast<size_t>(wrap_dim(dim, this->dim(), "size"))];
-}
+int64_t Tensor::size(int64_t dim) const { return impl()->sizes[dim_of(*this, dim, "size")]; }
 
-int64_t Tensor::stride(int64_t dim) const {
-  return impl()->strides[static_cast<size_t>(wrap_dim(dim, this->dim(), "stride"))];
-}
+int64_t Tensor::stride(int64_t dim) const { return impl()->strides[dim_of(*this, dim, "stride")]; }
 
 bool Tensor::is_contiguous(MemoryFormat format) const {
   switch (format) {

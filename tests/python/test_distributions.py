@@ -14,6 +14,8 @@ SHAPES = [(), (3,), (2, 3)]
 ULPS = {"float32": 2000, "float64": 100000}
 # PyTorch's derivative of digamma is right to about 10 digits.
 GRADIENT_ULPS = 10**7
+# Its Bessel functions are polynomials of about 7 digits.
+BESSEL_ULPS = 10**10
 # Roots and powers of samples near zero magnify what the last places of normal numbers differ in.
 SAMPLE_ULPS = {"float32": 200, "float64": 2000}
 NORMAL_ULPS = 8
@@ -31,6 +33,10 @@ def built(t, name, shape=(3,), dtype="float32", requires_grad=False, validate=Tr
     finally:
         t.set_default_dtype(before)
         t.distributions.Distribution.set_default_validate_args(True)
+
+
+def ulps_of(name, dtype):
+    return BESSEL_ULPS if (name, dtype) == ("VonMises", "float64") else ULPS[dtype]
 
 
 def in_words(text):
@@ -57,13 +63,10 @@ def test_samples_of_a_seed_are_the_same(name):
                             t.manual_seed(3)
                             return getattr(distribution, method)(sample_shape), t.get_rng_state()
 
-                        check(
-                            (dtype, shape, sample_shape, method),
-                            draw,
-                            ulps=SAMPLE_ULPS[dtype],
-                            scale=1.0,
-                            strides=False,
-                        )
+                        # Elements of a matrix are sums over numbers of any sign.
+                        scale = 100.0 if name.startswith("Wishart") else 1.0
+                        case = (dtype, shape, sample_shape, method)
+                        check(case, draw, ulps=SAMPLE_ULPS[dtype], scale=scale, strides=False)
 
 
 ATTRIBUTES = "batch_shape event_shape mean mode variance stddev has_rsample has_enumerate_support".split()
@@ -77,10 +80,10 @@ def test_shapes_moments_and_entropies_are_the_same(name):
             for shape in SHAPES:
                 for attribute in ATTRIBUTES:
                     read = lambda t: getattr(built(t, name, shape, dtype)[0], attribute)
-                    check((dtype, shape, attribute), read, ulps=ULPS[dtype], scale=0.1, strides=False)
+                    check((dtype, shape, attribute), read, ulps=ulps_of(name, dtype), scale=0.1, strides=False)
                 for method in METHODS:
                     call = lambda t: getattr(built(t, name, shape, dtype)[0], method)()
-                    check((dtype, shape, method), call, ulps=ULPS[dtype], scale=0.1, strides=False)
+                    check((dtype, shape, method), call, ulps=ulps_of(name, dtype), scale=0.1, strides=False)
         check("not expanded", lambda t: built(t, name)[0].enumerate_support(expand=False), strides=False)
         check("repr", lambda t: in_words(repr(built(t, name)[0])))
         check("repr without a batch", lambda t: in_words(repr(built(t, name, ())[0])))
@@ -113,11 +116,11 @@ def test_probabilities_are_the_same(name):
             for shape in SHAPES:
                 for method in methods:
                     ask = lambda t: getattr(built(t, name, shape, dtype)[0], method)(values_of(t, name, shape, dtype))
-                    check((dtype, shape, method), ask, ulps=ULPS[dtype], scale=1.0, strides=False)
+                    check((dtype, shape, method), ask, ulps=ulps_of(name, dtype), scale=1.0, strides=False)
                 invert = lambda t: built(t, name, shape, dtype)[0].icdf(
                     t.linspace(0.05, 0.95, 3, dtype=getattr(t, dtype))
                 )
-                check((dtype, shape, "icdf"), invert, ulps=ULPS[dtype], scale=1.0, strides=False)
+                check((dtype, shape, "icdf"), invert, ulps=ulps_of(name, dtype), scale=1.0, strides=False)
 
 
 # PyTorch's gradients of gamma samples are approximations, of this relative error.
@@ -148,7 +151,7 @@ def test_gradients_are_the_same(name):
                 if (of == "rsample" and name.startswith("Wishart")) or (of, name) == ("log_prob", "GeneralizedPareto"):
                     continue
                 loose = of == "rsample" and name.startswith(OF_GAMMA)
-                ulps = int(APPROXIMATE / 2.0**-52) if loose else GRADIENT_ULPS
+                ulps = int(APPROXIMATE / 2.0**-52) if loose else BESSEL_ULPS if name == "VonMises" else GRADIENT_ULPS
                 check((shape, of), lambda t: gradients(t, name, shape, of), ulps=ulps, scale=10.0, strides=False)
 
 
@@ -165,7 +168,10 @@ def test_expanded_distributions_are_the_same(name):
         return [grown.batch_shape, grown.event_shape, shown, sample, once.batch_shape]
 
     def moments(t):
-        return built(t, name, (2, 3))[0].expand((4, 2, 3)).mean
+        distribution, _ = built(t, name, (2, 3))
+        # What has been computed is not what the expanded one has.
+        before = distribution.variance
+        return before, distribution.expand((4, 2, 3)).mean, distribution.expand((4, 2, 3)).variance
 
     def densities(t):
         events = values_of(t, name, (2, 3), "float32")

@@ -16,6 +16,8 @@ def test_error_types_specialise_pythons():
         (lambda x: x.view(3), tenon.TensorError, ["view", "[3]", "2"]),
         (lambda x: x.sum(5), IndexError, ["sum", "5"]),
         (lambda x: x[7], IndexError, ["7"]),
+        (lambda x: x[0].size(-1), IndexError, ["size", "-1", "no dims"]),
+        (lambda x: x[0].stride(0), IndexError, ["stride", "0", "no dims"]),
         (lambda x: x.to("nonsense"), RuntimeError, ["nonsense"]),
         (lambda x: x.cuda(), tenon.DeviceError, ["cuda"]),
         (lambda x: tenon.mm(x, x), tenon.TensorError, ["mm"]),

@@ -170,9 +170,6 @@ BAD = {
     "no event dim": lambda d, t: d.ReshapeTransform((4,), (2, 2)).event_dim,
     "no change": lambda d, t: d.AbsTransform().log_abs_det_jacobian(t.ones(2), t.ones(2)),
     "no triangle": lambda d, t: d.CorrCholeskyTransform()(t.ones(2)),
-    "no cache": lambda d, t: type(
-        "Own", (d.Transform,), {"__init__": lambda self: d.Transform.__init__(self)}
-    )().with_cache(),
     "no call": lambda d, t: d.Transform()(t.ones(2)),
 }
 
@@ -226,8 +223,10 @@ VALUES = [
     [0.2, 0.3, 0.5],
     [[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]],
     [[1.0, 0.0], [0.6, 0.8]],
-    1.0,
+    2.0,
 ]
+# The parts of a number are refused by assertions.
+OF_PARTS = ("cat", "stack")
 DECOMPOSED = {"positive_semidefinite": "linalg.eigvalsh", "positive_definite": "linalg.cholesky_ex"}
 
 
@@ -240,7 +239,7 @@ def test_constraints_hold_for_the_same_values(name):
         check("repr", lambda t: repr(made(t)))
         check("dependent", lambda t: t.distributions.constraints.is_dependent(made(t)))
         if name not in DECOMPOSED or has(DECOMPOSED[name]):
-            for value in VALUES:
+            for value in VALUES[: -1 if name in OF_PARTS else None]:
                 check(value, lambda t: made(t).check(t.tensor(value)), strides=False)
 
 

@@ -42,7 +42,7 @@ class Distribution:
             return
         for name, constraint in arg_constraints.items():
             # What is computed from other parameters needs no check of its own.
-            derived = name not in self.__dict__ and isinstance(getattr(type(self), name, None), lazy_property)
+            derived = name not in self.__dict__ and self._is_lazy(name)
             if constraints.is_dependent(constraint) or derived:
                 continue
             value = getattr(self, name)
@@ -51,6 +51,9 @@ class Distribution:
                     f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution "
                     f"{self!r} to satisfy the constraint {constraint!r}, but found invalid values:\n{value}"
                 )
+
+    def _is_lazy(self, name: str) -> bool:
+        return isinstance(getattr(type(self), name, None), lazy_property)
 
     def _set_parameters(self, validate_args: bool | None, **parameters: Any) -> None:
         # Numbers and tensors become parameters of one shape, that of the batch.
@@ -80,6 +83,8 @@ class Distribution:
                 value = value.expand(batch_shape + value.shape[batch_dims:])
             elif isinstance(value, Distribution):
                 value = value.expand(batch_shape + value.batch_shape[batch_dims:])
+            elif self._is_lazy(name):
+                continue
             new.__dict__[name] = value
         new._batch_shape = batch_shape
         return new

@@ -38,7 +38,7 @@ class LogitRelaxedBernoulli(Probabilities):
     def log_prob(self, value: Tensor) -> Tensor:
         logits, value = tenon.broadcast_tensors(self.logits, self._checked(value))
         difference = logits - value * self.temperature
-        return self.temperature.log() + difference - 2 * difference.exp().log1p()
+        return tenon.as_tensor(self.temperature).log() + difference - 2 * difference.exp().log1p()
 
 
 class RelaxedBernoulli(TransformedDistribution):
@@ -95,7 +95,7 @@ class ExpRelaxedCategorical(_OfCategories):
     def log_prob(self, value: Tensor) -> Tensor:
         logits, value = tenon.broadcast_tensors(self.logits, self._checked(value))
         k = self.event_shape[0]
-        scale = math.lgamma(k) - (k - 1) * -tenon.as_tensor(self.temperature).log()
+        scale = math.lgamma(k) + (k - 1) * tenon.as_tensor(self.temperature).log()
         return (logits - value * self.temperature).log_softmax(-1).sum(-1) + scale
 
 
