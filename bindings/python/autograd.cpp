@@ -12,6 +12,7 @@
 
 #include "arguments.h"
 #include "tenon/autograd/function.h"
+#include "tenon/autograd/transform.h"
 
 namespace tenon::python {
 namespace {
@@ -217,6 +218,9 @@ void init_autograd(nb::module_& module) {
              nb::arg("materialize_grads"));
   module.def("_apply_function", apply_function, nb::arg("name"), nb::arg("ctx"), nb::arg("inputs"), nb::arg("forward"),
              nb::arg("backward"));
+  module.def("_open_transform_input", autograd::open_transform_input, nb::arg("tensor"));
+  module.def("_close_transform_input", autograd::close_transform_input, nb::arg("input"));
+  module.def("_is_wanted_outside", autograd::is_wanted_outside, nb::arg("tensor"), nb::arg("inputs"));
   module.def("is_grad_enabled", &GradMode::is_enabled, "Whether ops are recorded on this thread.");
   module.def("_set_grad_enabled", &GradMode::set_enabled, nb::arg("mode"));
   module.def("is_inference_mode_enabled", &InferenceMode::is_enabled, "Whether this thread is in inference mode.");
