@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "arguments.h"
+#include "nodes.h"
 #include "tenon/autograd/function.h"
 #include "tenon/autograd/transform.h"
 
@@ -218,6 +219,13 @@ void init_autograd(nb::module_& module) {
              nb::arg("materialize_grads"));
   module.def("_apply_function", apply_function, nb::arg("name"), nb::arg("ctx"), nb::arg("inputs"), nb::arg("forward"),
              nb::arg("backward"));
+  module.def("_gradient_edge", [](const Tensor& tensor) {
+    const Edge edge = gradient_edge(tensor);
+    return nb::make_tuple(steal(wrap_node(edge.node)), edge.input_nr);
+  }, nb::arg("tensor"));
+  module.def("_increment_version", [](const Tensor& tensor) {
+    tensor.impl()->version().bump("increment_version");
+  }, nb::arg("tensor"));
   module.def("_open_transform_input", autograd::open_transform_input, nb::arg("tensor"));
   module.def("_close_transform_input", autograd::close_transform_input, nb::arg("input"));
   module.def("_is_wanted_outside", autograd::is_wanted_outside, nb::arg("tensor"), nb::arg("inputs"));
