@@ -50,6 +50,13 @@ uint64_t add_post_hook(NodeObject& self, nb::object hook) {
   });
 }
 
+// The name as PyTorch has it, whose nodes that belong to no op are named with their namespace.
+std::string full_name(const NodeObject& self) {
+  const std::string name = node_display_name(*self.node);
+  const bool is_class = name == "AccumulateGrad" || name == "CopySlices" || name == "CopyBackwards";
+  return is_class ? "torch::autograd::" + name : name;
+}
+
 }  // namespace
 
 PyObject* wrap_node(const IntrusivePtr<Node>& node) {
@@ -62,7 +69,7 @@ PyObject* wrap_node(const IntrusivePtr<Node>& node) {
 
 void init_nodes(nb::module_& module) {
   nb::class_<NodeObject>(module, "Node", "A recorded op of the autograd graph.")
-      .def("name", [](const NodeObject& self) { return node_display_name(*self.node); })
+      .def("name", full_name)
       .def_prop_ro("next_functions",
                    [](const NodeObject& self) {
                      nb::list list;
