@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "arguments.h"
+#include "nodes.h"
 #include "tenon/autograd/function.h"
+#include "tenon/autograd/transform.h"
 
 namespace tenon::python {
 namespace {
@@ -217,6 +219,16 @@ void init_autograd(nb::module_& module) {
              nb::arg("materialize_grads"));
   module.def("_apply_function", apply_function, nb::arg("name"), nb::arg("ctx"), nb::arg("inputs"), nb::arg("forward"),
              nb::arg("backward"));
+  module.def("_gradient_edge", [](const Tensor& tensor) {
+    const Edge edge = gradient_edge(tensor);
+    return nb::make_tuple(steal(wrap_node(edge.node)), edge.input_nr);
+  }, nb::arg("tensor"));
+  module.def("_increment_version", [](const Tensor& tensor) {
+    tensor.impl()->version().bump("increment_version");
+  }, nb::arg("tensor"));
+  module.def("_open_transform_input", autograd::open_transform_input, nb::arg("tensor"));
+  module.def("_close_transform_input", autograd::close_transform_input, nb::arg("input"));
+  module.def("_is_wanted_outside", autograd::is_wanted_outside, nb::arg("tensor"), nb::arg("inputs"));
   module.def("is_grad_enabled", &GradMode::is_enabled, "Whether ops are recorded on this thread.");
   module.def("_set_grad_enabled", &GradMode::set_enabled, nb::arg("mode"));
   module.def("is_inference_mode_enabled", &InferenceMode::is_enabled, "Whether this thread is in inference mode.");

@@ -2,11 +2,6 @@
 #include "nodes.h"
 
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
-
-#include <unordered_set>
-#include <vector>
-
 #include "tensor_type.h"
 
 namespace tenon::python {
@@ -55,28 +50,11 @@ uint64_t add_post_hook(NodeObject& self, nb::object hook) {
   });
 }
 
-// Whether gradients of `outputs` would arrive at a leaf that is none of `inputs`.
-bool reaches_other_leaves(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs) {
-  std::vector<IntrusivePtr<Node>> own;  // keeps the inputs' accumulators alive
-  std::unordered_set<const Node*> seen;
-  for (const Tensor& input : inputs) {
-    own.push_back(gradient_edge(input).node);
-    seen.insert(own.back().get());
-  }
-  std::vector<IntrusivePtr<Node>> work;
-  auto visit = [&](const IntrusivePtr<Node>& node) {
-    if (node && seen.insert(node.get()).second) work.push_back(node);
-  };
-  for (const Tensor& output : outputs) {
-    if (output.requires_grad()) visit(gradient_edge(output).node);
-  }
-  while (!work.empty()) {
-    const IntrusivePtr<Node> node = std::move(work.back());
-    work.pop_back();
-    if (node->next_edges().empty()) return true;
-    for (const Edge& edge : node->next_edges()) visit(edge.node);
-  }
-  return false;
+// The name as PyTorch has it, whose nodes that belong to no op are named with their namespace.
+std::string full_name(const NodeObject& self) {
+  const std::string name = node_display_name(*self.node);
+  const bool is_class = name == "AccumulateGrad" || name == "CopySlices" || name == "CopyBackwards";
+  return is_class ? "torch::autograd::" + name : name;
 }
 
 }  // namespace
@@ -90,9 +68,8 @@ PyObject* wrap_node(const IntrusivePtr<Node>& node) {
 }
 
 void init_nodes(nb::module_& module) {
-  module.def("_reaches_other_leaves", reaches_other_leaves, nb::arg("outputs"), nb::arg("inputs"));
   nb::class_<NodeObject>(module, "Node", "A recorded op of the autograd graph.")
-      .def("name", [](const NodeObject& self) { return node_display_name(*self.node); })
+      .def("name", full_name)
       .def_prop_ro("next_functions",
                    [](const NodeObject& self) {
                      nb::list list;

@@ -203,9 +203,15 @@ int truth(PyObject* self) {
       -1);
 }
 
+Scalar only_element(const Tensor& x) {
+  TENON_CHECK_VALUE(x.numel() == 1, "only one element tensors can be converted to Python scalars, got shape ",
+                    x.sizes());
+  return x.item();
+}
+
 PyObject* as_float(PyObject* self) {
   return guarded([&]() -> PyObject* {
-    const Scalar value = unwrap(self).item();
+    const Scalar value = only_element(unwrap(self));
     TENON_CHECK_AS(Error, !value.is_complex() || value.to<std::complex<double>>().imag() == 0,
                    "value cannot be converted to type double without overflow");
     return PyFloat_FromDouble(value.to_double());
@@ -214,7 +220,7 @@ PyObject* as_float(PyObject* self) {
 
 PyObject* as_int(PyObject* self) {
   return guarded([&]() -> PyObject* {
-    const Scalar value = unwrap(self).item();
+    const Scalar value = only_element(unwrap(self));
     if (value.is_integral()) return to_python_int(value);
     TENON_CHECK_TYPE(!value.is_complex(), "int() of a complex tensor; take its real part first");
     return PyLong_FromDouble(value.to_double());

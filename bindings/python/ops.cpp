@@ -98,7 +98,7 @@ PyObject* call_op(PyObject* self, PyObject* const* args, size_t flags, PyObject*
   return guarded([&]() -> PyObject* {
     const OpForms& forms = forms_of(self);
     const CallArguments call = {args, static_cast<size_t>(PyVectorcall_NARGS(flags)), keywords};
-    if (is_overridden(args, call.positional + call.keyword_count())) {
+    if (is_overridden(args, call.positional + call.keyword_count())) [[unlikely]] {
       return call_override(self, args, call.positional, keywords);
     }
     for (const bool loose : {false, true}) {

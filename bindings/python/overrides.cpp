@@ -25,6 +25,18 @@ PyObject* torch_function_name() {
   return name;
 }
 
+bool is_plain(PyObject* object) {
+  const PyTypeObject* type = Py_TYPE(object);
+  return type == tensor_type || type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type ||
+         object == Py_None || type == &PyUnicode_Type;
+}
+
+bool type_overrides(PyObject* object) {
+  if (overriding != Overriding::All) return false;
+  PyObject* function = _PyType_Lookup(Py_TYPE(object), torch_function_name());
+  return function && function != disabled_function;
+}
+
 // The overriding arguments of a call: one for each type, in the order in which they are asked.
 class OverridingArguments {
  public:
@@ -273,15 +285,11 @@ PyMethodDef disabled_definition = {"_disabled_torch_function_impl", call_disable
 
 bool mode_is_active() { return !modes.empty() && overriding != Overriding::Nothing; }
 
-bool type_overrides(PyObject* object) {
-  if (overriding != Overriding::All) return false;
-  PyObject* function = _PyType_Lookup(Py_TYPE(object), torch_function_name());
-  return function && function != disabled_function;
-}
-
-bool items_override(PyObject* sequence) {
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); ++i) {
-    PyObject* item = PySequence_Fast_GET_ITEM(sequence, i);
+bool overrides(PyObject* object) {
+  if (is_plain(object)) return false;
+  if (!PyTuple_CheckExact(object) && !PyList_CheckExact(object)) return type_overrides(object);
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(object); ++i) {
+    PyObject* item = PySequence_Fast_GET_ITEM(object, i);
     if (!is_plain(item) && type_overrides(item)) return true;
   }
   return false;

@@ -12,37 +12,27 @@ namespace tenon::python {
 // How many modes all threads together have entered.
 extern std::atomic<int> entered_modes;
 
-// Whether a mode of this thread, or the type of `object`, which is no plain one, wants to answer.
-bool mode_is_active();
-bool type_overrides(PyObject* object);
-// The same for what a list or tuple holds.
-bool items_override(PyObject* sequence);
-
-inline bool is_plain(PyObject* object) {
-  const PyTypeObject* type = Py_TYPE(object);
-  return type == tensor_type || type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type ||
-         object == Py_None || type == &PyUnicode_Type;
-}
-
-inline bool overrides(PyObject* object) {
-  if (is_plain(object)) return false;
-  return PyTuple_CheckExact(object) || PyList_CheckExact(object) ? items_override(object) : type_overrides(object);
-}
-
+// Whether a mode of this thread wants to answer.
+[[gnu::cold]] bool mode_is_active();
 inline bool any_mode() { return entered_modes.load(std::memory_order_relaxed) != 0 && mode_is_active(); }
+
+// Whether the type of `object`, or of an item of it where it is a list or tuple, wants to answer.
+[[gnu::cold]] bool overrides(PyObject* object);
 
 // Whether a call with these arguments is to be answered by somebody else.
 inline bool is_overridden(PyObject* const* args, size_t count) {
   if (any_mode()) return true;
-  for (size_t i = 0; i < count; ++i) {
-    if (overrides(args[i])) return true;
+  const PyTypeObject* const plain = tensor_type;
+  for (PyObject* const* end = args + count; args != end; ++args) {
+    const PyTypeObject* type = Py_TYPE(*args);
+    if (type != plain && type != &PyLong_Type && overrides(*args)) return true;
   }
   return false;
 }
-inline bool is_overridden(PyObject* self) { return !is_plain(self) ? is_overridden(&self, 1) : any_mode(); }
+inline bool is_overridden(PyObject* self) { return is_overridden(&self, 1); }
 
 // Asks the innermost mode, then each overriding argument, for the result of `function`; a new reference.
-PyObject* call_override(PyObject* function, PyObject* const* args, size_t positional, PyObject* keywords);
+[[gnu::cold]] PyObject* call_override(PyObject* function, PyObject* const* args, size_t positional, PyObject* keywords);
 
 // The same for an attribute of Tensor: a method or slot, or the getter ("__get__") or setter of a property.
 template <class... Args>

@@ -60,7 +60,7 @@ def test_nodes_tell_their_names_and_inputs():
     assert y.grad_fn.name() == "ExpBackward0" and y.grad_fn is y.grad_fn
     ((parent, number),) = y.grad_fn.next_functions
     assert parent.name() == "AddBackward0" and number == 0
-    assert parent.next_functions[0][0].name() == "AccumulateGrad"
+    assert parent.next_functions[0][0].name() == "torch::autograd::AccumulateGrad"
     assert x.grad_fn is None and x.is_leaf and not y.is_leaf
 
 

@@ -34,6 +34,8 @@ class TypedTensor(type):
     def __call__(cls, *args: Any) -> Tensor:
         if len(args) != 1 or isinstance(args[0], (int, _C.Size)):
             return _C.functions["empty"](*args or (0,), dtype=cls.dtype)
+        if isinstance(args[0], (float, complex, str)):
+            raise TypeError(f"new(): data must be a sequence (got {type(args[0]).__name__})")
         if isinstance(args[0], Tensor) and args[0].dtype is not cls.dtype:
             raise TypeError(f"{cls.__name__}(): expected a tensor of {cls.dtype}, got {args[0].dtype}")
         return args[0].detach() if isinstance(args[0], Tensor) else _C.tensor(args[0], dtype=cls.dtype)

@@ -59,6 +59,19 @@ class Function(FunctionCtx):
         """Tells `ctx` what backward needs, apart from forward."""
         raise NotImplementedError("setup_context is not implemented.")
 
+    # Whether vmap may call forward and backward example by example.
+    generate_vmap_rule = False
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple, *args: Any) -> Any:
+        """Computes the outputs of a batch, and their batch dims; what vmap calls."""
+        raise NotImplementedError("To use autograd.Function with vmap, you must override its vmap staticmethod.")
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """Accepted as PyTorch has it; forward-mode differentiation never calls it."""
+        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it.")
+
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Computes one gradient per argument of forward from one per output."""
@@ -70,6 +83,11 @@ class Function(FunctionCtx):
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Calls forward, recording it as one op of the graph."""
+        if _C._has_override(*args):
+            from tenon.func.custom import apply_batched, is_batched
+
+            if is_batched(args):
+                return apply_batched(cls, args, kwargs)
         ctx = cls._new_context()
         ctx.needs_input_grad = tuple(isinstance(value, Tensor) and value.requires_grad for value in args)
         call = _Call(cls, ctx, args, kwargs)

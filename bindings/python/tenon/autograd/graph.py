@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 from tenon import _C
 from tenon._C import Node, Tensor
 from tenon.utils.hooks import RemovableHandle
 
-__all__ = ["Node", "save_on_cpu", "saved_tensors_hooks"]
+__all__ = [
+    "GradientEdge",
+    "Node",
+    "allow_mutation_on_saved_tensors",
+    "disable_saved_tensors_hooks",
+    "get_gradient_edge",
+    "increment_version",
+    "save_on_cpu",
+    "saved_tensors_hooks",
+]
+
+# Why hooks on saved tensors are refused, for each block that does.
+_refusals: list[str] = []
 
 
 class saved_tensors_hooks:
@@ -20,6 +33,8 @@ class saved_tensors_hooks:
         self.unpack_hook = unpack_hook
 
     def __enter__(self) -> None:
+        if _refusals:
+            raise RuntimeError(_refusals[-1])
         _C._push_saved_tensor_hooks(self.pack_hook, self.unpack_hook)
 
     def __exit__(self, *exception: object) -> None:
@@ -31,6 +46,50 @@ class save_on_cpu(saved_tensors_hooks):
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
         super().__init__(lambda tensor: (tensor.device, tensor.cpu()), lambda packed: packed[1].to(packed[0]))
+
+
+@contextlib.contextmanager
+def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
+    """Within its block, saved_tensors_hooks raises this error."""
+    _refusals.append(error_message)
+    try:
+        yield
+    finally:
+        _refusals.pop()
+
+
+class _Copies:
+    """What allow_mutation_on_saved_tensors gives; the copies live as long as the graph."""
+
+    def clear(self) -> None:
+        """Nothing is kept here."""
+
+
+@contextlib.contextmanager
+def allow_mutation_on_saved_tensors() -> Iterator[_Copies]:
+    """Within its block, what is saved for backward is copied, and may be edited in place."""
+    with saved_tensors_hooks(lambda tensor: tensor.clone(), lambda copy: copy):
+        yield _Copies()
+
+
+class GradientEdge(NamedTuple):
+    """Where the gradient of a tensor goes: an output of a node."""
+
+    node: Node
+    output_nr: int
+
+
+def get_gradient_edge(tensor: Tensor) -> GradientEdge:
+    """The edge of a tensor that requires grad: to its grad_fn, or to what accumulates into its .grad."""
+    if not tensor.requires_grad:
+        raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
+    return GradientEdge(*_C._gradient_edge(tensor))
+
+
+def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
+    """Counts an edit in place that was made behind autograd's back."""
+    for one in (tensor,) if isinstance(tensor, Tensor) else tensor:
+        _C._increment_version(one)
 
 
 def _register_prehook(self: Node, fn: Callable[..., Any]) -> RemovableHandle:

@@ -14,7 +14,7 @@ from tenon import _C
 from tenon._C import Tensor
 from tenon.autograd import enable_grad
 from tenon.autograd import grad as autograd_grad
-from tenon.func.batched import BatchedTensor, lift
+from tenon.func.batched import BatchedTensor, lift, wrap
 from tenon.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 __all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "vjp"]
@@ -28,6 +28,12 @@ def _physical(tensor: Tensor) -> Tensor:
     return tensor
 
 
+def _opened(tensor: Tensor) -> Tensor:
+    if type(tensor) is BatchedTensor:
+        return wrap(_opened(tensor.value), tensor.level)
+    return _C._open_transform_input(tensor)
+
+
 class _Inputs:
     """The tensors of `tree` as inputs to differentiate with respect to."""
 
@@ -39,13 +45,30 @@ class _Inputs:
         self.recorded = _C.is_grad_enabled()
         self.linked = self.recorded and any(leaf.requires_grad for leaf in leaves)
         self.leaves = [self._input(leaf) for leaf in leaves]
+        self._nodes = [_physical(leaf).grad_fn for leaf in self.leaves]
 
     def _input(self, leaf: Tensor) -> Tensor:
         own = lift(leaf)
-        with enable_grad():
-            if self.recorded and own.requires_grad:
+        if self.recorded and own.requires_grad:
+            with enable_grad():
                 return own.view_as(own)
-            return own.detach().requires_grad_()
+        return _opened(own.detach())
+
+    def run(self, func: Callable, *args: Any) -> Any:
+        """Calls the function that was given the inputs."""
+        try:
+            with enable_grad():
+                output = func(*args)
+        finally:
+            for leaf in self.leaves:
+                _C._close_transform_input(_physical(leaf))
+        for leaf, node in zip(self.leaves, self._nodes):
+            if _physical(leaf).grad_fn is not node:
+                raise RuntimeError(
+                    "a leaf Variable that requires grad is being used in an in-place operation: the function edits an "
+                    "input that it is differentiated with respect to"
+                )
+        return output
 
     def tree(self) -> Any:
         """The inputs in their structure."""
@@ -55,7 +78,7 @@ class _Inputs:
         """Whether somebody else could differentiate `tensor`: it depends on more than these inputs."""
         if not self.recorded or not tensor.requires_grad:
             return False
-        return self.linked or _C._reaches_other_leaves([_physical(tensor)], [_physical(leaf) for leaf in self.leaves])
+        return self.linked or _C._is_wanted_outside(_physical(tensor), [_physical(leaf) for leaf in self.leaves])
 
     def released(self, tree: Any) -> Any:
         """What the function returned, without a graph where nobody outside could want it."""
@@ -138,19 +161,17 @@ def grad_and_value(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         chosen, numbers = _selected(args, argnums)
         inputs = _Inputs(chosen)
+        given = _replaced(args, numbers, argnums, inputs.tree())
+        output, aux = _split_aux(inputs.run(lambda: func(*given, **kwargs)), has_aux, "grad_and_value(f)(*args)")
+        if not isinstance(output, Tensor):
+            raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}")
+        if output.dim() != 0:
+            raise RuntimeError(
+                "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with "
+                f"{output.dim()} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
+            )
+        recorded = inputs.wanted_outside(output)
         with enable_grad():
-            output = func(*_replaced(args, numbers, argnums, inputs.tree()), **kwargs)
-            output, aux = _split_aux(output, has_aux, "grad_and_value(f)(*args)")
-            if not isinstance(output, Tensor):
-                raise RuntimeError(
-                    f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(output)}"
-                )
-            if output.dim() != 0:
-                raise RuntimeError(
-                    "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with "
-                    f"{output.dim()} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
-                )
-            recorded = inputs.wanted_outside(output)
             grads = inputs.filled(_gradients([output], inputs.leaves, None, recorded, has_aux))
         result = tree_unflatten(grads, inputs.spec)
         value = output if recorded else output.detach()
@@ -176,8 +197,7 @@ class _Pullback:
 
     def __init__(self, func: Callable, primals: tuple, has_aux: bool, where: str) -> None:
         self.inputs = _Inputs(primals)
-        with enable_grad():
-            output, aux = _split_aux(func(*self.inputs.tree()), has_aux, where)
+        output, aux = _split_aux(self.inputs.run(func, *self.inputs.tree()), has_aux, where)
         self.outputs, self.spec = _only_tensors(output, where)
         self.aux = self.inputs.released(aux)
 

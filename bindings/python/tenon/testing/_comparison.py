@@ -58,8 +58,8 @@ def _is_numpy(value: Any) -> bool:
 # --- differences in words
 
 
-def _allowed(tolerance: float) -> str:
-    return f" (up to {tolerance} allowed)" if tolerance else ""
+def _allowed(tolerance: float, rtol: float, atol: float) -> str:
+    return f" (up to {tolerance} allowed)" if rtol or atol else ""
 
 
 def _scalar_message(actual: Any, expected: Any, rtol: float, atol: float) -> str:
@@ -68,7 +68,8 @@ def _scalar_message(actual: Any, expected: Any, rtol: float, atol: float) -> str
     close = "close" if rtol or atol else "equal"
     return (
         f"Scalars are not {close}!\n\nExpected {expected} but got {actual}.\n"
-        f"Absolute difference: {difference}{_allowed(atol)}\nRelative difference: {relative}{_allowed(rtol)}"
+        f"Absolute difference: {difference}{_allowed(atol, rtol, atol)}\n"
+        f"Relative difference: {relative}{_allowed(rtol, rtol, atol)}"
     )
 
 
@@ -90,7 +91,7 @@ def _tensor_message(actual: Tensor, expected: Tensor, same: Tensor, rtol: float,
             index.append(place % size)
             place //= size
         value = differences.max().item()
-        return f"Greatest {name} difference: {value} at index {tuple(reversed(index))}{_allowed(tolerance)}"
+        return f"Greatest {name} difference: {value} at index {tuple(reversed(index))}{_allowed(tolerance, rtol, atol)}"
 
     close = "close" if rtol or atol else "equal"
     return (
@@ -148,6 +149,10 @@ def _is_pair(actual: Any, expected: Any, kinds: Any) -> bool:
     return isinstance(actual, kinds) and isinstance(expected, kinds)
 
 
+def _has_tensor(*values: Any) -> bool:
+    return any(isinstance(value, Tensor) for value in values)
+
+
 def _cannot_compare(actual: Any, expected: Any) -> TypeError:
     return TypeError(
         f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}."
@@ -186,7 +191,7 @@ def _compare(actual: Any, expected: Any, options: _Options) -> None:
         if not options.allow_subclasses and type(actual) is not type(expected):
             raise _cannot_compare(actual, expected)
         _compare_tensors(actual, expected, options)
-    elif _is_numpy(actual) or _is_numpy(expected):
+    elif (_is_numpy(actual) or _is_numpy(expected)) and not _has_tensor(actual, expected):
         try:
             tensors = _C.as_tensor(actual), _C.as_tensor(expected)
         except (TypeError, ValueError, RuntimeError):
