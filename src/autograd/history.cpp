@@ -120,18 +120,13 @@ class CopySlices final : public Node {
 
 std::atomic_ref<uint32_t> made_at(const Tensor& view) { return std::atomic_ref<uint32_t>(view.impl()->view_version); }
 
-}  // namespace
+bool has_history_of_base(const Tensor& view, const Tensor& base) {
+  return base.requires_grad() && !view.impl()->requires_grad && !InferenceMode::is_enabled();
+}
 
-void refresh_view_history(const Tensor& view) {
-  if (made_at(view).load(std::memory_order_acquire) == view._version()) return;
-  Tensor base(view.impl()->view_base);
-  if (!base.requires_grad() || view.impl()->requires_grad || InferenceMode::is_enabled()) return;
-  // Views are refreshed rarely; one lock keeps two threads from doing it at once.
-  static std::mutex mutex;
-  std::lock_guard lock(mutex);
-  if (made_at(view).load(std::memory_order_relaxed) == view._version()) return;
+// The same elements taken from the base as it is now have the history that the view needs.
+void take_history_of_base(const Tensor& view, const Tensor& base) {
   require_expressible(view, base, "grad_fn");
-  // The same elements taken from the base as it is now have the history that the view needs.
   AutoGradMode grad_mode(true);
   const Geometry geometry(view);
   const Span span = span_of(Geometry(base), geometry);
@@ -140,6 +135,19 @@ void refresh_view_history(const Tensor& view) {
   const Tensor twin = source.as_strided(geometry.sizes, geometry.strides, geometry.offset);
   const AutogradMeta& meta = *twin.impl()->autograd;
   set_history(view, meta.grad_fn, meta.output_nr);
+}
+
+}  // namespace
+
+void refresh_view_history(const Tensor& view) {
+  if (made_at(view).load(std::memory_order_acquire) == view._version()) return;
+  const Tensor base(view.impl()->view_base);
+  if (!has_history_of_base(view, base)) return;
+  // Views are refreshed rarely; one lock keeps two threads from doing it at once.
+  static std::mutex mutex;
+  std::lock_guard lock(mutex);
+  if (made_at(view).load(std::memory_order_relaxed) == view._version()) return;
+  take_history_of_base(view, base);
 }
 
 void set_history(const Tensor& tensor, const IntrusivePtr<Node>& node) {
@@ -168,7 +176,8 @@ void rebase_history(const Tensor& self, IntrusivePtr<Node> node, size_t self_inp
   node->add_input_meta(self);
   if (AnomalyMode::is_enabled()) note_origin(*node);
   set_history(base, IntrusivePtr<Node>(new CopySlices(base, self, std::move(node), self_input)));
-  refresh_view_history(self);
+  // Not only if the version says so: who asked for self's history since the edit was given that before it.
+  if (has_history_of_base(self, base)) take_history_of_base(self, base);
 }
 
 void check_inplace(const Tensor& self, const char* op, bool records) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ops/edit.h"
+#include "ops/promotion.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 
@@ -130,12 +131,18 @@ Tensor embedding_bag(const Tensor& input, const Tensor& weight, const optional<T
   }
   Tensor values = embedding(bags.rows, weight, nullopt, nullopt, 2, scale_grad_by_freq, false);
   if (bags.weights.defined()) values = values * bags.weights.unsqueeze(1);
-  const Tensor none = zeros({bags.count, weight.size(1)}, values.options());
-  if (mode == "max") return index_reduce(none, 0, bags.bag, values, "amax", false);
-  const Tensor sums = none.index_add(0, bags.bag, values);
-  if (mode == "sum") return sums;
-  const Tensor counts = bincount(bags.bag, nullopt, bags.count).clamp_min(1).to(values.dtype());
-  return sums / counts.unsqueeze(1);
+  // Half types are summed in float.
+  values = to_dtype(values, compute_dtype(values.dtype()));
+  Tensor result = zeros({bags.count, weight.size(1)}, values.options());
+  if (mode == "max") {
+    result = index_reduce(result, 0, bags.bag, values, "amax", false);
+  } else {
+    result = result.index_add(0, bags.bag, values);
+  }
+  if (mode == "mean") {
+    result = result / bincount(bags.bag, nullopt, bags.count).clamp_min(1).to(values.dtype()).unsqueeze(1);
+  }
+  return to_dtype(result, weight.dtype());
 }
 
 Tensor one_hot(const Tensor& self, int64_t num_classes) {

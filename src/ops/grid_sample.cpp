@@ -70,7 +70,6 @@ AxisTaps axis_taps(const Tensor& place, int64_t size, const GridSample& p) {
   const auto n = static_cast<double>(size);
   Tensor slope = full_like(place, (p.align_corners ? n - 1 : n) / 2);
   Tensor x = p.align_corners ? (place + 1) / 2 * (n - 1) : ((place + 1) * n - 1) / 2;
-  x = where(x.detach().abs().lt(1 << 30), x, Scalar(-100));
   AxisTaps taps;
   auto add = [&](const Tensor& element, const Tensor& weight, const Tensor& by_place) {
     const Tensor inside = element.ge(0) & element.lt(n);

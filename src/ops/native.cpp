@@ -21,15 +21,26 @@ std::pair<Tensor, Tensor> row_statistics(const Tensor& rows, double eps) {
   return {average, rsqrt((x - average).square().mean(-1, true) + eps)};
 }
 
+// What PyTorch returns statistics in: the input's dtype, or the weight's where that is wider.
+ScalarType statistics_dtype(const Tensor& input, const optional<Tensor>& weight) {
+  return weight ? promote_types(input.dtype(), weight->dtype()) : input.dtype();
+}
+
+// Statistics that PyTorch gives no gradient.
+Tensor plain_statistics(const Tensor& statistics, IntArrayRef sizes, ScalarType dtype) {
+  return to_dtype(statistics.detach(), dtype).reshape(sizes);
+}
+
 ThreeTensors batch_norm_with_statistics(const Tensor& input, const optional<Tensor>& weight,
                                         const optional<Tensor>& bias, const optional<Tensor>& running_mean,
                                         const optional<Tensor>& running_var, bool training, double momentum,
                                         double eps) {
   const Tensor out = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps);
-  const TensorOptions options = input.options().dtype(compute_dtype(input.dtype()));
+  const ScalarType dtype = statistics_dtype(input, weight);
+  const TensorOptions options = input.options().dtype(dtype);
   if (!training) return {out, empty({0}, options), empty({0}, options)};
-  const auto [average, rstd] = row_statistics(input.transpose(0, 1).flatten(1), eps);
-  return {out, average.flatten(), rstd.flatten()};
+  const auto [average, rstd] = row_statistics(input.detach().transpose(0, 1).flatten(1), eps);
+  return {out, plain_statistics(average, {-1}, dtype), plain_statistics(rstd, {-1}, dtype)};
 }
 
 }  // namespace
@@ -40,8 +51,9 @@ ThreeTensors native_layer_norm(const Tensor& input, IntArrayRef normalized_shape
   const size_t lead = input.sizes().size() - normalized_shape.size();
   DimVector sizes(input.sizes().size(), 1);
   for (size_t d = 0; d < lead; ++d) sizes[d] = input.sizes()[d];
-  const auto [average, rstd] = row_statistics(input.flatten(static_cast<int64_t>(lead)), eps);
-  return {out, average.reshape(sizes), rstd.reshape(sizes)};
+  const auto [average, rstd] = row_statistics(input.detach().flatten(static_cast<int64_t>(lead)), eps);
+  const ScalarType dtype = statistics_dtype(input, weight);
+  return {out, plain_statistics(average, sizes, dtype), plain_statistics(rstd, sizes, dtype)};
 }
 
 ThreeTensors native_group_norm(const Tensor& input, const optional<Tensor>& weight, const optional<Tensor>& bias,
@@ -50,11 +62,9 @@ ThreeTensors native_group_norm(const Tensor& input, const optional<Tensor>& weig
                   input.numel() == checked_mul(N * C, HxW, "native_group_norm"),
               "native_group_norm: input of shape ", input.sizes(), " does not have N=", N, ", C=", C, " and HxW=", HxW);
   const Tensor out = group_norm(input, group, weight, bias, eps);
-  if (input.numel() == 0) {
-    return {out, zeros({N, group}, input.options()), zeros({N, group}, input.options())};
-  }
-  const auto [average, rstd] = row_statistics(input.reshape({N * group, -1}), eps);
-  return {out, average.reshape({N, group}), rstd.reshape({N, group})};
+  const auto [average, rstd] = row_statistics(input.reshape({N * group, C / group * HxW}), eps);
+  const ScalarType dtype = statistics_dtype(input, weight);
+  return {out, to_dtype(average, dtype).reshape({N, group}), to_dtype(rstd, dtype).reshape({N, group})};
 }
 
 ThreeTensors native_batch_norm(const Tensor& input, const optional<Tensor>& weight, const optional<Tensor>& bias,
@@ -95,8 +105,9 @@ Tensor native_dropout_backward(const Tensor& grad_output, const Tensor& mask, do
 }
 
 Tensor _softmax_backward_data(const Tensor& grad_output, const Tensor& output, int64_t dim, ScalarType input_dtype) {
-  const Tensor weighted = grad_output * output;
-  return to_dtype(weighted - output * weighted.sum({dim}, true), input_dtype);
+  const Tensor y = to_dtype(output, compute_dtype(output.dtype()));
+  const Tensor weighted = to_dtype(grad_output, y.dtype()) * y;
+  return to_dtype(weighted - y * weighted.sum({dim}, true), input_dtype);
 }
 
 namespace {

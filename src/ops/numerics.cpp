@@ -200,7 +200,7 @@ Tensor isin(const Scalar& element, const Tensor& test_elements, bool assume_uniq
 }
 
 std::vector<Tensor> unravel_index(const Tensor& indices, IntArrayRef shape) {
-  TENON_CHECK_VALUE(is_integral(indices.dtype(), false), "unravel_index: expected 'indices' to be integer dtype, got ",
+  TENON_CHECK_TYPE(is_integral(indices.dtype(), false), "unravel_index: expected 'indices' to be integer dtype, got ",
                     indices.dtype());
   std::vector<Tensor> coordinates(shape.size());
   int64_t below = 1;

@@ -330,7 +330,8 @@ TwoTensors fractional_max(const char* op, size_t dims, const Tensor& input, IntA
     window = checked_mul(window, k, op);
   }
   const Tensor flat = x.flatten(2);
-  const Tensor candidates = places.reshape({x.size(0), x.size(1), -1, window});
+  const int64_t cells = checked_numel(IntArrayRef(shape).slice(2), op);
+  const Tensor candidates = places.reshape({x.size(0), x.size(1), cells, window});
   Tensor best;
   {
     NoGradGuard no_grad;

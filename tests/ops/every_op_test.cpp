@@ -22,6 +22,10 @@ const std::set<std::string> kNoGradient = {
 // Ops of which zeros flow back, whatever they draw.
 const std::set<std::string> kZeroGradient = {"bernoulli", "normal", "poisson"};
 
+// Ops whose first result alone has a gradient, as in PyTorch: the others are statistics.
+const std::set<std::string> kFirstHasGradient = {"native_layer_norm", "native_batch_norm", "_native_batch_norm_legit",
+                                                 "_batch_norm_with_update"};
+
 // Ops that are part of the graph and raise in backward, as in PyTorch, whose formulas say so.
 const std::set<std::string> kGradientRaises = {
     "heaviside", "heaviside_", "airy_ai", "bessel_j0", "bessel_j1", "bessel_y0",
@@ -62,6 +66,7 @@ class Differentiated {
       if (!result.defined() || !is_differentiable(result.dtype())) continue;
       if (detached && !result.requires_grad()) *detached = true;
       kept.push_back(result.is_complex() ? view_as_real(result) : result);
+      if (kFirstHasGradient.contains(op_.name)) break;
     }
     return kept;
   }

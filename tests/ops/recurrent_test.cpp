@@ -21,7 +21,7 @@ void expect_close(const Tensor& actual, const Doubles& expected, const char* nam
 }
 
 // The gradient for x of the sum over outputs of their elements times 1, 2, 3 ...
-Tensor gradient(const std::vector<Tensor>& outputs, const Tensor& x) {
+Tensor gradient_of(const std::vector<Tensor>& outputs, const Tensor& x) {
   Tensor total = zeros({}, TensorOptions(kDouble));
   for (const Tensor& y : outputs) {
     total = add(total, mul(y, add(arange(y.numel(), TensorOptions(kDouble)), 1).view(y.sizes())).sum());
@@ -150,7 +150,7 @@ TEST(Recurrent, LayersOverPaddedAndPackedSequencesAreThoseOfPyTorch) {
     const std::vector<Tensor> result =
         c.call(x, longs({2, 2, 1}), wave({4, 2, 2}, 5), wave({4, 2, 2}, 6), weights(c.gates, 2));
     expect_close(summary(result), c.summary, c.name);
-    expect_close(gradient(result, x), c.gradient, c.name);
+    expect_close(gradient_of(result, x), c.gradient, c.name);
   }
 }
 
@@ -161,7 +161,7 @@ TEST(Recurrent, AnLstmMayProjectItsHiddenState) {
   const std::vector<Tensor> result = outputs(lstm(x, state, weights(4, 1, 1), true, 2, 0, false, false, false));
   expect_close(summary(result),
                {0.888021113, 0.463033393087, 0.694905943383, 0.449793908267, 0.536614161633, 4.21589301598}, "lstm");
-  expect_close(gradient(result, x),
+  expect_close(gradient_of(result, x),
                {0.109214216183, 0.0420640046206, 0.0411800819231, 0.657828300256, -0.0186713526626, 0.0449265177954,
                 0.0300332077373, 0.646973743041, 0.249967075309, 0.378376904538, 1.82547862553, 1.42532109299},
                "lstm");
@@ -225,7 +225,7 @@ TEST(Attention, AQueryThatMayLookAtNothingGetsZerosAndNoGradient) {
                 -0.237381151207,
                 0.960020472562},
                "masked");
-  expect_close(gradient({y}, x),
+  expect_close(gradient_of({y}, x),
                {0.544399531838, 1.0150168416,  1.62177058954, 2.20866391249, 4.2854830136,  5.46502342562,
                 6.61028245345,  7.2010852605,  5.25729897356, 5.37453394088, 5.71824006323, 6.74848553809,
                 6.64100124961,  7.37643761036, 8.11338370635, 8.37770243028, 16.458700037,  17.0819881795,
@@ -242,7 +242,7 @@ TEST(Attention, CausalAttentionLooksBackOnly) {
                    0.961152724502,  -0.397555683121, -0.85870700261,  0.61883502212,   0.819130382476,  -0.615250793297,
                    -0.660587027821, 0.785476796373,  0.581358217099,  -0.782983119675, -0.379592088906, 0.880799821142},
                "causal");
-  expect_close(gradient({y}, x),
+  expect_close(gradient_of({y}, x),
                {4.57454332094, 6.54203673042, 8.84054362838, 10.0035577005, 5.9444136069,  6.80628304092,
                 7.59513444188, 8.55584107706, 4.82870316624, 4.24595718681, 4.32121219597, 5.90897096573,
                 25.4731985178, 27.7044102456, 29.1825097314, 30.38814276,   17.0116388832, 17.3279876297,

@@ -103,6 +103,9 @@ def to_tenon(value: Any, device: str) -> Any:
         return tenon.device(device)
     if isinstance(value, torch.Size):
         return tenon.Size(value)
+    if isinstance(value, torch.nn.PairwiseDistance):
+        options = {"p": value.norm, "eps": value.eps, "keepdim": value.keepdim}
+        return functools.partial(tenon.nn.functional.pairwise_distance, **options)
     return value
 
 

@@ -7,11 +7,17 @@ from fnmatch import fnmatchcase
 
 # Patterns of entries, as op/variant/form/dtype/check.
 KNOWN = {
+    "_batch_norm_with_update/-/out/*": "PyTorch's operator names its results one by one",
+    "as_strided_scatter/*/gradient": "PyTorch gives self the gradient of an element that a 0-d part replaced",
+    "as_strided_scatter/*/second": "PyTorch gives self the gradient of an element that a 0-d part replaced",
+    "split_with_sizes_copy/-/out/*": "PyTorch returns nothing where it writes to given tensors",
+    "unbind_copy/-/out/*": "PyTorch returns nothing where it writes to given tensors",
     "addbmm/-/inplace/*": "PyTorch changes the shape of self in place where it broadcasts; Tenon refuses",
     "complex/*/float16/*": "there is no complex dtype of two float16",
     "einsum/-/function/*int[138]*/*": "PyTorch sums narrow integers in int64 or not, depending on the contraction",
     "float_power/-/inplace/float32/*": "PyTorch refuses to round the double result to self's dtype",
     "float_power/-/inplace/complex64/*": "PyTorch refuses to round the double result to self's dtype",
+    "masked.logsumexp/-/function/float64/second": "where nothing is selected PyTorch gives NaN, Tenon zero",
     "norm/nuc/*": "the nuclear norm needs singular values",
     "linalg.norm/*/float32/*": "the spectral and nuclear norms need singular values",
     "linalg.norm/*/float64/*": "the spectral and nuclear norms need singular values",

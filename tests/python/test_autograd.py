@@ -395,3 +395,15 @@ def test_threads_may_run_backward_at_once():
         thread.join()
     (once,) = tenon.autograd.grad((x @ x).sum(), x)
     assert (x.grad - 4 * once).abs().sum().item() < 1e-9
+
+
+@pytest.mark.parametrize("view", [lambda x: x.view(4), lambda x: x[0:1].view(2), lambda x: tenon.view_as_complex(x)])
+def test_an_edited_view_has_the_history_of_the_edit(view):
+    x = tenon.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    new = view(tenon.full((2, 2), 5.0)).clone().requires_grad_()
+    for edit in (lambda y: y.copy_(new), lambda y: y.mul_(0).add_(new)):
+        seen = view(x.clone())
+        edit(seen)
+        to_x, to_new = tenon.autograd.grad((seen * new.detach().conj()).real.sum(), (x, new))
+        assert to_x.tolist() == [[0, 0], [0, 0]]
+        assert to_new.tolist() == new.tolist()

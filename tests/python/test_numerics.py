@@ -70,7 +70,7 @@ def test_histograms():
         check("integers", lambda m: m.histogram(m.tensor([1, 2]), 2))
         points = [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0], [0.25, 0.75]]
         for bins in ([2, 3], 2, (2, 2)):
-            check(("points", bins), lambda m: m.histogramdd(m.tensor(points), bins))
+            check(("points", bins), lambda m: m.histogramdd(m.tensor(points), bins), ulps=1)
         check("points in ranges", lambda m: m.histogramdd(m.tensor(points), [2, 2], range=[0.0, 0.5, 0.0, 1.0]))
         check(
             "points between edges",
@@ -93,7 +93,7 @@ def test_frexp_takes_numbers_apart_exactly():
 
 def test_indices_of_a_shape():
     with comparisons() as check:
-        check("matrix", lambda m: m.unravel_index(m.tensor([0, 5, 11]), (3, 4)))
+        check("matrix", lambda m: m.unravel_index(m.tensor([0, 5, 11]), (3, 4)), strides=False)
         check("line", lambda m: m.unravel_index(m.tensor([[2], [1]]), 5))
         check("floats", lambda m: m.unravel_index(m.tensor([0.5]), (3,)))
         check("negative shape", lambda m: m.unravel_index(m.tensor([1]), (-3,)))

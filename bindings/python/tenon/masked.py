@@ -9,6 +9,7 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon._dtypes import iinfo
 
 _f = _C.functions
 _INFINITY = float("inf")
@@ -37,11 +38,11 @@ def _selected(input: Tensor, mask: Tensor) -> Tensor:
 
 
 def _lowest(dtype: _C.dtype) -> Any:
-    return -_INFINITY if dtype.is_floating_point or dtype.is_complex else _C.iinfo(dtype).min
+    return -_INFINITY if dtype.is_floating_point or dtype.is_complex else iinfo(dtype).min
 
 
 def _highest(dtype: _C.dtype) -> Any:
-    return _INFINITY if dtype.is_floating_point else _C.iinfo(dtype).max
+    return _INFINITY if dtype.is_floating_point else iinfo(dtype).max
 
 
 def _filled(input: Tensor, mask: Tensor | None, value: Any) -> Tensor:

@@ -57,8 +57,6 @@ Axis<T> axis_of(T place, int64_t size, const GridGeometry& g) {
   const auto n = static_cast<T>(size);
   T slope = (g.align_corners ? n - 1 : n) / 2;
   T x = g.align_corners ? (place + 1) / 2 * (n - 1) : ((place + 1) * n - 1) / 2;
-  // A place that is no number, or too far away to be one of elements, is outside.
-  if (!(std::abs(x) < T(1 << 30))) x = -100;
   if (g.mode == GridMode::Cubic) {
     constexpr T a = -0.75;
     const T first = std::floor(x), t = x - first;
