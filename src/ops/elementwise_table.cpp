@@ -17,8 +17,10 @@ Tensor polygamma(N n, const Tensor& x) {
   const double order = n;
   return elementwise(ElementwiseKernel::polygamma_of, Input(x), &order);
 }
+// Piecewise constant.
 inline Tensor frexp_exponent(const Tensor& x) {
-  return elementwise(ElementwiseKernel::frexp_exponent, Input(x));
+  const Tensor values = x.detach();
+  return elementwise(ElementwiseKernel::frexp_exponent, Input(values));
 }
 inline Tensor i0e(const Tensor& x) { return special_i0e(x); }
 inline Tensor i1(const Tensor& x) { return special_i1(x); }

@@ -222,10 +222,9 @@ TENON_TRANSFORMS(hfft, half_transform, true, true)
 
 namespace {
 
-TensorOptions frequency_options(const char* op, int64_t n, const TensorOptions& options) {
+TensorOptions frequency_options(const char* op, const TensorOptions& options) {
   const ScalarType dtype = options.dtype_opt().value_or(get_default_dtype());
   TENON_CHECK(is_differentiable(dtype), op, ": requires a floating point or complex dtype, but got ", dtype);
-  TENON_CHECK(n >= 0, op, ": n must not be negative, but is ", n);
   return options.dtype(dtype);
 }
 
@@ -236,13 +235,10 @@ Tensor frequencies(const Tensor& numbers, int64_t n, double d) {
 }
 
 Tensor rolled(const Tensor& self, OptionalIntArrayRef dim, const char* op, int64_t extra) {
-  DimVector dims;
-  if (dim) {
-    dims = wrap_dims(*dim, self.dim(), op);
-  } else {
-    for (int64_t d = 0; d < self.dim(); ++d) dims.push_back(d);
-  }
-  DimVector shifts;
+  DimVector dims, shifts;
+  for (int64_t d = 0; !dim && d < self.dim(); ++d) dims.push_back(d);
+  // A dim may be named twice.
+  for (int64_t d : dim ? *dim : IntArrayRef()) dims.push_back(wrap_dim(d, self.dim(), op));
   for (int64_t d : dims) shifts.push_back((self.size(d) + extra) / 2);
   return roll(self, shifts, dims);
 }
@@ -250,13 +246,14 @@ Tensor rolled(const Tensor& self, OptionalIntArrayRef dim, const char* op, int64
 }  // namespace
 
 Tensor fft_fftfreq(int64_t n, double d, const TensorOptions& given) {
-  const TensorOptions options = frequency_options("fft.fftfreq", n, given);
+  const TensorOptions options = frequency_options("fft.fftfreq", given);
+  TENON_CHECK(n >= 0, "fft.fftfreq: n must not be negative, but is ", n);
   const Tensor numbers = arange(-(n / 2), n - n / 2, 1, options.requires_grad(false));
   return frequencies(fft_ifftshift(numbers), n, d).requires_grad_(options.requires_grad());
 }
 
 Tensor fft_rfftfreq(int64_t n, double d, const TensorOptions& given) {
-  const TensorOptions options = frequency_options("fft.rfftfreq", n, given);
+  const TensorOptions options = frequency_options("fft.rfftfreq", given);
   return frequencies(arange(n / 2 + 1, options.requires_grad(false)), n, d).requires_grad_(options.requires_grad());
 }
 

@@ -3,6 +3,7 @@
 #include <numbers>
 
 #include "ops/elementwise.h"
+#include "ops/promotion.h"
 #include "tenon/ops/ops.h"
 
 namespace tenon {
@@ -20,13 +21,23 @@ const Tensor& mvlgamma_(const Tensor& self, int64_t p) {
   return replace_inplace("mvlgamma", self, [&](const Tensor& x) { return mvlgamma(x, p); });
 }
 
-Tensor ldexp(const Tensor& self, const Tensor& other) { return mul(self, pow(Scalar(2.0), other)); }
+Tensor ldexp(const Tensor& self, const Tensor& other) {
+  const ScalarType dtype = to_floating(result_type({self, other}));
+  const Tensor x = to_dtype(self, dtype);
+  if (!is_integral(other.dtype(), true)) return x * exp2(to_dtype(other, dtype));
+  // In two steps, since the power alone may overflow where the product does not.
+  const Tensor half = div(other, 2, "floor");
+  return x * exp2(to_dtype(half, to_real(dtype))) * exp2(to_dtype(other - half, to_real(dtype)));
+}
 
-const Tensor& ldexp_(const Tensor& self, const Tensor& other) { return self.mul_(pow(Scalar(2.0), other)); }
+const Tensor& ldexp_(const Tensor& self, const Tensor& other) {
+  return replace_inplace("ldexp", self, [&](const Tensor& x) { return ldexp(x, other); });
+}
 
 TwoTensors frexp(const Tensor& self) {
   TENON_CHECK(self.is_floating_point(), "frexp: only supports floating-point dtypes, got ", self.dtype());
-  const Tensor exponent = elementwise(ElementwiseKernel::frexp_exponent, Input(self.detach()));
+  const Tensor values = self.detach();
+  const Tensor exponent = elementwise(ElementwiseKernel::frexp_exponent, Input(values));
   return {elementwise(ElementwiseKernel::frexp_mantissa, Input(self)), to_dtype(exponent, kInt)};
 }
 

@@ -173,7 +173,8 @@ def rebound(op: Any) -> Any:
 
 
 def found(module: Any, path: str) -> Any:
-    for name in path.split("."):
+    # Some of the aliases that PyTorch lists begin with its own name.
+    for name in path.removeprefix("torch.").split("."):
         module = getattr(module, name, None)
     return module
 
