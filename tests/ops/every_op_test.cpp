@@ -33,8 +33,8 @@ const std::set<std::string> kGradientRaises = {
     "scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "spherical_bessel_j0", "chebyshev_polynomial_t",
     "chebyshev_polynomial_u", "chebyshev_polynomial_v", "chebyshev_polynomial_w", "shifted_chebyshev_polynomial_t",
     "shifted_chebyshev_polynomial_u", "shifted_chebyshev_polynomial_v", "shifted_chebyshev_polynomial_w",
-    "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p", "binomial", "_standard_gamma_grad",
-    "_dirichlet_grad",
+    "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p", "binomial",
+    "_standard_gamma_grad", "_dirichlet_grad",
 };
 
 // A call of an op as a function of real double leaves; complex arguments and results are pairs of numbers.
