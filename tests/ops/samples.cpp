@@ -1,6 +1,7 @@
 // How hints become arguments; the hints themselves are in sample_hints.inc.
 #include "samples.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <sstream>
@@ -46,9 +47,7 @@ Tensor generated(const std::vector<int64_t>& sizes, ScalarType dtype, F f) {
   return tensor.to(dtype);
 }
 
-bool is_number(std::string_view token) {
-  return token.find_first_of("0123456789") == (token.front() == '-' ? 1u : 0u);
-}
+bool is_number(std::string_view token) { return token.find_first_of("0123456789") == (token.front() == '-' ? 1u : 0u); }
 
 class Parser {
  public:
@@ -61,27 +60,40 @@ class Parser {
       case ParamKind::Tensor:
         return token.find_first_of("[") != token.npos && token.front() != '{' && token.front() != '\''
                    ? true
-                   : token.starts_with("i(");
+                   : token.starts_with("i(") || token.starts_with("v(");
       case ParamKind::Scalar:
-      case ParamKind::Float: return is_number(token);
-      case ParamKind::Int: return is_number(token) && token.find('.') == token.npos;
-      case ParamKind::Bool: return token == "true" || token == "false";
-      case ParamKind::IntList: return token.front() == '(';
-      case ParamKind::TensorList: return token.front() == '{';
-      case ParamKind::String: return token.front() == '\'';
-      default: return false;
+      case ParamKind::Float:
+        return is_number(token);
+      case ParamKind::Int:
+        return is_number(token) && token.find('.') == token.npos;
+      case ParamKind::Bool:
+        return token == "true" || token == "false";
+      case ParamKind::IntList:
+        return token.front() == '(';
+      case ParamKind::TensorList:
+        return token.front() == '{';
+      case ParamKind::String:
+        return token.front() == '\'';
+      default:
+        return false;
     }
   }
 
   Value value(std::string_view token, const Param& param) {
     if (token == "_") return std::monostate();
     switch (param.kind) {
-      case ParamKind::Tensor: return tensor(token);
-      case ParamKind::IntList: return ints(token.substr(1, token.size() - 2));
-      case ParamKind::TensorList: return tensors(token.substr(1, token.size() - 2));
-      case ParamKind::String: return std::string(token.substr(1, token.size() - 2));
-      case ParamKind::Bool: return Scalar(token == "true");
-      default: return number(token);
+      case ParamKind::Tensor:
+        return tensor(token);
+      case ParamKind::IntList:
+        return ints(token.substr(1, token.size() - 2));
+      case ParamKind::TensorList:
+        return tensors(token.substr(1, token.size() - 2));
+      case ParamKind::String:
+        return std::string(token.substr(1, token.size() - 2));
+      case ParamKind::Bool:
+        return Scalar(token == "true");
+      default:
+        return number(token);
     }
   }
 
@@ -90,19 +102,31 @@ class Parser {
     if (param.has_default) return param.default_value;
     if (param.nullable) return std::monostate();
     switch (param.kind) {
-      case ParamKind::Tensor: return tensor("f[N,M]");
+      case ParamKind::Tensor:
+        return tensor("f[N,M]");
       case ParamKind::Scalar:
-      case ParamKind::Float: return Scalar(0.7);
-      case ParamKind::Int: return Scalar(int64_t{1});
-      case ParamKind::Bool: return Scalar(false);
-      case ParamKind::IntList: return std::vector<int64_t>{1};
-      case ParamKind::TensorList: return tensors("f[N,M];f[N,M]");
-      case ParamKind::Dtype: return dtype_;
-      case ParamKind::Device: return Device(kCPU);
-      case ParamKind::MemoryFormat: return MemoryFormat::Contiguous;
-      case ParamKind::Options: return TensorOptions();
-      case ParamKind::Generator: return Generator(1);
-      case ParamKind::String: break;
+      case ParamKind::Float:
+        return Scalar(0.7);
+      case ParamKind::Int:
+        return Scalar(int64_t{1});
+      case ParamKind::Bool:
+        return Scalar(false);
+      case ParamKind::IntList:
+        return std::vector<int64_t>{1};
+      case ParamKind::TensorList:
+        return tensors("f[N,M];f[N,M]");
+      case ParamKind::Dtype:
+        return dtype_;
+      case ParamKind::Device:
+        return Device(kCPU);
+      case ParamKind::MemoryFormat:
+        return MemoryFormat::Contiguous;
+      case ParamKind::Options:
+        return TensorOptions();
+      case ParamKind::Generator:
+        return Generator(1);
+      case ParamKind::String:
+        break;
     }
     return std::string();
   }
@@ -143,23 +167,35 @@ class Parser {
     const char letter = token.front();
     if (token[1] == '(') {
       const std::vector<int64_t> values = ints(token.substr(2, token.size() - 3));
-      return generated<int64_t>({static_cast<int64_t>(values.size())}, kLong,
+      return generated<int64_t>({static_cast<int64_t>(values.size())}, letter == 'v' ? kInt : kLong,
                                 [&](int64_t i) { return values[static_cast<size_t>(i)]; });
     }
     const size_t close = token.find(']');
     const std::vector<int64_t> sizes = ints(token.substr(2, close - 2));
     const auto at = [&](int64_t i) { return seed + static_cast<uint64_t>(i); };
     switch (letter) {
-      case 'f': return generic_values(sizes, seed, dtype_);
-      case 'p': return generated<double>(sizes, dtype_, [&](int64_t i) { return 0.15 + 0.7 * unit(at(i)); });
-      case 'g': return generated<double>(sizes, dtype_, [&](int64_t i) { return 1.1 + 1.3 * unit(at(i)); });
-      case 'o': return generated<double>(sizes, dtype_, [&](int64_t i) { return mix(at(i)) % 2 ? 1.0 : -1.0; });
-      case 's': return generated<double>(sizes, dtype_, [&](int64_t i) {
-        return -1.5 + 3 * (static_cast<double>(i) + 0.3) / static_cast<double>(sizes.back());
-      });
-      case 'c': return generated<std::complex<double>>(sizes, to_complex(dtype_), [&](int64_t i) {
-        return std::complex<double>(generic_value(at(i)), generic_value(~at(i)));
-      });
+      case 'f':
+        return generic_values(sizes, seed, dtype_);
+      case 'p':
+        return generated<double>(sizes, dtype_, [&](int64_t i) { return 0.15 + 0.7 * unit(at(i)); });
+      case 'g':
+        return generated<double>(sizes, dtype_, [&](int64_t i) { return 1.1 + 1.3 * unit(at(i)); });
+      case 'o':
+        return generated<double>(sizes, dtype_, [&](int64_t i) { return mix(at(i)) % 2 ? 1.0 : -1.0; });
+      case 's':
+        return generated<double>(sizes, dtype_, [&](int64_t i) {
+          return -1.5 + 3 * (static_cast<double>(i) + 0.3) / static_cast<double>(sizes.back());
+        });
+      case 'c':
+        return generated<std::complex<double>>(sizes, to_complex(dtype_), [&](int64_t i) {
+          return std::complex<double>(generic_value(at(i)), generic_value(~at(i)));
+        });
+      case 'd':
+        return generated<double>(sizes, dtype_, [&](int64_t i) {
+          const int64_t n = sizes.back(), row = i / n % n, column = i % n;
+          const int64_t mirrored = i / (n * n) * n * n + std::min(row, column) * n + std::max(row, column);
+          return 0.3 * generic_value(at(mirrored)) + static_cast<double>(row == column ? n : 0);
+        });
       case 'b':
         return generated<int64_t>(sizes, kBool, [&](int64_t i) { return static_cast<int64_t>(mix(at(i)) % 2); });
       case 'r':

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenon import _C
 from tenon._C import Tensor
-from tenon._functions import unique, unique_consecutive
+from tenon._functions import lu, unique, unique_consecutive
 from tenon._typed_tensors import TYPE_NAMES, TypedTensor
 from tenon.utils.hooks import RemovableHandle
 
@@ -235,6 +235,7 @@ def _attach() -> None:
         "share_memory_": lambda self: self,
         "pin_memory": lambda self: self,
         "where": lambda self, condition, other: _C.functions["where"](condition, self, other),
+        "lu": lu,
         "unique": unique,
         "unique_consecutive": unique_consecutive,
     }
