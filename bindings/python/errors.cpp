@@ -9,9 +9,10 @@ namespace {
 PyObject* tensor_error;
 PyObject* device_error;
 PyObject* out_of_memory_error;
+PyObject* linalg_error;
 
-PyObject* new_exception(nb::module_& module, const char* name, const char* doc) {
-  const std::string qualified = std::string("tenon.") + name;
+PyObject* new_exception(nb::module_& module, const char* name, const char* doc, const char* package = "tenon.") {
+  const std::string qualified = std::string(package) + name;
   PyObject* type = checked(PyErr_NewExceptionWithDoc(qualified.c_str(), doc, PyExc_RuntimeError, nullptr));
   module.attr(name) = nb::borrow(type);
   return type;
@@ -36,6 +37,8 @@ void set_python_error() noexcept {
     PyErr_SetString(PyExc_TypeError, error.what());
   } catch (const NotImplementedError& error) {
     PyErr_SetString(PyExc_NotImplementedError, error.what());
+  } catch (const LinAlgError& error) {
+    PyErr_SetString(linalg_error, error.what());
   } catch (const OutOfMemoryError& error) {
     PyErr_SetString(out_of_memory_error, error.what());
   } catch (const std::bad_alloc&) {
@@ -51,6 +54,7 @@ void init_errors(nb::module_& module) {
   tensor_error = new_exception(module, "TensorError", "Tensors of wrong shapes, dtypes or states.");
   device_error = new_exception(module, "DeviceError", "A device that is missing, mixed or failing.");
   out_of_memory_error = new_exception(module, "OutOfMemoryError", "A device has no memory left for a request.");
+  linalg_error = new_exception(module, "LinAlgError", "A matrix that a decomposition cannot take.", "tenon.linalg.");
   nb::register_exception_translator([](const std::exception_ptr& exception, void*) {
     try {
       std::rethrow_exception(exception);

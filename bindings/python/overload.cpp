@@ -81,7 +81,10 @@ void Overload::inherit_defaults(const Overload& earlier) {
   for (size_t i = 0; i < std::min(own.size(), theirs.size()); ++i) {
     const bool same =
         own[i].name == theirs[i].name && own[i].kind == theirs[i].kind && own[i].nullable == theirs[i].nullable;
-    if (!defaults_[i] && same) defaults_[i] = earlier.defaults_[i];
+    // None fits every parameter that may be None.
+    const bool none = own[i].name == theirs[i].name && own[i].nullable && earlier.defaults_[i] &&
+                      std::holds_alternative<std::monostate>(*earlier.defaults_[i]);
+    if (!defaults_[i] && (same || none)) defaults_[i] = earlier.defaults_[i];
   }
 }
 

@@ -41,6 +41,7 @@ constexpr Fields kFields[] = {
     {"linalg_inv_ex", {"inverse", "info"}},
     {"linalg_solve_ex", {"result", "info"}},
     {"linalg_ldl_factor", {"LD", "pivots"}},
+    {"linalg_ldl_factor_ex", {"LD", "pivots", "info"}},
     {"linalg_lstsq", {"solution", "residuals", "rank", "singular_values"}},
 };
 

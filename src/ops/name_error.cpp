@@ -47,6 +47,7 @@ void rethrow_naming(std::string_view op) {
     throw_if<ValueError>(error, message);
     throw_if<TypeError>(error, message);
     throw_if<NotImplementedError>(error, message);
+    throw_if<LinAlgError>(error, message);
     throw_if<OutOfMemoryError>(error, message);
     throw_if<Error>(error, message);
     throw;

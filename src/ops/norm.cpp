@@ -1,9 +1,11 @@
 // Norms of vectors and matrices, and the distance of two tensors.
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/record.h"
 #include "ops/promotion.h"
 #include "ops/reduction.h"
+#include "tenon/base/parallel.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 #include "tensor/make.h"
@@ -69,28 +71,55 @@ Tensor norm_of(const char* op, const Tensor& self, double p, OptionalIntArrayRef
   });
 }
 
-// The matrix norm of order 1 or inf (negative: the smallest instead of the largest) over two dims.
-Tensor matrix_norm(const Tensor& A, double ord, IntArrayRef dim, bool keepdim, optional<ScalarType> dtype) {
-  const DimVector dims = wrap_dims(dim, A.dim(), "linalg.norm");
-  TENON_CHECK_AS(
-      NotImplementedError, std::abs(ord) != 2, "linalg.norm: the matrix norm of order ", ord,
-      " needs singular values, which this function does not compute; orders 1, -1, inf, -inf and 'fro' are available");
-  TENON_CHECK(std::abs(ord) == 1 || std::isinf(ord), "linalg.norm: Order ", ord, " not supported for matrices");
+// Two different dims of A.
+DimVector matrix_dims(const char* op, const Tensor& A, IntArrayRef dim) {
+  TENON_CHECK(dim.size() == 2, op, ": dim must be a 2-tuple. Got ", dim);
+  TENON_CHECK(A.dim() >= 2, op, ": The input tensor A must have at least 2 dimensions, got shape ", A.sizes());
+  const DimVector dims = {wrap_dim(dim[0], A.dim(), op), wrap_dim(dim[1], A.dim(), op)};
+  TENON_CHECK(dims[0] != dims[1], op, ": dims must be different. Got (", dim[0], ", ", dim[1], ")");
+  return dims;
+}
+
+// Norms of the singular values of the matrices over two dims.
+Tensor of_singular_values(const Tensor& A, const DimVector& dims, bool keepdim,
+                          FunctionRef<Tensor(const Tensor& S)> norm) {
+  Tensor out = norm(linalg_svdvals(movedim(A, dims, {-2, -1})));
+  if (keepdim) out = out.unsqueeze(std::min(dims[0], dims[1])).unsqueeze(std::max(dims[0], dims[1]));
+  return out;
+}
+
+// The largest element along a dim, or the smallest; 0 is the largest of none.
+Tensor extreme(const Tensor& x, int64_t dim, bool largest, bool keepdim) {
+  if (!largest) return amin(x, dim, keepdim);
+  return x.size(dim) == 0 ? sum(x, dim, keepdim) : amax(x, dim, keepdim);
+}
+
+Tensor matrix_norm(const char* op, const Tensor& self, double ord, IntArrayRef dim, bool keepdim,
+                   optional<ScalarType> dtype) {
+  const DimVector dims = matrix_dims(op, self, dim);
+  TENON_CHECK(std::abs(ord) == 1 || std::abs(ord) == 2 || std::isinf(ord), op, ": Order ", ord,
+              " not supported for matrices");
+  if (std::abs(ord) == 2) {
+    return of_singular_values(dtype ? to_dtype(self, *dtype) : self, dims, keepdim,
+                              [&](const Tensor& S) { return extreme(S, -1, ord > 0, false); });
+  }
   const bool columns = !std::isinf(ord);
   const int64_t summed = columns ? dims[0] : dims[1];
   int64_t rest = columns ? dims[1] : dims[0];
-  const Tensor sums = norm_of("linalg.norm", A, 1, summed, keepdim, dtype);
+  const Tensor sums = norm_of(op, self, 1, summed, keepdim, dtype);
   if (!keepdim && summed < rest) --rest;
-  if (ord < 0) return amin(sums, rest, keepdim);
-  // The norm of a matrix without elements is 0.
-  return sums.size(rest) == 0 ? sum(sums, rest, keepdim) : amax(sums, rest, keepdim);
+  return extreme(sums, rest, ord > 0, keepdim);
+}
+Tensor matrix_norm(const char* op, const Tensor& self, std::string_view ord, IntArrayRef dim, bool keepdim,
+                   optional<ScalarType> dtype) {
+  const DimVector dims = matrix_dims(op, self, dim);
+  TENON_CHECK(ord == "fro" || ord == "nuc", op, ": Order ", ord, " not supported; 'fro' and 'nuc' are");
+  if (ord == "fro") return norm_of(op, self, 2, dims, keepdim, dtype);
+  return of_singular_values(dtype ? to_dtype(self, *dtype) : self, dims, keepdim,
+                            [](const Tensor& S) { return sum(S, -1); });
 }
 
-void check_frobenius(const char* op, std::string_view p) {
-  TENON_CHECK_AS(NotImplementedError, p != "nuc", op,
-                 ": the nuclear norm needs singular values, which this function does not compute");
-  TENON_CHECK(p == "fro", op, ": the norm must be a number or 'fro', got '", p, "'");
-}
+constexpr int64_t kLastDims[] = {-2, -1};
 
 }  // namespace
 
@@ -99,8 +128,9 @@ Tensor norm(const Tensor& self, const optional<Scalar>& p, OptionalIntArrayRef d
   return norm_of("norm", self, p ? p->to_double() : 2, dim, keepdim, dtype);
 }
 Tensor norm(const Tensor& self, std::string_view p, OptionalIntArrayRef dim, bool keepdim, optional<ScalarType> dtype) {
-  check_frobenius("norm", p);
-  return norm_of("norm", self, 2, dim, keepdim, dtype);
+  TENON_CHECK(p == "fro" || p == "nuc", "norm: the norm must be a number, 'fro' or 'nuc', got '", p, "'");
+  if (p == "fro") return norm_of("norm", self, 2, dim, keepdim, dtype);
+  return matrix_norm("norm", self, p, dim ? *dim : IntArrayRef(kLastDims, 2), keepdim, dtype);
 }
 
 Tensor dist(const Tensor& self, const Tensor& other, const Scalar& p) {
@@ -120,15 +150,22 @@ Tensor linalg_norm(const Tensor& A, const optional<Scalar>& ord, OptionalIntArra
               A.sizes());
   const bool matrices = dim ? dim->size() == 2 : A.dim() == 2;
   if (!matrices) return norm_of("linalg.norm", A, ord->to_double(), dim, keepdim, dtype);
-  constexpr int64_t kLast[] = {-2, -1};
-  return matrix_norm(A, ord->to_double(), dim ? *dim : IntArrayRef(kLast, 2), keepdim, dtype);
+  return matrix_norm("linalg.norm", A, ord->to_double(), dim ? *dim : IntArrayRef(kLastDims, 2), keepdim, dtype);
 }
 Tensor linalg_norm(const Tensor& A, std::string_view ord, OptionalIntArrayRef dim, bool keepdim,
                    optional<ScalarType> dtype) {
-  check_frobenius("linalg.norm", ord);
-  TENON_CHECK(dim ? dim->size() == 2 : A.dim() == 2, "linalg.norm: the norm 'fro' is of matrices; A has shape ",
+  TENON_CHECK(dim ? dim->size() == 2 : A.dim() == 2, "linalg.norm: the norm '", ord, "' is of matrices; A has shape ",
               A.sizes());
-  return norm_of("linalg.norm", A, 2, dim, keepdim, dtype);
+  return matrix_norm("linalg.norm", A, ord, dim ? *dim : IntArrayRef(kLastDims, 2), keepdim, dtype);
+}
+
+Tensor linalg_matrix_norm(const Tensor& self, const Scalar& ord, IntArrayRef dim, bool keepdim,
+                          optional<ScalarType> dtype) {
+  return matrix_norm("linalg.matrix_norm", self, ord.to_double(), dim, keepdim, dtype);
+}
+Tensor linalg_matrix_norm(const Tensor& self, std::string_view ord, IntArrayRef dim, bool keepdim,
+                          optional<ScalarType> dtype) {
+  return matrix_norm("linalg.matrix_norm", self, ord, dim, keepdim, dtype);
 }
 
 }  // namespace tenon

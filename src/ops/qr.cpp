@@ -71,4 +71,6 @@ TwoTensors linalg_qr(const Tensor& A, std::string_view mode) {
   return {Q, R};
 }
 
+TwoTensors qr(const Tensor& self, bool some) { return linalg_qr(self, some ? "reduced" : "complete"); }
+
 }  // namespace tenon

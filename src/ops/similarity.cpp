@@ -25,16 +25,6 @@ Tensor pairwise_distance(const Tensor& x1, const Tensor& x2, double p, double ep
   return (x1 - x2 + eps).norm(Scalar(p), int64_t{-1}, keepdim);
 }
 
-Tensor pdist(const Tensor& input, double p) {
-  TENON_CHECK(input.dim() == 2, "pdist: only supports 2D tensors, got: ", input.dim(), "D");
-  TENON_CHECK_AS(NotImplementedError, input.dtype() == kFloat || input.dtype() == kDouble,
-                 "pdist: not implemented for ", input.dtype(), " tensors; it takes float32 and float64");
-  TENON_CHECK(p >= 0, "pdist: only supports non-negative p values, got ", p);
-  const Tensor pairs = triu_indices(input.size(0), input.size(0), 1, TensorOptions(kLong).device(input.device()));
-  return (input.index_select(0, pairs.select(0, 0)) - input.index_select(0, pairs.select(0, 1)))
-      .norm(Scalar(p), int64_t{1});
-}
-
 Tensor local_response_norm(const Tensor& input, int64_t size, double alpha, double beta, double k) {
   TENON_CHECK_VALUE(input.dim() >= 3, "local_response_norm: Expected 3D or higher dimensionality input (got ",
                     input.dim(), " dimensions)");

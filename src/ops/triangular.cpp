@@ -45,4 +45,9 @@ Tensor linalg_solve_triangular(const Tensor& self, const Tensor& B, bool upper, 
                 });
 }
 
+TwoTensors triangular_solve(const Tensor& self, const Tensor& A, bool upper, bool transpose, bool unitriangular) {
+  const Tensor matrices = transpose ? A.mT() : A;
+  return {linalg_solve_triangular(matrices, self, upper != transpose, /*left=*/true, unitriangular), A.clone()};
+}
+
 }  // namespace tenon

@@ -1,6 +1,7 @@
 // How hints become arguments; the hints themselves are in sample_hints.inc.
 #include "samples.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <sstream>
@@ -46,9 +47,7 @@ Tensor generated(const std::vector<int64_t>& sizes, ScalarType dtype, F f) {
   return tensor.to(dtype);
 }
 
-bool is_number(std::string_view token) {
-  return token.find_first_of("0123456789") == (token.front() == '-' ? 1u : 0u);
-}
+bool is_number(std::string_view token) { return token.find_first_of("0123456789") == (token.front() == '-' ? 1u : 0u); }
 
 class Parser {
  public:
@@ -61,7 +60,7 @@ class Parser {
       case ParamKind::Tensor:
         return token.find_first_of("[") != token.npos && token.front() != '{' && token.front() != '\''
                    ? true
-                   : token.starts_with("i(");
+                   : token.starts_with("i(") || token.starts_with("v(");
       case ParamKind::Scalar:
       case ParamKind::Float: return is_number(token);
       case ParamKind::Int: return is_number(token) && token.find('.') == token.npos;
@@ -92,7 +91,8 @@ class Parser {
     if (param.has_default) return param.default_value;
     if (param.nullable) return std::monostate();
     switch (param.kind) {
-      case ParamKind::Tensor: return tensor("f[N,M]");
+      case ParamKind::Tensor:
+        return tensor("f[N,M]");
       case ParamKind::Scalar:
       case ParamKind::Float: return Scalar(0.7);
       case ParamKind::Int: return Scalar(int64_t{1});
@@ -156,23 +156,35 @@ class Parser {
     const char letter = token.front();
     if (token[1] == '(') {
       const std::vector<int64_t> values = ints(token.substr(2, token.size() - 3));
-      return generated<int64_t>({static_cast<int64_t>(values.size())}, kLong,
+      return generated<int64_t>({static_cast<int64_t>(values.size())}, letter == 'v' ? kInt : kLong,
                                 [&](int64_t i) { return values[static_cast<size_t>(i)]; });
     }
     const size_t close = token.find(']');
     const std::vector<int64_t> sizes = ints(token.substr(2, close - 2));
     const auto at = [&](int64_t i) { return seed + static_cast<uint64_t>(i); };
     switch (letter) {
-      case 'f': return generic_values(sizes, seed, dtype_);
-      case 'p': return generated<double>(sizes, dtype_, [&](int64_t i) { return 0.15 + 0.7 * unit(at(i)); });
-      case 'g': return generated<double>(sizes, dtype_, [&](int64_t i) { return 1.1 + 1.3 * unit(at(i)); });
-      case 'o': return generated<double>(sizes, dtype_, [&](int64_t i) { return mix(at(i)) % 2 ? 1.0 : -1.0; });
-      case 's': return generated<double>(sizes, dtype_, [&](int64_t i) {
-        return -1.5 + 3 * (static_cast<double>(i) + 0.3) / static_cast<double>(sizes.back());
-      });
-      case 'c': return generated<std::complex<double>>(sizes, to_complex(dtype_), [&](int64_t i) {
-        return std::complex<double>(generic_value(at(i)), generic_value(~at(i)));
-      });
+      case 'f':
+        return generic_values(sizes, seed, dtype_);
+      case 'p':
+        return generated<double>(sizes, dtype_, [&](int64_t i) { return 0.15 + 0.7 * unit(at(i)); });
+      case 'g':
+        return generated<double>(sizes, dtype_, [&](int64_t i) { return 1.1 + 1.3 * unit(at(i)); });
+      case 'o':
+        return generated<double>(sizes, dtype_, [&](int64_t i) { return mix(at(i)) % 2 ? 1.0 : -1.0; });
+      case 's':
+        return generated<double>(sizes, dtype_, [&](int64_t i) {
+          return -1.5 + 3 * (static_cast<double>(i) + 0.3) / static_cast<double>(sizes.back());
+        });
+      case 'c':
+        return generated<std::complex<double>>(sizes, to_complex(dtype_), [&](int64_t i) {
+          return std::complex<double>(generic_value(at(i)), generic_value(~at(i)));
+        });
+      case 'd':
+        return generated<double>(sizes, dtype_, [&](int64_t i) {
+          const int64_t n = sizes.back(), row = i / n % n, column = i % n;
+          const int64_t mirrored = i / (n * n) * n * n + std::min(row, column) * n + std::max(row, column);
+          return 0.3 * generic_value(at(mirrored)) + static_cast<double>(row == column ? n : 0);
+        });
       case 'b':
         return generated<int64_t>(sizes, kBool, [&](int64_t i) { return static_cast<int64_t>(mix(at(i)) % 2); });
       case 'r':

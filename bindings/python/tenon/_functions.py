@@ -335,3 +335,19 @@ alpha_dropout, alpha_dropout_ = _dropout("alpha_dropout", False), _dropout("alph
 feature_dropout, feature_dropout_ = _dropout("feature_dropout", False), _dropout("feature_dropout", True)
 feature_alpha_dropout = _dropout("feature_alpha_dropout", False)
 feature_alpha_dropout_ = _dropout("feature_alpha_dropout", True)
+
+
+def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> tuple[Tensor, ...]:
+    """The LU factors of `A` in one matrix, the rows swapped, and on request the infos of linalg.lu_factor_ex."""
+    found = _C.linalg_functions["lu_factor_ex"](A, pivot=pivot, check_errors=not get_infos)
+    results = found if get_infos else found[:2]
+    if out is None:
+        return tuple(results)
+    if not isinstance(out, (tuple, list)) or len(out) != len(results):
+        raise TypeError(f"lu(): argument 'out' must be a tuple of {len(results)} Tensors")
+    for target, result in zip(out, results):
+        target.resize_(result.shape).copy_(result)
+    return out
+
+
+pdist = _C.nn_functions["pdist"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenon import _C
 from tenon._C import Tensor
 from tenon import cuda
-from tenon._functions import unique, unique_consecutive
+from tenon._functions import lu, unique, unique_consecutive
 from tenon._typed_tensors import TYPE_NAMES, TypedTensor
 from tenon.overrides import _default_torch_function
 from tenon.storage import TypedStorage, UntypedStorage, _storage_over, _tensor_over
@@ -334,6 +334,7 @@ def _attach() -> None:
         "storage": storage,
         "set_": set_,
         "where": lambda self, condition, other: _C.functions["where"](condition, self, other),
+        "lu": lu,
         "to_sparse": to_sparse,
         "unique": unique,
         "unique_consecutive": unique_consecutive,

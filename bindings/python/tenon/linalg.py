@@ -2,4 +2,5 @@
 
 from tenon import _C
 
+LinAlgError = _C.LinAlgError
 globals().update(_C.linalg_functions)

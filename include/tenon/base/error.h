@@ -50,6 +50,12 @@ class TENON_API NotImplementedError : public Error {
   using Error::Error;
 };
 
+// A matrix that a decomposition cannot take, such as one without an inverse.
+class TENON_API LinAlgError : public Error {
+ public:
+  using Error::Error;
+};
+
 class TENON_API OutOfMemoryError : public Error {
  public:
   using Error::Error;
