@@ -196,16 +196,18 @@ TENON_HOST_DEVICE inline double erfcinv(double tail) {
   const double log_term = std::log(tail * (2 - tail)), half = 2 / (kPi * kShape) + log_term / 2;
   double y = std::sqrt(std::sqrt(half * half - log_term / kShape) - half);
   if (tail > 0.25) {
-    for (int step = 0; step < 3; ++step) {
+    // Halley's steps on the error function, or on the logarithm of its complement.
+    for (int step = 0; step < 2; ++step) {
       const double newton = ((1 - tail) - std::erf(y)) * kSqrtPi / (2 * std::exp(-y * y));
       y += newton / (1 - y * newton);
     }
     return y;
   }
-  // Newton's steps on the logarithm, whose curve is nearly straight.
-  for (int step = 0; step < 4; ++step) {
+  const double log_tail = std::log(tail);
+  for (int step = 0; step < 2; ++step) {
     const double scaled = erfcx(y);
-    y += (std::log(scaled) - y * y - std::log(tail)) * scaled * kSqrtPi / 2;
+    const double newton = (std::log(scaled) - y * y - log_tail) * scaled * kSqrtPi / 2;
+    y += newton / (1 - newton * (y - 1 / (kSqrtPi * scaled)));
   }
   return y;
 }
