@@ -26,8 +26,8 @@ Tensor ldexp(const Tensor& self, const Tensor& other) {
   const Tensor x = to_dtype(self, dtype);
   if (!is_integral(other.dtype(), true)) return x * exp2(to_dtype(other, dtype));
   // In two steps, since the power alone may overflow where the product does not.
-  const Tensor half = div(other, 2, "floor");
-  return x * exp2(to_dtype(half, to_real(dtype))) * exp2(to_dtype(other - half, to_real(dtype)));
+  const Tensor exponent = to_dtype(other, kLong), half = div(exponent, 2, "floor");
+  return x * exp2(to_dtype(half, to_real(dtype))) * exp2(to_dtype(exponent - half, to_real(dtype)));
 }
 
 const Tensor& ldexp_(const Tensor& self, const Tensor& other) {

@@ -104,7 +104,7 @@ def test_polynomials(name):
 
 def test_values_at_the_ends():
     ends = [0.0, -0.0, 1.0, -1.0, 2.0, -4.0, 8.0, float("inf"), float("-inf"), float("nan")]
-    # PyTorch gives NaN for the limits of Bessel functions at infinity; those that oscillate are less accurate there.
+    # PyTorch gives NaN for the limits of Bessel functions at infinity, and is coarse where those oscillate.
     limits = {name for name in ONE_INPUT if "bessel" in name or "airy" in name} | {"i0", "i1", "i0e", "i1e"}
     coarse = {"bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "airy_ai"}
     with comparisons() as check:

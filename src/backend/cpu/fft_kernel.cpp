@@ -233,29 +233,42 @@ void columns(const ColumnPlan<T>& plan, const T* in, T* out, int64_t stride, int
   store_rows(run_passes(plan, work, inverse), out, stride, plan.n, count, scale);
 }
 
-// Two numbers of each line at a time become two rows of the columns.
+// Two numbers of each line at a time become two rows of the columns. They are first gathered in the half of the working
+// memory that the passes do not read: a load of bytes that were just stored in smaller pieces would wait for them.
 template <class T>
 void lines(const ColumnPlan<T>& plan, const T* in, T* out, int count, bool inverse, T scale, T* work) {
   constexpr int kLanes = Vec<T>::lanes;
-  const int64_t n = plan.n;
+  const int64_t n = plan.n, pairs = n / 2;
   const Planes<T> planes = {work, work + n * kLanes};
-  alignas(64) T both[4 * kLanes] = {};
-  for (int64_t j = 0; j < n; j += 2) {
-    const size_t bytes = (j + 1 < n ? 4 : 2) * sizeof(T);
-    for (int lane = 0; lane < count; ++lane) std::memcpy(both + 4 * lane, in + 2 * (lane * n + j), bytes);
-    Pair<T> first, second;
-    hn::LoadInterleaved4(Tag<T>(), both, first.re.raw, first.im.raw, second.re.raw, second.im.raw);
-    planes.set(j * kLanes, first);
-    if (j + 1 < n) planes.set((j + 1) * kLanes, second);
+  T* both = work + 2 * n * kLanes;
+  for (int lane = 0; lane < count; ++lane) {
+    const T* line = in + 2 * lane * n;
+    for (int64_t i = 0; i < pairs; ++i) std::memcpy(both + 4 * (i * kLanes + lane), line + 4 * i, 4 * sizeof(T));
+    if (n % 2 == 1) std::memcpy(both + 4 * pairs * kLanes + 2 * lane, line + 4 * pairs, 2 * sizeof(T));
   }
+  for (int64_t i = 0; i < pairs; ++i) {
+    Pair<T> first, second;
+    const T* from = both + 4 * i * kLanes;
+    hn::LoadInterleaved4(Tag<T>(), from, first.re.raw, first.im.raw, second.re.raw, second.im.raw);
+    planes.set(2 * i * kLanes, first);
+    planes.set((2 * i + 1) * kLanes, second);
+  }
+  if (n % 2 == 1) planes.set((n - 1) * kLanes, load_pair(both + 4 * pairs * kLanes));
   const Planes<T> result = run_passes(plan, work, inverse);
   const Vec<T> factor(scale);
-  for (int64_t k = 0; k < n; k += 2) {
-    const size_t bytes = (k + 1 < n ? 4 : 2) * sizeof(T);
-    const Pair<T> first = scaled(result.get(k * kLanes), factor);
-    const Pair<T> second = k + 1 < n ? scaled(result.get((k + 1) * kLanes), factor) : first;
-    hn::StoreInterleaved4(first.re.raw, first.im.raw, second.re.raw, second.im.raw, Tag<T>(), both);
-    for (int lane = 0; lane < count; ++lane) std::memcpy(out + 2 * (lane * n + k), both + 4 * lane, bytes);
+  alignas(64) T block[4 * kLanes];
+  for (int64_t i = 0; i < pairs; ++i) {
+    const Pair<T> first = scaled(result.get(2 * i * kLanes), factor);
+    const Pair<T> second = scaled(result.get((2 * i + 1) * kLanes), factor);
+    hn::StoreInterleaved4(first.re.raw, first.im.raw, second.re.raw, second.im.raw, Tag<T>(), block);
+    for (int lane = 0; lane < count; ++lane) {
+      std::memcpy(out + 2 * lane * n + 4 * i, block + 4 * lane, 4 * sizeof(T));
+    }
+  }
+  if (n % 2 == 0) return;
+  store_pair(scaled(result.get((n - 1) * kLanes), factor), block);
+  for (int lane = 0; lane < count; ++lane) {
+    std::memcpy(out + 2 * (lane * n + n - 1), block + 2 * lane, 2 * sizeof(T));
   }
 }
 

@@ -9,16 +9,22 @@
 
 namespace tenon::expr::special {
 
-// c[0] + c[1] T_1(t) + c[2] T_2(t) + ... for -1 <= t <= 1, by Clenshaw's recurrence.
+// c[0] + c[1] T_1(t) + c[2] T_2(t) + ... for -1 <= t <= 1, by Clenshaw's recurrence over the even terms and over the odd
+// ones, which do not wait for each other: T_k(t) = 2 T_2(t) T_(k-2)(t) - T_(k-4)(t).
 template <size_t N>
 TENON_HOST_DEVICE inline double chebyshev(const double (&c)[N], double t) {
-  double last = 0, before = 0;
-  for (size_t k = N - 1; k > 0; --k) {
-    const double next = 2 * t * last - before + c[k];
-    before = last;
-    last = next;
+  const double factor = 4 * t * t - 2;
+  double even = 0, even_before = 0, odd = 0, odd_before = 0;
+  for (size_t k = (N - 1) / 2; k > 0; --k) {
+    const double next_even = factor * even + (c[2 * k] - even_before);
+    const double next_odd = factor * odd + ((2 * k + 1 < N ? c[2 * k + 1] : 0) - odd_before);
+    even_before = even;
+    odd_before = odd;
+    even = next_even;
+    odd = next_odd;
   }
-  return t * last - before + c[0];
+  odd = factor * odd + (c[1] - odd_before) - odd;
+  return 0.5 * factor * even + (c[0] - even_before) + t * odd;
 }
 
 // --- modified Bessel functions of the first kind; the series of large x are in 1 / x
