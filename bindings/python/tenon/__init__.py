@@ -110,6 +110,7 @@ _attach()
 globals().update(_TYPED_TENSORS)
 
 from tenon import autograd, backends, cuda, linalg, nn, random, return_types, special, utils  # noqa: E402
+from tenon._lazy import lazy_attributes  # noqa: E402
 from tenon.autograd import (  # noqa: E402
     detect_anomaly,
     enable_grad,
@@ -118,16 +119,16 @@ from tenon.autograd import (  # noqa: E402
     set_anomaly_enabled,
     set_grad_enabled,
 )
-from tenon.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
 from tenon.overrides import _make_overridable, _namespaces  # noqa: E402
+from tenon.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
+from tenon.storage import TypedStorage, UntypedStorage  # noqa: E402
+
+__getattr__ = lazy_attributes("tenon", {"func": "func", "testing": "testing", "vmap": "func"})
 
 tensor, as_tensor, from_numpy, frombuffer = (
     _C._overridable(_function, False) for _function in (tensor, as_tensor, from_numpy, frombuffer)
 )
 _make_overridable(list(_namespaces().values()))
 
-from tenon import func  # noqa: E402
-from tenon.func import vmap  # noqa: E402
-from tenon.storage import TypedStorage, UntypedStorage  # noqa: E402
 
 __version__ = "0.1.0"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tenon import _C
+from tenon import _C, cuda
 from tenon._C import Tensor
 from tenon._functions import positive, unique, unique_consecutive
 from tenon._typed_tensors import TYPE_NAMES, TypedTensor
-from tenon import cuda
 from tenon.overrides import _default_torch_function
 from tenon.storage import TypedStorage, UntypedStorage, _storage_over, _tensor_over
 from tenon.utils.hooks import RemovableHandle
@@ -244,6 +243,53 @@ def new_tensor(
     return _C.tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
 
 
+def new(self: Tensor, *args: Any, device: Any = None) -> Tensor:
+    """A tensor of this one's dtype, of the sizes or the data given."""
+    if len(args) == 1 and isinstance(args[0], (Tensor, list, tuple)) and not isinstance(args[0], _C.Size):
+        return _C.tensor(args[0], dtype=self.dtype, device=device or self.device)
+    return self.new_empty(*args or (0,), device=device)
+
+
+def _in_order(self: Tensor, name: str, *others: Tensor) -> Iterator[tuple]:
+    if not self.is_cpu:
+        raise TypeError(f"{name} is only implemented on CPU tensors")
+    if self.requires_grad:
+        raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+    together = _C.functions["broadcast_tensors"](self, *others) if others else (self,)
+    if together[0].shape != self.shape:
+        raise RuntimeError(f"{name}: tensors of shape {tuple(together[0].shape)} do not fit {tuple(self.shape)}")
+    return zip(*(tensor.flatten().tolist() for tensor in together))
+
+
+def _filled_in_order(self: Tensor, values: list) -> Tensor:
+    return self.copy_(_C.tensor(values, dtype=self.dtype).reshape(self.shape))
+
+
+def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
+    """Replaces each element by what the function makes of it; slow, for it is called for each."""
+    return _filled_in_order(self, [callable(*values) for values in _in_order(self, "apply_")])
+
+
+def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
+    """Replaces each element by what the function makes of it and of another tensor's."""
+    return _filled_in_order(self, [callable(*values) for values in _in_order(self, "map_", tensor)])
+
+
+def map2_(self: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any], Any]) -> Tensor:
+    """Replaces each element by what the function makes of it and of two other tensors'."""
+    return _filled_in_order(self, [callable(*values) for values in _in_order(self, "map2_", x, y)])
+
+
+def dim_order(self: Tensor, ambiguity_check: Any = False) -> tuple[int, ...]:
+    """The dims from the one of the largest stride to that of the smallest."""
+    return tuple(sorted(range(self.dim()), key=lambda dim: -self.stride(dim)))
+
+
+def reinforce(self: Tensor, reward: Any) -> None:
+    """What PyTorch had long ago."""
+    raise RuntimeError("reinforce() was removed. Use a distribution's log_prob() in the loss instead.")
+
+
 def dir_(self: Tensor) -> list[str]:
     """The attributes, as dir() lists them."""
     return sorted({*dir(type(self)), *self.__dict__})
@@ -279,6 +325,16 @@ def _attach() -> None:
         "__reversed__": reversed_,
         "__rdiv__": lambda self, other: Tensor.__rtruediv__(self, other),
         "positive": positive,
+        "new": new,
+        "apply_": apply_,
+        "map_": map_,
+        "map2_": map2_,
+        "dim_order": dim_order,
+        "reinforce": reinforce,
+        "is_distributed": lambda self: False,
+        "const_data_ptr": lambda self: self.data_ptr(),
+        "__nonzero__": lambda self: bool(self),
+        "__long__": lambda self: int(self),
         "__complex__": lambda self: complex(self.item()),
         "__round__": round_,
         "__dir__": dir_,
