@@ -149,8 +149,10 @@ constexpr BinaryOp kRemainder = {remainder, remainder, remainder, "remainder", "
 constexpr BinaryOp kAnd = {bitwise_and, bitwise_and, bitwise_and, "__and__", "bitwise_and"};
 constexpr BinaryOp kOr = {bitwise_or, bitwise_or, bitwise_or, "__or__", "bitwise_or"};
 constexpr BinaryOp kXor = {bitwise_xor, bitwise_xor, bitwise_xor, "__xor__", "bitwise_xor"};
-constexpr BinaryOp kLeftShift = {bitwise_left_shift, bitwise_left_shift, bitwise_left_shift, "__lshift__", "__rlshift__"};
-constexpr BinaryOp kRightShift = {bitwise_right_shift, bitwise_right_shift, bitwise_right_shift, "__rshift__", "__rrshift__"};
+constexpr BinaryOp kLeftShift = {bitwise_left_shift, bitwise_left_shift, bitwise_left_shift, "__lshift__",
+                                 "__rlshift__"};
+constexpr BinaryOp kRightShift = {bitwise_right_shift, bitwise_right_shift, bitwise_right_shift, "__rshift__",
+                                  "__rrshift__"};
 constexpr BinaryOp kMatmul = {matmul, nullptr, nullptr, "matmul", "__rmatmul__"};
 constexpr BinaryOp kPow = {pow, pow, pow, "pow", "__rpow__"};
 

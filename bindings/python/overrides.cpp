@@ -94,8 +94,7 @@ class LeaveMode {
 nb::object ask(nb::handle who, PyObject* function, const nb::object& types, const nb::object& args,
                const nb::object& kwargs) {
   nb::object method = steal(PyObject_GetAttr(who.ptr(), torch_function_name()));
-  return steal(
-      PyObject_CallFunctionObjArgs(method.ptr(), function, types.ptr(), args.ptr(), kwargs.ptr(), nullptr));
+  return steal(PyObject_CallFunctionObjArgs(method.ptr(), function, types.ptr(), args.ptr(), kwargs.ptr(), nullptr));
 }
 
 [[noreturn]] void fail_unanswered(PyObject* function, const OverridingArguments& arguments, bool asked_mode) {
@@ -128,8 +127,7 @@ nb::object answer(PyObject* function, const OverridingArguments& arguments, cons
 // --- callables
 
 struct PyOverridable {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   PyObject* dict;
   PyObject* wrapped;
 };
@@ -303,8 +301,8 @@ PyObject* call_override(PyObject* function, PyObject* const* args, size_t positi
   nb::dict kwargs;
   const size_t keyword_count = keywords ? static_cast<size_t>(PyTuple_GET_SIZE(keywords)) : 0;
   for (size_t k = 0; k < keyword_count; ++k) {
-    check_status(PyDict_SetItem(kwargs.ptr(), PyTuple_GET_ITEM(keywords, static_cast<Py_ssize_t>(k)),
-                                args[positional + k]));
+    check_status(
+        PyDict_SetItem(kwargs.ptr(), PyTuple_GET_ITEM(keywords, static_cast<Py_ssize_t>(k)), args[positional + k]));
   }
   OverridingArguments overriding_arguments;
   overriding_arguments.add_all(args, positional + keyword_count);
@@ -321,10 +319,13 @@ void init_overrides(nb::module_& module) {
   module.def("_handle_override", handle_override, nb::arg("function"), nb::arg("relevant"), nb::arg("args"),
              nb::arg("kwargs"));
   module.def("_set_overriding", set_overriding, nb::arg("state"));
-  module.def("_push_mode", [](nb::object mode) {
-    modes.emplace_back(std::move(mode));
-    ++entered_modes;
-  }, nb::arg("mode"));
+  module.def(
+      "_push_mode",
+      [](nb::object mode) {
+        modes.emplace_back(std::move(mode));
+        ++entered_modes;
+      },
+      nb::arg("mode"));
   module.def("_pop_mode", pop_mode);
   module.def("_modes", [] {
     nb::list list;

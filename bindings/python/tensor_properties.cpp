@@ -46,6 +46,7 @@ PyObject* nbytes(const Tensor& x) { return PyLong_FromSize_t(x.nbytes()); }
 PyObject* is_cpu(const Tensor& x) { return PyBool_FromLong(x.is_cpu()); }
 PyObject* is_cuda(const Tensor& x) { return PyBool_FromLong(x.is_cuda()); }
 PyObject* never(const Tensor&) { Py_RETURN_FALSE; }
+PyObject* nothing(const Tensor&) { Py_RETURN_NONE; }
 PyObject* requires_grad(const Tensor& x) { return PyBool_FromLong(x.requires_grad()); }
 PyObject* is_leaf(const Tensor& x) { return PyBool_FromLong(x.is_leaf()); }
 PyObject* retains_grad(const Tensor& x) { return PyBool_FromLong(x.retains_grad()); }
@@ -152,9 +153,21 @@ PyGetSetDef table[] = {
     {"is_xla", get<"is_xla", never>, nullptr, nullptr, nullptr},
     {"is_xpu", get<"is_xpu", never>, nullptr, nullptr, nullptr},
     {"is_mps", get<"is_mps", never>, nullptr, nullptr, nullptr},
-    {"requires_grad", get<"requires_grad", requires_grad>, set<"requires_grad", set_requires_grad>, "Whether gradients are computed for it.", nullptr},
+    {"is_ipu", get<"is_ipu", never>, nullptr, nullptr, nullptr},
+    {"is_maia", get<"is_maia", never>, nullptr, nullptr, nullptr},
+    {"is_mkldnn", get<"is_mkldnn", never>, nullptr, nullptr, nullptr},
+    {"is_mtia", get<"is_mtia", never>, nullptr, nullptr, nullptr},
+    {"is_sparse_csr", get<"is_sparse_csr", never>, nullptr, nullptr, nullptr},
+    {"is_vulkan", get<"is_vulkan", never>, nullptr, nullptr, nullptr},
+    {"is_xla", get<"is_xla", never>, nullptr, nullptr, nullptr},
+    {"is_xpu", get<"is_xpu", never>, nullptr, nullptr, nullptr},
+    {"volatile", get<"volatile", never>, nullptr, nullptr, nullptr},
+    {"name", get<"name", nothing>, nullptr, "None: only symbolic tensors have names.", nullptr},
+    {"requires_grad", get<"requires_grad", requires_grad>, set<"requires_grad", set_requires_grad>,
+     "Whether gradients are computed for it.", nullptr},
     {"is_leaf", get<"is_leaf", is_leaf>, nullptr, "Whether no recorded op made it.", nullptr},
-    {"retains_grad", get<"retains_grad", retains_grad>, nullptr, "Whether backward fills .grad though it is no leaf.", nullptr},
+    {"retains_grad", get<"retains_grad", retains_grad>, nullptr, "Whether backward fills .grad though it is no leaf.",
+     nullptr},
     {"grad", get<"grad", grad>, set<"grad", set_grad>, "The gradient that backward left here, or None.", nullptr},
     {"grad_fn", get<"grad_fn", grad_fn>, nullptr, "The recorded op that made it, or None.", nullptr},
     {"data", get<"data", data>, set<"data", set_data>, "An alias outside any graph.", nullptr},

@@ -1,4 +1,4 @@
-"""What a tensor is to Python: copies, pickles, storages, legacy constructors, defaults, and the attributes of Tensor."""
+"""What a tensor is to Python: copies, pickles, storages, legacy constructors, defaults, attributes."""
 
 import copy
 import pickle
@@ -53,7 +53,7 @@ def test_copies_keep_layout_gradient_and_sharing_as_pytorchs_do(how):
         check("transposed", lambda t: facts(make(t.arange(6.0).reshape(2, 3).t())))
         check("part", lambda t: facts(make(t.arange(6.0)[2:4])))
         check("leaf with a gradient", lambda t: facts(make(with_grad(t))))
-        check("not a leaf", lambda t: facts(make((t.ones(2, requires_grad=True) * 2))))
+        check("not a leaf", lambda t: facts(make(t.ones(2, requires_grad=True) * 2)))
         check("expanded", lambda t: facts(make(t.ones(1).expand(3))))
         check("empty", lambda t: facts(make(t.ones(0, 3))))
         check("complex", lambda t: facts(make(t.tensor([1j]))))
@@ -137,7 +137,7 @@ CONSTRUCTORS = {
     "dtype": lambda t: t.HalfTensor.dtype,
     "type": lambda t: t.ones(2).type().rpartition(".")[2],
     "type to": lambda t: t.ones(2).type(t.int64),
-    "type by name": lambda t: t.ones(2).type("torch.DoubleTensor") if t is torch else t.ones(2).type("tenon.DoubleTensor"),
+    "type by name": lambda t: t.ones(2).type(f"{t.__name__}.DoubleTensor"),
     "type by a type": lambda t: t.ones(2).type(t.IntTensor),
     "type_as": lambda t: t.ones(2).type_as(t.tensor([1])),
 }
@@ -202,6 +202,12 @@ def attributes(t):
         "format": [f"{t.tensor(1.5):.3f}", f"{t.tensor(7):>4d}"],
         "iteration": [row.tolist() for row in x],
         "real": x.real is x,
+        "other kinds": [x.is_xla, x.is_mkldnn, x.is_sparse_csr, x.is_xpu, x.volatile, x.name, x.is_distributed()],
+        "dim_order": [x.dim_order(), x.t().dim_order(), t.ones(1, 2, 3, 4).dim_order()],
+        "new": [x.new(2, 3).shape, x.new([1, 2]).tolist(), x.new().shape, x.int().new([1.0]).dtype is t.int32],
+        "apply_": x.clone().apply_(lambda value: value * 2 + 1).tolist(),
+        "map_": x.clone().map_(t.ones(3), lambda a, b: a - b).tolist(),
+        "map2_": x.clone().map2_(x, t.ones(1), lambda a, b, c: a * b + c).tolist(),
         "get_device": x.get_device(),
         "is_set_to": x.is_set_to(x),
     }
@@ -222,6 +228,8 @@ def test_errors_of_numbers_and_lengths_are_pytorchs():
         "index by a float": lambda t: [1, 2][t.tensor(1.0)],
         "deepcopy of no leaf": lambda t: copy.deepcopy(t.ones(2, requires_grad=True) * 2),
         "gradient edge": lambda t: t.autograd.graph.get_gradient_edge(t.ones(1)),
+        "apply_ on a leaf": lambda t: t.ones(2, requires_grad=True).apply_(lambda value: value),
+        "reinforce": lambda t: t.ones(2).reinforce(1),
         "pin_memory": lambda t: t.ones(1).pin_memory(),
     }
     with comparisons() as check:

@@ -22,7 +22,8 @@ def cube(x):
 
 CASES = {
     "grad": lambda t, f: f.grad(cube)(numbers(t, 3)),
-    "grad of the second": lambda t, f: f.grad(lambda x, y: (x * y.exp()).sum(), argnums=1)(numbers(t, 3), numbers(t, 3)),
+    "grad of the second": lambda t, f: f.grad(lambda x, y: (x * y.exp()).sum(), argnums=1)(
+        numbers(t, 3), numbers(t, 3)),
     "grad of both": lambda t, f: f.grad(lambda x, y: (x * y.exp()).sum(), argnums=(0, 1))(numbers(t, 3), numbers(t, 3)),
     "grad of the last": lambda t, f: f.grad(lambda x, y: (x * y.exp()).sum(), argnums=-1)(numbers(t, 3), numbers(t, 3)),
     "grad of a dict": lambda t, f: f.grad(lambda p: (p["a"] * p["b"][0]).sum())(
@@ -71,7 +72,8 @@ CASES = {
     "jacfwd with aux": lambda t, f: f.jacfwd(lambda x: (x.sin(), x), has_aux=True)(numbers(t, 3)),
     "jacfwd of a constant": lambda t, f: f.jacfwd(lambda x: t.ones(2, dtype=t.float64))(numbers(t, 3)),
     "hessian": lambda t, f: f.hessian(lambda x: (x.sin() * x.sum()).sum())(numbers(t, 3)),
-    "hessian by two": lambda t, f: f.hessian(lambda x, y: (x * y**2).sum(), argnums=(0, 1))(numbers(t, 2), numbers(t, 2)),
+    "hessian by two": lambda t, f: f.hessian(lambda x, y: (x * y**2).sum(), argnums=(0, 1))(
+        numbers(t, 2), numbers(t, 2)),
     "jacfwd of jacrev": lambda t, f: f.jacfwd(f.jacrev(lambda x: x**3))(numbers(t, 2)),
     "jacrev of jacfwd": lambda t, f: f.jacrev(f.jacfwd(lambda x: x**3))(numbers(t, 2)),
     # errors

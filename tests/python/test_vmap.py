@@ -199,7 +199,8 @@ def test_inputs_may_be_nested_and_shared():
         check("a number", lambda t: t.func.vmap(lambda x: x)(3))
         check("write to shared", lambda t: t.func.vmap(lambda x, y: y.add_(x), in_dims=(0, None))(
             batch(t, 3, 2), batch(t, 2)))
-        check("keywords", lambda t: t.func.vmap(lambda x, k: x * k)(batch(t, 3, 2), k=2.0), ulps=4, scale=1.0, strides=False)
+        check("keywords", lambda t: t.func.vmap(lambda x, k: x * k)(batch(t, 3, 2), k=2.0), ulps=4, scale=1.0,
+              strides=False)
         check("nested", lambda t: t.func.vmap(t.func.vmap(lambda x, y: x @ y, in_dims=(0, None)), in_dims=(None, 0))(
             batch(t, 3, 4), batch(t, 2, 4)), ulps=4, scale=1.0, strides=False)
 

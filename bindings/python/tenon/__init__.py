@@ -154,16 +154,13 @@ from tenon.autograd import (  # noqa: E402
     set_anomaly_enabled,
     set_grad_enabled,
 )
-from tenon.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
 from tenon.overrides import _make_overridable  # noqa: E402
+from tenon.random import get_rng_state, initial_seed, manual_seed, seed, set_rng_state  # noqa: E402
 from tenon.sparse import sparse_coo_tensor, spmm  # noqa: E402
+from tenon.storage import TypedStorage, UntypedStorage  # noqa: E402
 from tenon.version import __version__  # noqa: E402
 
 as_tensor, from_numpy, frombuffer = (
     _C._overridable(_function, False) for _function in (as_tensor, from_numpy, frombuffer)
 )
 _make_overridable()
-
-from tenon import func  # noqa: E402
-from tenon.func import vmap  # noqa: E402
-from tenon.storage import TypedStorage, UntypedStorage  # noqa: E402

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tenon import _C
+from tenon import _C, cuda
 from tenon._C import Tensor
-from tenon import cuda
 from tenon._functions import lu, unique, unique_consecutive
 from tenon._typed_tensors import TYPE_NAMES, TypedTensor
 from tenon.overrides import _default_torch_function
@@ -247,6 +246,53 @@ def new_tensor(
     return _C.tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
 
 
+def new(self: Tensor, *args: Any, device: Any = None) -> Tensor:
+    """A tensor of this one's dtype, of the sizes or the data given."""
+    if len(args) == 1 and isinstance(args[0], (Tensor, list, tuple)) and not isinstance(args[0], _C.Size):
+        return _C.tensor(args[0], dtype=self.dtype, device=device or self.device)
+    return self.new_empty(*args or (0,), device=device)
+
+
+def _in_order(self: Tensor, name: str, *others: Tensor) -> Iterator[tuple]:
+    if not self.is_cpu:
+        raise TypeError(f"{name} is only implemented on CPU tensors")
+    if self.requires_grad:
+        raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+    together = _C.functions["broadcast_tensors"](self, *others) if others else (self,)
+    if together[0].shape != self.shape:
+        raise RuntimeError(f"{name}: tensors of shape {tuple(together[0].shape)} do not fit {tuple(self.shape)}")
+    return zip(*(tensor.flatten().tolist() for tensor in together))
+
+
+def _filled_in_order(self: Tensor, values: list) -> Tensor:
+    return self.copy_(_C.tensor(values, dtype=self.dtype).reshape(self.shape))
+
+
+def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
+    """Replaces each element by what the function makes of it; slow, for it is called for each."""
+    return _filled_in_order(self, [callable(*values) for values in _in_order(self, "apply_")])
+
+
+def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
+    """Replaces each element by what the function makes of it and of another tensor's."""
+    return _filled_in_order(self, [callable(*values) for values in _in_order(self, "map_", tensor)])
+
+
+def map2_(self: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any], Any]) -> Tensor:
+    """Replaces each element by what the function makes of it and of two other tensors'."""
+    return _filled_in_order(self, [callable(*values) for values in _in_order(self, "map2_", x, y)])
+
+
+def dim_order(self: Tensor, ambiguity_check: Any = False) -> tuple[int, ...]:
+    """The dims from the one of the largest stride to that of the smallest."""
+    return tuple(sorted(range(self.dim()), key=lambda dim: -self.stride(dim)))
+
+
+def reinforce(self: Tensor, reward: Any) -> None:
+    """What PyTorch had long ago."""
+    raise RuntimeError("reinforce() was removed. Use a distribution's log_prob() in the loss instead.")
+
+
 def dir_(self: Tensor) -> list[str]:
     """The attributes, as dir() lists them."""
     return sorted({*dir(type(self)), *self.__dict__})
@@ -255,26 +301,6 @@ def dir_(self: Tensor) -> list[str]:
 def round_(self: Tensor, ndigits: int = 0) -> Tensor:
     """What the builtin round() calls."""
     return self.round(decimals=ndigits)
-
-
-def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
-    """Replaces each element by what `callable` makes of it."""
-    return _store(self, map(callable, self.flatten().tolist()))
-
-
-def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
-    """Replaces each element by what `callable` makes of it and that of another tensor."""
-    return _store(self, map(callable, self.flatten().tolist(), tensor.expand(self.shape).flatten().tolist()))
-
-
-def map2_(self: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any], Any]) -> Tensor:
-    """Replaces each element by what `callable` makes of it and those of two other tensors."""
-    others = [other.expand(self.shape).flatten().tolist() for other in (x, y)]
-    return _store(self, map(callable, self.flatten().tolist(), *others))
-
-
-def _store(self: Tensor, values: Any) -> Tensor:
-    return self.copy_(_C.tensor(list(values), dtype=self.dtype, device=self.device).reshape(self.shape))
 
 
 def resize_as(self: Tensor, the_template: Tensor) -> Tensor:
@@ -312,6 +338,10 @@ def _attach() -> None:
         "__deepcopy__": deepcopy,
         "__format__": format_,
         "__reversed__": reversed_,
+        "new": new,
+        "dim_order": dim_order,
+        "reinforce": reinforce,
+        "const_data_ptr": lambda self: self.data_ptr(),
         "__complex__": lambda self: complex(self.item()),
         "__round__": round_,
         "__rdiv__": Tensor.__rtruediv__,

@@ -239,9 +239,7 @@ def get_overridable_functions() -> dict[Any, list[Callable]]:
         if space is Tensor:
             slots = (python_types.WrapperDescriptorType, python_types.MethodDescriptorType)
             functions += [
-                value
-                for name, value in vars(Tensor).items()
-                if isinstance(value, slots) and name not in _UNSEEN_SLOTS
+                value for name, value in vars(Tensor).items() if isinstance(value, slots) and name not in _UNSEEN_SLOTS
             ]
             functions += [value.__get__ for name, value in vars(Tensor).items() if _is_property(value)]
         found[space] = functions

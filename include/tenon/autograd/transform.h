@@ -12,8 +12,8 @@ namespace tenon::autograd {
 TENON_API Tensor open_transform_input(const Tensor& tensor);
 TENON_API void close_transform_input(const Tensor& input);
 
-// Whether somebody else than the owner of `inputs` could want gradients of `tensor`: it depends on a leaf, or on an open
-// input that is none of these.
+// Whether somebody else than the owner of `inputs` could want gradients of `tensor`: it depends on a leaf, or on an
+// open input that is none of these.
 TENON_API bool is_wanted_outside(const Tensor& tensor, const std::vector<Tensor>& inputs);
 
 }  // namespace tenon::autograd

@@ -7,13 +7,16 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
-from tenon.autograd import function, functional, grad_mode, graph, variable
+from tenon._lazy import lazy_attributes
+from tenon.autograd import function, grad_mode, graph, variable
 from tenon.autograd.anomaly_mode import detect_anomaly, set_anomaly_enabled
 from tenon.autograd.anomaly_mode import set_anomaly_enabled as set_detect_anomaly
 from tenon.autograd.function import Function
 from tenon.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from tenon.autograd.gradcheck import gradcheck, gradgradcheck
 from tenon.autograd.variable import Variable
+
+__getattr__ = lazy_attributes("tenon.autograd", {"functional": "functional"})
 
 __all__ = [
     "Function",

@@ -55,16 +55,12 @@ def _released(values: Any, create_graph: bool) -> Any:
 def _check_vectors(vectors: Tensors, others: Tensors, many: bool) -> None:
     if len(vectors) != len(others):
         if many:
-            raise RuntimeError(
-                f"v is a tuple of invalid length: should be {len(others)} but got {len(vectors)}."
-            )
+            raise RuntimeError(f"v is a tuple of invalid length: should be {len(others)} but got {len(vectors)}.")
         raise RuntimeError("The given v should contain a single Tensor.")
     for i, (vector, other) in enumerate(zip(vectors, others)):
         if vector.shape != other.shape:
             where = f"Entry {i} in " if many else ""
-            raise RuntimeError(
-                f"{where}v has invalid size: should be {other.shape} but got {vector.shape}."
-            )
+            raise RuntimeError(f"{where}v has invalid size: should be {other.shape} but got {vector.shape}.")
 
 
 def _check_depends(values: Tensors, what: str, strict: bool) -> None:

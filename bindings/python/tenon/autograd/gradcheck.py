@@ -105,9 +105,7 @@ def _analytical(output: Tensor, inputs: Tensors) -> list[Tensor]:
                     f"Analytical gradient has incorrect size: {list(found.shape)}, expected {list(one.shape)}"
                 )
             own.append((_zeros_like(one.detach()) if found is None else found.detach()).reshape(-1))
-    return [
-        _stack(own, 1) if own else one.new_zeros((one.numel(), 0)).detach() for own, one in zip(columns, inputs)
-    ]
+    return [_stack(own, 1) if own else one.new_zeros((one.numel(), 0)).detach() for own, one in zip(columns, inputs)]
 
 
 # --- the checks
@@ -147,9 +145,13 @@ def _check_part(func: Callable, inputs: tuple, options: dict[str, Any], kind: st
             continue
         analytical = _analytical(output, wanted)
         for j, (ours, theirs) in enumerate(zip(analytical, numerical)):
-            if ours.numel() and not ours.to(theirs.dtype).isclose(
-                theirs, rtol=options["rtol"], atol=options["atol"], equal_nan=True
-            ).all().item():
+            if (
+                ours.numel()
+                and not ours.to(theirs.dtype)
+                .isclose(theirs, rtol=options["rtol"], atol=options["atol"], equal_nan=True)
+                .all()
+                .item()
+            ):
                 raise _mismatch(i, j, ours, theirs, kind)
         again = _analytical(output, wanted)
         for first, second in zip(analytical, again):

@@ -41,13 +41,18 @@ class Level(TorchFunctionMode):
 
     def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
-        rule = random_factory_rule(func)
+        rule = rules.of_random(func)
         return func(*args, **kwargs) if rule is None else rule(self, func, args, kwargs)
 
 
-# Set by the module of the rules, which needs this one.
-rule_of: Callable[[Callable], Callable]
-random_factory_rule: Callable[[Callable], Callable | None]
+class _Rules:
+    """Where the rules are found; filled by the module that makes them, which needs this one."""
+
+    of: Callable[[Callable], Callable]
+    of_random: Callable[[Callable], Callable | None]
+
+
+rules = _Rules()
 
 
 def active_levels() -> list[Level]:
@@ -71,7 +76,7 @@ class BatchedTensor(Tensor):
         level = _innermost(args, kwargs)
         if level is None:
             return NotImplemented
-        return rule_of(func)(level, func, args, kwargs)
+        return rules.of(func)(level, func, args, kwargs)
 
 
 def wrap(value: Tensor, level: Level) -> BatchedTensor:

@@ -165,7 +165,9 @@ _BY_NAME: dict[str, Rule] = {
         "tril_ triu_ pixel_shuffle pixel_unshuffle",
     ),
     **_names(
-        reduction, "sum nansum mean nanmean prod any all count_nonzero logsumexp amax amin argmax argmin var std var_mean std_mean",
+        reduction,
+        "sum nansum mean nanmean prod any all count_nonzero logsumexp amax amin argmax argmin var std var_mean "
+        "std_mean",
     ),
     "where": _where,
     **_names(_masked_fill, "masked_fill masked_fill_"),
@@ -230,5 +232,5 @@ def _rule_of(func: Callable) -> Rule:
     return rule
 
 
-batched.rule_of = _rule_of
-batched.random_factory_rule = random_factory_rule
+batched.rules.of = _rule_of
+batched.rules.of_random = random_factory_rule

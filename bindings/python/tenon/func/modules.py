@@ -80,7 +80,9 @@ def functional_call(
         for part in parameter_and_buffer_dicts:
             repeated = sorted(set(tensors) & set(part))
             if repeated:
-                raise ValueError(f"{repeated} appeared in multiple dictionaries; behavior of functional call is ambiguous")
+                raise ValueError(
+                    f"{repeated} appeared in multiple dictionaries; behavior of functional call is ambiguous"
+                )
             tensors.update(part)
     else:
         raise ValueError(

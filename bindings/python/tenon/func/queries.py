@@ -162,10 +162,12 @@ def _grad_by_example(
             [example(one) for one in starts],
             **own,
         )
-        rows.append([
-            grad.select(0, i) if grad is not None and is_batched_at(one, level) else grad
-            for grad, one in zip(grads, inputs)
-        ])
+        rows.append(
+            [
+                grad.select(0, i) if grad is not None and is_batched_at(one, level) else grad
+                for grad, one in zip(grads, inputs)
+            ]
+        )
     stack = _C.functions["stack"]
     return tuple(None if grads[0] is None else wrap(stack(list(grads)), level) for grads in zip(*rows))
 

@@ -158,7 +158,9 @@ def decomposed(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
     return func.__wrapped__(*args, **kwargs)
 
 
-def along(position: int, default: Any = MISSING, names: tuple[str, ...] = ("dim", "axis", "dims"), new: int = 0) -> Rule:
+def along(
+    position: int, default: Any = MISSING, names: tuple[str, ...] = ("dim", "axis", "dims"), new: int = 0
+) -> Rule:
     """For ops that work along dims of their first argument; of `new` dims, if any, that they add."""
 
     def rule(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
@@ -178,7 +180,9 @@ def along(position: int, default: Any = MISSING, names: tuple[str, ...] = ("dim"
         if is_inplace(func):
             return args[0]
         if scalar:
-            result = map_tensors(lambda one: one.squeeze(1) if isinstance(one, Tensor) and one.dim() == 2 else one, result)
+            result = map_tensors(
+                lambda one: one.squeeze(1) if isinstance(one, Tensor) and one.dim() == 2 else one, result
+            )
         return wrap_all(result, level)
 
     return rule
@@ -225,8 +229,10 @@ def folded(spatial: int) -> Rule:
     """For ops on batches of their own, which hold every example's: [B, N, ...] is [B * N, ...] to them."""
 
     def rule(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
-        if not args or not is_batched_at(args[0], level) or any(
-            is_batched_at(one, level) for one in tensors_of(args[1:], kwargs)
+        if (
+            not args
+            or not is_batched_at(args[0], level)
+            or any(is_batched_at(one, level) for one in tensors_of(args[1:], kwargs))
         ):
             return by_example(level, func, args, kwargs)
         value = args[0].value

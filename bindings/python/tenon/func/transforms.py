@@ -130,7 +130,9 @@ def _only_tensors(output: Any, where: str) -> tuple[list[Tensor], Any]:
     leaves, spec = tree_flatten(output)
     for leaf in leaves:
         if not isinstance(leaf, Tensor):
-            raise RuntimeError(f"{where}: expected f(*primals) to return only tensors, got unsupported type {type(leaf)}")
+            raise RuntimeError(
+                f"{where}: expected f(*primals) to return only tensors, got unsupported type {type(leaf)}"
+            )
     if not leaves:
         raise RuntimeError(f"{where}: expected f(*primals) to return at least one tensor, got none")
     return leaves, spec
@@ -258,9 +260,7 @@ def jacrev(
         recorded = pullback.is_wanted_outside()
         jacobians = []
         for i, output in enumerate(pullback.outputs):
-            rows = [
-                pullback.gradients(_one_hot(pullback.outputs, i, k), recorded) for k in range(output.numel())
-            ]
+            rows = [pullback.gradients(_one_hot(pullback.outputs, i, k), recorded) for k in range(output.numel())]
             blocks = [_block(list(column), output, leaf) for column, leaf in _columns(rows, pullback.inputs.leaves)]
             jacobians.append(tree_unflatten(blocks, pullback.inputs.spec)[0])
         result = tree_unflatten(jacobians, pullback.spec)
@@ -323,7 +323,8 @@ def _check_tangents(primals: Any, tangents: Any) -> list[Tensor]:
     for name, value in (("primals", primals), ("tangents", tangents)):
         if name == "primals" and not isinstance(value, tuple):
             raise RuntimeError(
-                f"jvp(f, primals, tangents): Expected {name} to be a tuple. E.g. it should be valid to call f(*primals)."
+                f"jvp(f, primals, tangents): Expected {name} to be a tuple. E.g. it should be valid to call "
+                "f(*primals)."
             )
     inputs, spec = tree_flatten(primals)
     leaves, own = tree_flatten(tangents)

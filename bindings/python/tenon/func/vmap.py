@@ -8,7 +8,6 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
-from tenon.func import batching as _batching
 from tenon.func.batched import Level, is_batched_at, wrap
 from tenon.utils._pytree import broadcast_prefix, tree_flatten, tree_unflatten
 
@@ -150,9 +149,7 @@ def vmap(
         parts = []
         for start in range(0, size, chunk_size):
             count = min(chunk_size, size - start)
-            chunk = [
-                leaf if dim is None else leaf.narrow(dim, start, count) for leaf, dim in zip(leaves, dims)
-            ]
+            chunk = [leaf if dim is None else leaf.narrow(dim, start, count) for leaf, dim in zip(leaves, dims)]
             parts.append(_run(func, chunk, dims, spec, out_dims, randomness, kwargs))
         return _joined(parts, out_dims)
 

@@ -154,9 +154,7 @@ def _has_tensor(*values: Any) -> bool:
 
 
 def _cannot_compare(actual: Any, expected: Any) -> TypeError:
-    return TypeError(
-        f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}."
-    )
+    return TypeError(f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}.")
 
 
 def _compare(actual: Any, expected: Any, options: _Options) -> None:
@@ -230,9 +228,7 @@ def assert_close(
     if (rtol is None) != (atol is None):
         name = "rtol" if rtol is None else "atol"
         raise ValueError(f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {name}.")
-    options = _Options(
-        allow_subclasses, rtol, atol, equal_nan, check_device, check_dtype, check_layout, check_stride
-    )
+    options = _Options(allow_subclasses, rtol, atol, equal_nan, check_device, check_dtype, check_layout, check_stride)
     try:
         _compare(actual, expected, options)
     except _Mismatch as mismatch:

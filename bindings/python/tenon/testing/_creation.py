@@ -86,9 +86,7 @@ def make_tensor(
         )
     real = dtype.is_floating_point or dtype.is_complex
     if requires_grad and not real:
-        raise ValueError(
-            f"`requires_grad=True` is not supported for boolean and integral dtypes, but got {dtype=}"
-        )
+        raise ValueError(f"`requires_grad=True` is not supported for boolean and integral dtypes, but got {dtype=}")
     spread = noncontiguous and math.prod(shape) > 1
     if spread:
         shape = (*shape[:-1], 2 * shape[-1])
