@@ -83,10 +83,11 @@ void check_running(const char* op, const char* name, const optional<Tensor>& run
   check_no_internal_overlap(*running, op);
 }
 
-// (1 - momentum) * running + momentum * observed; undefined without running.
+// (1 - momentum) * running + momentum * observed, in the wider dtype; undefined without running.
 Tensor updated(const optional<Tensor>& running, const Tensor& observed, double momentum) {
   if (!running) return {};
-  return running->mul(Scalar(1 - momentum)).add_(to_dtype(observed, running->dtype()), Scalar(momentum));
+  const ScalarType dtype = promote_types(running->dtype(), observed.dtype());
+  return running->to(dtype).mul(Scalar(1 - momentum)).add_(to_dtype(observed, dtype), Scalar(momentum));
 }
 
 Tensor normalize_channels(const Tensor& input, const optional<Tensor>& running_mean,

@@ -130,9 +130,10 @@ Tensor embedding_bag(const Tensor& input, const Tensor& weight, const optional<T
     bags.rows = bags.rows.masked_select(kept);
   }
   Tensor values = embedding(bags.rows, weight, nullopt, nullopt, 2, scale_grad_by_freq, false);
-  if (bags.weights.defined()) values = values * bags.weights.unsqueeze(1);
-  // Half types are summed in float.
-  values = to_dtype(values, compute_dtype(values.dtype()));
+  // Half types are weighted and summed in float.
+  const ScalarType compute = compute_dtype(values.dtype());
+  values = to_dtype(values, compute);
+  if (bags.weights.defined()) values = values * to_dtype(bags.weights, compute).unsqueeze(1);
   Tensor result = zeros({bags.count, weight.size(1)}, values.options());
   if (mode == "max") {
     result = index_reduce(result, 0, bags.bag, values, "amax", false);
