@@ -12,6 +12,7 @@ KNOWN = {
     "einsum/-/function/*int[138]*/*": "PyTorch sums narrow integers in int64 or not, depending on the contraction",
     "float_power/-/inplace/float32/*": "PyTorch refuses to round the double result to self's dtype",
     "float_power/-/inplace/complex64/*": "PyTorch refuses to round the double result to self's dtype",
+    "matrix_exp/-/function/float16/*": "PyTorch computes in float16, where the powers overflow",
     "view_as_complex/*/float16/*": "there is no complex dtype of two float16",
     "round/-/alias special.round/int64/*": "PyTorch's alias refuses integers, which round takes",
     "*polygamma/*/int8/*": "at a pole PyTorch gives what rounding makes of sin(pi x), Tenon infinity",
