@@ -38,7 +38,7 @@ Tensor cov(const Tensor& self, int64_t correction, const optional<Tensor>& fweig
 
   const Tensor centered = x - (weighted(x).sum(1) / total).unsqueeze(1);
   Tensor freedom = total - correction;
-  if (aweights && correction != 0) freedom = total - sum(*weights * *aweights) / total * correction;
+  if (aweights && correction != 0) freedom = total - sum(*weights * *aweights) * correction / total;
   // A negative number of degrees of freedom counts as none.
   if (freedom.item<double>() <= 0) freedom = zeros_like(freedom);
   return (mm(centered, weighted(centered).t().conj()) / freedom).squeeze();

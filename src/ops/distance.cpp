@@ -18,8 +18,11 @@ Tensor distances_by_product(const Tensor& x1, const Tensor& x2) {
   Tensor distances;
   {
     NoGradGuard no_grad;
-    const Tensor squares1 = square(x1).sum(int64_t{-1}, true), squares2 = square(x2).sum(int64_t{-1}, true).mT();
-    distances = sqrt(clamp_min(squares1 + squares2 - matmul(x1, x2.mT()) * 2, Scalar(0)));
+    // |a|^2 - 2 a b + |b|^2, all in the product.
+    auto squares = [](const Tensor& x) { return square(x).sum(int64_t{-1}, true); };
+    auto one = [](const Tensor& x) { return ones_like(x.narrow(-1, 0, 1)); };
+    const Tensor left = cat({x1 * -2, squares(x1), one(x1)}, -1), right = cat({x2, one(x2), squares(x2)}, -1);
+    distances = sqrt(clamp_min(matmul(left, right.mT()), Scalar(0)));
   }
   return record("cdist", distances, {&x1, &x2}, {&x1, &x2, &distances}, [](const BackwardContext& ctx) -> Grads {
     const Tensor a = ctx.saved(0), b = ctx.saved(1), result = ctx.saved(2);

@@ -43,12 +43,13 @@ TwoTensors eigh_of(const char* op, const Tensor& self, std::string_view UPLO, bo
   return {values, V};
 }
 
-// V (diag(gL) + (V^H gV) / (L_j - L_i)) V^H
+// V (diag(gL) + S / (L_j - L_i)) V^H, where S is the part of V^H gV that turns V, the skew one.
 Tensor eigh_backward(const Tensor& L, const Tensor& V, const Tensor& grad_l, const Tensor& grad_v) {
   if (!grad_v.defined()) return grad_l.defined() ? matmul(scale_columns(V, grad_l), V.mH()) : Tensor();
   const Tensor inner = matmul(V.mH(), grad_v);
   if (V.is_complex()) check_phase("linalg.eigh backward", imag(inner.diagonal(0, -2, -1)));
-  return matmul(V, matmul(with_diagonal(inner / differences(L), grad_l), V.mH()));
+  const Tensor turn = (inner - inner.mH()) * 0.5;
+  return matmul(V, matmul(with_diagonal(turn / differences(L), grad_l), V.mH()));
 }
 
 TwoTensors eig_of(const char* op, const Tensor& self, bool vectors) {

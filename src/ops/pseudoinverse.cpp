@@ -177,7 +177,8 @@ FourTensors linalg_lstsq(const Tensor& self, const Tensor& b, optional<double> r
   const Tensor P = linalg_pinv(A, optional<double>(), name == "gels" ? optional<double>(0.0) : rcond);
   const Tensor X = matmul(P, right);
 
-  Tensor singular_values = empty({0}, options), residuals = empty({0}, options);
+  // Residuals that are not computed are none, but as part of the graph.
+  Tensor singular_values = empty({0}, options), residuals = real(X).flatten().narrow(0, 0, 0);
   Tensor ranks = empty({0}, TensorOptions(kLong).device(self.device()));
   bool full_rank = true;
   if (name != "gels") {

@@ -44,7 +44,7 @@ ThreeTensors svd_of(const char* op, const Tensor& A, Vectors vectors, optional<s
 Tensor skew(const Tensor& x) { return x - x.mH(); }
 
 // Of A = U S V^H with X = skew(U^H gU), Y = skew(V^H gV) and E_ij = S_j^2 - S_i^2:
-// U ((X / E) S + S (Y / E) + gS) V^H + (1 - U U^H) gU S^-1 V^H + U S^-1 gV^H (1 - V V^H), where a complex A also has
+// U ((X S + S Y) / E + gS) V^H + (1 - U U^H) gU S^-1 V^H + U S^-1 gV^H (1 - V V^H), where a complex A also has
 // X / 2S on the diagonal.
 Tensor svd_backward(const Tensor& U, const Tensor& S, const Tensor& Vh, const Tensor& grad_u, const Tensor& grad_s,
                     const Tensor& grad_vh) {
@@ -52,17 +52,20 @@ Tensor svd_backward(const Tensor& U, const Tensor& S, const Tensor& Vh, const Te
     return grad_s.defined() ? matmul(scale_columns(U, grad_s), Vh) : Tensor();
   }
   const int64_t m = U.size(-2), n = Vh.size(-1), k = S.size(-1);
-  const Tensor squares = S * S;
-  const Tensor E = squares.unsqueeze(-2) - squares.unsqueeze(-1) + eye(k, S.options());
-  Tensor X, Y, inner = grad_s.defined() ? diag_embed(grad_s) : zeros_like(E);
+  const Tensor row = S.unsqueeze(-2), column = S.unsqueeze(-1);
+  const Tensor E = (row - column) * (row + column) + eye(k, S.options());
+  Tensor X, Y, inner;
   if (grad_u.defined()) {
     X = skew(matmul(U.mH(), grad_u));
-    inner = inner + scale_columns(X / E, S);
+    inner = scale_columns(X, S);
   }
   if (grad_vh.defined()) {
     Y = skew(matmul(Vh, grad_vh.mH()));
-    inner = inner + scale_rows(Y / E, S);
+    const Tensor turned = scale_rows(Y, S);
+    inner = inner.defined() ? inner + turned : turned;
   }
+  inner = inner / E;
+  if (grad_s.defined()) inner = inner + diag_embed(grad_s);
   if (U.is_complex()) {
     Tensor phase;
     for (const Tensor& part : {X, Y}) {

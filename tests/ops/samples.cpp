@@ -216,14 +216,16 @@ bool fits(const std::vector<std::string>& tokens, const OpInfo& op) {
   return true;
 }
 
-// In-place forms take the hints of the op that they are a form of, unless they have their own.
+bool has_hints(const std::string& name) {
+  return std::any_of(std::begin(kHints), std::end(kHints), [&](const Hint& hint) { return name == hint.op; });
+}
+
+// In-place forms take the hints of the op that they are a form of, and ops of linalg those of their name, unless they
+// have their own.
 bool is_for(const Hint& hint, const OpInfo& op) {
+  if (op.place == OpPlace::Linalg && has_hints("linalg." + op.name)) return "linalg." + op.name == hint.op;
   if (op.name == hint.op) return true;
-  if (op.place != OpPlace::Inplace || op.name.substr(0, op.name.size() - 1) != hint.op) return false;
-  for (const Hint& other : kHints) {
-    if (op.name == other.op) return false;
-  }
-  return true;
+  return op.place == OpPlace::Inplace && op.name.substr(0, op.name.size() - 1) == hint.op && !has_hints(op.name);
 }
 
 }  // namespace

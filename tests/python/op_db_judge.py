@@ -49,6 +49,8 @@ UNDEFINED_VALUES = {
 OPEN_TIES = {"argsort": 0, "kthvalue": 1, "mode": 0, "sort": 0, "topk": 1}
 # These find vectors up to their phase: what PyTorch's own tests make of the results is compared.
 OPEN_PHASES = {"linalg.eig", "linalg.eigh", "linalg.svd", "svd"}
+# The eigenvalues of these come in any order.
+OPEN_ORDER = {"linalg.eig", "linalg.eigvals"}
 # The position of an argument that these take to be triangular: PyTorch's gradient is one for such arguments alone.
 TRIANGULAR = {"cholesky_inverse": 0, "cholesky_solve": 1}
 # Tests of PyTorch whose tolerances are about eager ops, not about compilers or other devices.
@@ -181,6 +183,16 @@ def found(module: Any, path: str) -> Any:
     for name in path.removeprefix("torch.").split("."):
         module = getattr(module, name, None)
     return module
+
+
+def in_order(result: Any) -> Any:
+    """Eigenvalues, and the eigenvectors if there are any, by a mix of real and imaginary part."""
+    values = result if hasattr(result, "real") else result[0]
+    order = (values.detach().real + values.detach().imag * 0.37).argsort(-1)
+    ordered = values.gather(-1, order)
+    if values is result:
+        return ordered
+    return ordered, result[1].gather(-1, order.unsqueeze(-2).expand(result[1].shape))
 
 
 def of_triangle(op: Callable[..., Any], place: int) -> Callable[..., Any]:
@@ -416,7 +428,9 @@ class Trial:
     def __init__(self, info: OpInfo, form: Form, sample: Any, judge: Judge, device: str) -> None:
         self._info, self._form, self._sample, self._judge, self._device = info, form, sample, judge, device
         self._inplace = form.name.startswith("inplace")
-        self._process = sample.output_process_fn_grad if info.name in OPEN_PHASES else lambda result: result
+        comparable = sample.output_process_fn_grad if info.name in OPEN_PHASES else lambda result: result
+        in_any_order = info.name in OPEN_ORDER
+        self._process = (lambda result: in_order(comparable(result))) if in_any_order else comparable
 
     def _call(self, library: Any, grad: bool, convert: Callable[[Any], Any]) -> Call:
         return Call(library, self._sample, grad, self._inplace, convert)
