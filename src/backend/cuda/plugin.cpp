@@ -41,7 +41,9 @@ const Backend& backend() {
                                 .index = nullptr,
                                 .norm = nullptr,
                                 .random = nullptr,
-                                .pool = nullptr};
+                                .pool = nullptr,
+                                .linalg = nullptr,
+                                .fft = nullptr};
   return table;
 }
 

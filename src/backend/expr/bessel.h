@@ -9,8 +9,8 @@
 
 namespace tenon::expr::special {
 
-// c[0] + c[1] T_1(t) + c[2] T_2(t) + ... for -1 <= t <= 1, by Clenshaw's recurrence over the even terms and over the odd
-// ones, which do not wait for each other: T_k(t) = 2 T_2(t) T_(k-2)(t) - T_(k-4)(t).
+// c[0] + c[1] T_1(t) + c[2] T_2(t) + ... for -1 <= t <= 1, by Clenshaw's recurrence over the even terms and over the
+// odd ones, which do not wait for each other: T_k(t) = 2 T_2(t) T_(k-2)(t) - T_(k-4)(t).
 template <size_t N>
 TENON_HOST_DEVICE inline double chebyshev(const double (&c)[N], double t) {
   const double factor = 4 * t * t - 2;
