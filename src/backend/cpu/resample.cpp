@@ -183,7 +183,11 @@ void resample_as(const TensorView& y, const TensorView& x, const ResampleGeometr
           high = std::max(high, d0.start[i] + d0.offset[i + 1] - d0.offset[i]);
         }
         low = std::min(low, high);
-        if (first.gathers()) low = 0;
+        // What is gathered is a whole line.
+        if (first.gathers()) {
+          low = 0;
+          high = d0.in;
+        }
       }
       const int64_t lines = high - low;
       const T* source = in + low * in_row;
