@@ -212,12 +212,13 @@ Taps taps_of(const Sampling& s, Filter filter) {
 
 DimVector output_sizes(const char* op, const Tensor& input, size_t dims, OptionalIntArrayRef output_size,
                        optional<FloatArrayRef> factors) {
+  TENON_CHECK(!factors || factors->size() == dims, op, ": scale_factors must have ", dims, " entries, got ",
+              factors->size());
   if (output_size) {
     TENON_CHECK(output_size->size() == dims, op, ": output_size must have ", dims, " entries, got ", *output_size);
     return *output_size;
   }
   TENON_CHECK(factors.has_value(), op, ": Must specify exactly one of output_size and scale_factors");
-  TENON_CHECK(factors->size() == dims, op, ": scale_factors must have ", dims, " entries, got ", factors->size());
   DimVector sizes;
   for (size_t d = 0; d < dims; ++d) {
     const double size = static_cast<double>(input.sizes()[d + 2]) * (*factors)[d];

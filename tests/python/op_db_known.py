@@ -18,7 +18,7 @@ KNOWN = {
     "float_power/-/inplace/float32/*": "PyTorch refuses to round the double result to self's dtype",
     "float_power/-/inplace/complex64/*": "PyTorch refuses to round the double result to self's dtype",
     "masked.logsumexp/-/function/float64/second": "where nothing is selected PyTorch gives NaN, Tenon zero",
-    "nn.functional.linear_cross_entropy/chunked/function/float64/second": "PyTorch gives zero for what it does in chunks",
+    "nn.functional.linear_cross_entropy/chunked/function/float64/second": "PyTorch gives zero for its chunks",
     "matrix_exp/-/function/float16/*": "PyTorch computes in float16, where the powers overflow",
     "view_as_complex/*/float16/*": "there is no complex dtype of two float16",
     "fft.ihfft2/-/out/*": "PyTorch leaves what it should write to as it was where it transforms several dims",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "backend/backend.h"
@@ -18,9 +19,11 @@ constexpr T kNever = -std::numeric_limits<T>::infinity();
 // log(exp(a) + exp(b) + exp(c)).
 template <class T>
 T log_sum(T a, T b, T c = kNever<T>) {
-  const T largest = std::max({a, b, c});
-  if (largest == kNever<T>) return largest;
-  return largest + std::log(std::exp(a - largest) + std::exp(b - largest) + std::exp(c - largest));
+  if (a < b) std::swap(a, b);
+  if (a < c) std::swap(a, c);
+  if (a == kNever<T>) return a;
+  auto share = [&](T x) { return x == kNever<T> ? T(0) : std::exp(x - a); };
+  return a + std::log(1 + share(b) + share(c));
 }
 
 // The states of sequence b.

@@ -18,12 +18,13 @@ namespace {
 // Points whose taps are found at a time, and channels that a piece of a gradient covers.
 constexpr int64_t kPoints = 256, kChannels = 16;
 
-// What a point reads along one dim: elements (-1 where outside), weights, and their derivatives by the place.
+// What a run of points reads along one dim, by tap: elements (-1 where outside), weights, and their derivatives by the
+// place.
 template <class T>
 struct Axis {
-  int count;
-  int64_t at[4];
-  T weight[4], slope[4];
+  int64_t count = 1;
+  IndexOf<T> at[4][kPoints];
+  T weight[4][kPoints], slope[4][kPoints];
 };
 
 // `x` kept within the padding's range; `slope` becomes the derivative.
@@ -48,47 +49,80 @@ T padded(T x, int64_t size, const GridGeometry& g, T& slope) {
 }
 
 template <class T>
-int64_t inside(T x, int64_t size) {
-  return x >= 0 && x < static_cast<T>(size) ? static_cast<int64_t>(x) : -1;
+IndexOf<T> inside(T x, T size) {
+  return x >= 0 && x < size ? static_cast<IndexOf<T>>(x) : IndexOf<T>{-1};
 }
 
+// Taps first - 1 to first + 2 of the places x, weighted by Keys' cubic.
 template <class T>
-Axis<T> axis_of(T place, int64_t size, const GridGeometry& g) {
-  const auto n = static_cast<T>(size);
-  T slope = (g.align_corners ? n - 1 : n) / 2;
-  T x = g.align_corners ? (place + 1) / 2 * (n - 1) : ((place + 1) * n - 1) / 2;
-  if (g.mode == GridMode::Cubic) {
-    constexpr T a = -0.75;
-    const T first = std::floor(x), t = x - first;
-    Axis<T> axis{4, {}, {}, {}};
-    for (int k = 0; k < 4; ++k) {
+void find_cubic(Axis<T>& axis, const T* x, T slope, int64_t size, int64_t points, const GridGeometry& g) {
+  constexpr T a = -0.75;
+  axis.count = 4;
+  for (int k = 0; k < 4; ++k) {
+    const T sign = k < 2 ? T(1) : T(-1);
+    const bool near = k == 1 || k == 2;
+    for (int64_t p = 0; p < points; ++p) {
+      const T first = std::floor(x[p]), t = x[p] - first;
       T ignored = 0;
-      axis.at[k] = inside(padded(first + static_cast<T>(k - 1), size, g, ignored), size);
-      // The distance of the tap, and the direction in which it grows with t.
-      const T sign = k < 2 ? T(1) : T(-1), d = k < 2 ? t + static_cast<T>(1 - k) : static_cast<T>(k - 1) - t;
-      const bool near = k == 1 || k == 2;
-      axis.weight[k] = near ? ((a + 2) * d - (a + 3)) * d * d + 1 : ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
-      axis.slope[k] = sign * slope * (near ? (3 * (a + 2) * d - 2 * (a + 3)) * d : (3 * a * d - 10 * a) * d + 8 * a);
+      axis.at[k][p] = inside(padded(first + static_cast<T>(k - 1), size, g, ignored), static_cast<T>(size));
+      // The distance of the tap, which grows with t where `sign` is one.
+      const T d = k < 2 ? t + static_cast<T>(1 - k) : static_cast<T>(k - 1) - t;
+      axis.weight[k][p] = near ? ((a + 2) * d - (a + 3)) * d * d + 1 : ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
+      axis.slope[k][p] = sign * slope * (near ? (3 * (a + 2) * d - 2 * (a + 3)) * d : (3 * a * d - 10 * a) * d + 8 * a);
     }
-    return axis;
   }
-  x = padded(x, size, g, slope);
-  if (g.mode == GridMode::Nearest) return {1, {inside(std::nearbyint(x), size)}, {1}, {0}};
-  const T first = std::floor(x), t = x - first;
-  return {2, {inside(first, size), inside(first + 1, size)}, {1 - t, t}, {-slope, slope}};
+}
+
+// The taps of points along the dim of `size` elements, whose places are `stride` numbers apart.
+template <class T>
+void find_axis(Axis<T>& axis, const T* places, int64_t stride, int64_t size, int64_t points, const GridGeometry& g) {
+  const auto n = static_cast<T>(size);
+  const T slope = (g.align_corners ? n - 1 : n) / 2;
+  T x[kPoints], slopes[kPoints];
+  for (int64_t p = 0; p < points; ++p) {
+    const T place = places[p * stride] + 1;
+    x[p] = g.align_corners ? place / 2 * (n - 1) : (place * n - 1) / 2;
+    slopes[p] = slope;
+  }
+  if (g.mode == GridMode::Cubic) return find_cubic(axis, x, slope, size, points, g);
+  if (g.padding != GridPadding::Zeros) {
+    for (int64_t p = 0; p < points; ++p) x[p] = padded(x[p], size, g, slopes[p]);
+  }
+  if (g.mode == GridMode::Nearest) {
+    axis.count = 1;
+    for (int64_t p = 0; p < points; ++p) {
+      axis.at[0][p] = inside(std::nearbyint(x[p]), n);
+      axis.weight[0][p] = 1;
+      axis.slope[0][p] = 0;
+    }
+    return;
+  }
+  axis.count = 2;
+  for (int64_t p = 0; p < points; ++p) {
+    const T first = std::floor(x[p]), t = x[p] - first;
+    axis.at[0][p] = inside(first, n);
+    axis.at[1][p] = inside(first + 1, n);
+    axis.weight[0][p] = 1 - t;
+    axis.weight[1][p] = t;
+    axis.slope[0][p] = -slopes[p];
+    axis.slope[1][p] = slopes[p];
+  }
 }
 
 // The taps of a run of points: tap k of point p is number k * kPoints + p.
 template <class T>
 class Taps {
  public:
-  explicit Taps(const GridGeometry& g) : g_(g) {
+  explicit Taps(const GridGeometry& g) : g_(g), axes_(3) {
     const int64_t each = g.mode == GridMode::Linear ? 2 : g.mode == GridMode::Nearest ? 1 : 4;
     for (int d = 0; d < g.dims; ++d) count_ *= each;
     const auto size = static_cast<size_t>(count_ * kPoints);
     index_.resize(size);
     weight_.resize(size);
     for (int d = 0; d < g.dims; ++d) slope_[d].resize(size);
+    // A missing dim has one element.
+    std::fill_n(axes_[0].at[0], kPoints, IndexOf<T>{0});
+    std::fill_n(axes_[0].weight[0], kPoints, T(1));
   }
 
   int64_t count() const { return count_; }
@@ -96,34 +130,44 @@ class Taps {
   const T* weight(int64_t k = 0) const { return weight_.data() + k * kPoints; }
   const T* slope(int d, int64_t k) const { return slope_[d].data() + k * kPoints; }
 
-  void find(const T* grid, int64_t points) {
-    for (int64_t p = 0; p < points; ++p, grid += g_.dims) {
-      // Missing dims have one element.
-      Axis<T> axes[3] = {{1, {0}, {1}, {0}}, {1, {0}, {1}, {0}}, {1, {0}, {1}, {0}}};
-      for (int d = 0; d < g_.dims; ++d) axes[2 - d] = axis_of(grid[d], g_.in[static_cast<size_t>(2 - d)], g_);
-      int64_t at = p;
-      for (int i = 0; i < axes[0].count; ++i) {
-        for (int j = 0; j < axes[1].count; ++j) {
-          for (int k = 0; k < axes[2].count; ++k, at += kPoints) put(static_cast<size_t>(at), axes, i, j, k);
-        }
+  void find(const T* grid, int64_t points, bool slopes) {
+    for (int d = 0; d < g_.dims; ++d) {
+      const auto from_last = static_cast<size_t>(2 - d);
+      find_axis(axes_[from_last], grid + d, g_.dims, g_.in[from_last], points, g_);
+    }
+    int64_t tap = 0;
+    for (int64_t i = 0; i < axes_[0].count; ++i) {
+      for (int64_t j = 0; j < axes_[1].count; ++j) {
+        for (int64_t k = 0; k < axes_[2].count; ++k, ++tap) combine(tap, i, j, k, points, slopes);
       }
     }
   }
 
  private:
-  void put(size_t at, const Axis<T>* axes, int i, int j, int k) {
-    const bool outside = axes[0].at[i] < 0 || axes[1].at[j] < 0 || axes[2].at[k] < 0;
-    const int64_t place = (axes[0].at[i] * g_.in[1] + axes[1].at[j]) * g_.in[2] + axes[2].at[k];
-    index_[at] = outside ? -1 : static_cast<IndexOf<T>>(place);
-    const T w0 = axes[0].weight[i], w1 = axes[1].weight[j], w2 = axes[2].weight[k];
-    weight_[at] = w0 * w1 * w2;
-    slope_[0][at] = w0 * w1 * axes[2].slope[k];
-    slope_[1][at] = w0 * axes[1].slope[j] * w2;
-    if (g_.dims == 3) slope_[2][at] = axes[0].slope[i] * w1 * w2;
+  void combine(int64_t tap, int64_t i, int64_t j, int64_t k, int64_t points, bool slopes) {
+    const auto &a = axes_[0], &b = axes_[1], &c = axes_[2];
+    const auto height = static_cast<IndexOf<T>>(g_.in[1]), width = static_cast<IndexOf<T>>(g_.in[2]);
+    const int64_t start = tap * kPoints;
+    IndexOf<T>* index = index_.data() + start;
+    T* weight = weight_.data() + start;
+    for (int64_t p = 0; p < points; ++p) {
+      const bool outside = (a.at[i][p] | b.at[j][p] | c.at[k][p]) < 0;
+      const IndexOf<T> place = (a.at[i][p] * height + b.at[j][p]) * width + c.at[k][p];
+      index[p] = outside ? IndexOf<T>{-1} : place;
+      weight[p] = a.weight[i][p] * b.weight[j][p] * c.weight[k][p];
+    }
+    if (!slopes) return;
+    for (int64_t p = 0; p < points; ++p) {
+      const auto at = static_cast<size_t>(start + p);
+      slope_[0][at] = a.weight[i][p] * b.weight[j][p] * c.slope[k][p];
+      slope_[1][at] = a.weight[i][p] * b.slope[j][p] * c.weight[k][p];
+      if (g_.dims == 3) slope_[2][at] = a.slope[i][p] * b.weight[j][p] * c.weight[k][p];
+    }
   }
 
   const GridGeometry& g_;
   int64_t count_ = 1;
+  std::vector<Axis<T>> axes_;
   std::vector<IndexOf<T>> index_;
   std::vector<T> weight_, slope_[3];
 };
@@ -135,7 +179,7 @@ void sample_as(const TensorView& y, const TensorView& x, const TensorView& grid,
     Taps<T> taps(g);
     for (int64_t piece = from; piece < to; ++piece) {
       const int64_t n = piece / runs, first = piece % runs * kPoints, count = std::min(kPoints, g.points - first);
-      taps.find(grid.as<const T>() + (n * g.points + first) * g.dims, count);
+      taps.find(grid.as<const T>() + (n * g.points + first) * g.dims, count, false);
       for (int64_t c = n * g.channels; c < (n + 1) * g.channels; ++c) {
         sum_taps(y.as<T>() + c * g.points + first, x.as<const T>() + c * g.in_plane(), taps.index(), taps.weight(),
                  taps.count(), kPoints, count);
@@ -154,7 +198,7 @@ void image_gradient(T* gx, const T* gy, const T* grid, const GridGeometry& g) {
       const int64_t end = std::min(g.channels, begin + kChannels);
       for (int64_t first = 0; first < g.points; first += kPoints) {
         const int64_t count = std::min(kPoints, g.points - first);
-        taps.find(grid + (n * g.points + first) * g.dims, count);
+        taps.find(grid + (n * g.points + first) * g.dims, count, false);
         for (int64_t c = n * g.channels + begin; c < n * g.channels + end; ++c) {
           T* image = gx + c * g.in_plane();
           const T* grad = gy + c * g.points + first;
@@ -198,7 +242,7 @@ void place_gradient(T* ggrid, const T* gy, const T* x, const T* grid, const Grid
     std::vector<T> sums(static_cast<size_t>(taps.count() * kPoints));
     for (int64_t piece = from; piece < to; ++piece) {
       const int64_t n = piece / runs, first = piece % runs * kPoints, count = std::min(kPoints, g.points - first);
-      taps.find(grid + (n * g.points + first) * g.dims, count);
+      taps.find(grid + (n * g.points + first) * g.dims, count, true);
       std::fill(sums.begin(), sums.end(), T(0));
       for (int64_t c = n * g.channels; c < (n + 1) * g.channels; ++c) {
         for (int64_t k = 0; k < taps.count(); ++k) {
