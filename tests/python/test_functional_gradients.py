@@ -111,6 +111,13 @@ def test_jacobian_is_imported_as_from_torch():
     assert jacobian(lambda x: x * 2, tenon.ones(2)).tolist() == [[2, 0], [0, 2]]
 
 
+def test_dual_tensors_are_refused_with_a_hint():
+    with pytest.raises(NotImplementedError, match="func.jvp"):
+        tenon.autograd.forward_ad.make_dual(tenon.ones(1), tenon.ones(1))
+    with pytest.raises(NotImplementedError, match="func.jvp"), tenon.autograd.forward_ad.dual_level():
+        pass
+
+
 def test_gradients_of_a_batch_of_starts():
     def batched(t, **options):
         x = numbers(t, 3, grad=True)

@@ -342,6 +342,7 @@ def test_lists_of_functions_hold_what_is_overridable():
 
 
 def test_wrapped_functions_keep_their_names_and_are_pickled_by_them():
+    assert type(tenon.manual_seed).__name__ == "function"
     for function in (tenon.nn.functional.relu, tenon.einsum, tenon.Tensor.size, tenon.Tensor.backward, tenon.where):
         assert pickle.loads(pickle.dumps(function)) is function
         assert copy.deepcopy(function) is function

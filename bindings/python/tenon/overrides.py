@@ -188,13 +188,14 @@ def _make_overridable() -> None:
 
     ignored = {"from_dlpack", "from_torch", "get_cpu_isa", "is_tensor", "typename"}
     ignored |= {"set_default_device", "set_default_tensor_type"}
+    made: dict[Callable, Any] = {}
     for space in (tenon, tenon.nn.functional, tenon.nn.init):
+        homes = (space.__name__, "tenon._functions", "tenon._shared_functions", "tenon.sparse")
         for name, value in list(vars(space).items()):
             public = not name.startswith("_") and name not in ignored
-            if public and isinstance(value, python_types.FunctionType) and value.__module__.startswith("tenon."):
-                wrapped = _C._overridable(value)
-                home = sys.modules[value.__module__]
-                for owner in (space, home):
+            if public and isinstance(value, python_types.FunctionType) and value.__module__ in homes:
+                wrapped = made.setdefault(value, _C._overridable(value))
+                for owner in (space, sys.modules[value.__module__]):
                     if getattr(owner, name, None) is value:
                         setattr(owner, name, wrapped)
     bound_method = type(vars(Tensor)["size"])
@@ -216,15 +217,14 @@ _UNSEEN_SLOTS = frozenset("__hash__ __init__ __new__ __delitem__ __getattribute_
 def _namespaces() -> dict[str, Any]:
     import tenon
 
-    return {
+    spaces = {
         "tenon": tenon,
-        "tenon.functional": tenon,
         "tenon.nn.functional": tenon.nn.functional,
         "tenon.nn.init": tenon.nn.init,
         "tenon.Tensor": Tensor,
-        "tenon.linalg": tenon.linalg,
-        "tenon.special": tenon.special,
     }
+    parts = [name for name in ("fft", "linalg", "special") if name in vars(tenon)]
+    return {**spaces, **{f"tenon.{name}": getattr(tenon, name) for name in parts}}
 
 
 def _is_property(value: Any) -> bool:

@@ -16,7 +16,7 @@ from tenon.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_g
 from tenon.autograd.gradcheck import gradcheck, gradgradcheck
 from tenon.autograd.variable import Variable
 
-__getattr__ = lazy_attributes("tenon.autograd", {"functional": "functional"})
+__getattr__ = lazy_attributes("tenon.autograd", {"forward_ad": "forward_ad", "functional": "functional"})
 
 __all__ = [
     "Function",
