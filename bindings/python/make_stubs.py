@@ -154,6 +154,7 @@ KINDS = {
     "float": "builtins.float",
     "bool": "builtins.bool",
     "tuple of ints": "builtins.int | Sequence[builtins.int]",
+    "tuple of floats": "Sequence[builtins.float]",
     "tuple of Tensors": "Sequence[Tensor]",
     "str": "builtins.str",
     "dtype": "_Dtype",
