@@ -106,9 +106,10 @@ T checked_element(const Scalar& value, const char* op) {
     const double real = value.to_double();
     // Unsigned types wrap negative numbers, as C does.
     const double limit = static_cast<double>(std::numeric_limits<T>::max());
-    const bool has_all_bits = sizeof(T) == 8 && (std::is_unsigned_v<T> || value.kind() != Scalar::Kind::Unsigned);
+    TENON_CHECK_VALUE(value.kind() != Scalar::Kind::Unsigned || std::is_same_v<T, uint64_t>, op,
+                      ": Overflow when unpacking long: ", value, " does not fit int64");
     const bool fits =
-        (value.is_integral() && has_all_bits) || std::abs(std::trunc(real)) <= limit + (real < 0 ? 1 : 0);
+        (value.is_integral() && sizeof(T) == 8) || std::abs(std::trunc(real)) <= limit + (real < 0 ? 1 : 0);
     TENON_CHECK_AS(Error, fits, op, ": value ", value, " cannot be converted to type ", dtype_v<T>,
                    " without overflow");
   }

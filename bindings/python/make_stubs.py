@@ -33,6 +33,16 @@ _Number = builtins.int | builtins.float | builtins.complex
 class TensorError(RuntimeError): ...
 class DeviceError(RuntimeError): ...
 class OutOfMemoryError(RuntimeError): ...
+class LinAlgError(RuntimeError): ...
+
+class DisableTorchFunction:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *args: Any) -> None: ...
+
+class DisableTorchFunctionSubclass(DisableTorchFunction): ...
+
+class Overridable:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 class dtype:
     is_floating_point: builtins.bool
@@ -94,13 +104,16 @@ default_generator: Generator
 functions: builtins.dict[builtins.str, Callable[..., Any]]
 nn_functions: builtins.dict[builtins.str, Callable[..., Any]]
 linalg_functions: builtins.dict[builtins.str, Callable[..., Any]]
+fft_functions: builtins.dict[builtins.str, Callable[..., Any]]
+special_functions: builtins.dict[builtins.str, Callable[..., Any]]
 nn_init: Any
 def __getattr__(name: builtins.str) -> Any: ...
 """
 
 # Properties of tensors, by their types; those of one kind share a line.
 PROPERTIES = {
-    "builtins.bool": "is_cpu is_cuda is_sparse is_quantized is_meta is_nested is_mps "
+    "builtins.bool": "is_cpu is_cuda is_sparse is_sparse_csr is_quantized is_meta is_nested "
+    "is_ipu is_maia is_mkldnn is_mps is_mtia is_vulkan is_xla is_xpu volatile "
     "requires_grad is_leaf retains_grad",
     "builtins.int": "ndim itemsize nbytes output_nr _version",
     "Tensor": "data T mT H mH real imag",

@@ -256,10 +256,10 @@ bool has_loop(Kernel kernel) {
   }
 }
 
-// Points inside the domain of every function and away from kinks; acosh alone needs arguments above 1.
+// Points inside the domain of every function and away from kinks; acosh and zeta need arguments above 1.
 std::vector<double> interior(int input, const std::string& name) {
   std::vector<double> x = {0.31, 0.62, 0.47, 0.83, 0.15, 0.74, 0.58};
-  for (double& v : x) v = name == "acosh" ? v + 1.2 : v + 0.013 * input;
+  for (double& v : x) v = name == "acosh" || (name == "zeta" && input == 0) ? v + 1.2 : v + 0.013 * input;
   if (input == 1) std::swap(x[0], x[3]), std::swap(x[1], x[4]);
   if (input == 2) std::swap(x[0], x[5]);
   return x;

@@ -11,8 +11,9 @@
 namespace tenon {
 namespace {
 
-// Both tables come from PyTorch 2.13, rows and columns in the order of TENON_FORALL_DTYPES.
-constexpr int kPromoted[kDtypeCount][kDtypeCount] = {
+// Both tables come from PyTorch 2.13, rows and columns in the order of TENON_FORALL_DTYPES up to bfloat16.
+constexpr int kCount = 12;
+constexpr int kPromoted[kCount][kCount] = {
     {0, 2, 2, 3, 4, 5, 6, 7, 8, 9, 0, 11},   {2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 11},
     {2, 2, 2, 3, 4, 5, 6, 7, 8, 9, 2, 11},   {3, 3, 3, 3, 4, 5, 6, 7, 8, 9, 3, 11},
     {4, 4, 4, 4, 4, 5, 6, 7, 8, 9, 4, 11},   {5, 5, 5, 5, 5, 5, 6, 7, 8, 9, 5, 6},
@@ -20,7 +21,7 @@ constexpr int kPromoted[kDtypeCount][kDtypeCount] = {
     {8, 8, 8, 8, 8, 8, 8, 9, 8, 9, 8, 8},    {9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9},
     {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11},  {11, 11, 11, 11, 11, 6, 6, 7, 8, 9, 11, 11},
 };
-constexpr int kCastable[kDtypeCount][kDtypeCount] = {
+constexpr int kCastable[kCount][kCount] = {
     {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1}, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1}, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1},
     {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1}, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1}, {0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 1},
     {0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 1}, {0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 1}, {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0},
@@ -28,13 +29,27 @@ constexpr int kCastable[kDtypeCount][kDtypeCount] = {
 };
 
 TEST(Dtype, PromotesAndCastsAsPyTorch) {
-  for (int i = 0; i < kDtypeCount; ++i) {
-    for (int j = 0; j < kDtypeCount; ++j) {
+  for (int i = 0; i < kCount; ++i) {
+    for (int j = 0; j < kCount; ++j) {
       const auto a = static_cast<ScalarType>(i), b = static_cast<ScalarType>(j);
       EXPECT_EQ(promote_types(a, b), static_cast<ScalarType>(kPromoted[i][j])) << a << ' ' << b;
       EXPECT_EQ(can_cast(a, b), kCastable[i][j] != 0) << a << " to " << b;
     }
   }
+}
+
+TEST(Dtype, PromotesWideUnsignedIntegersAsTheArrayApi) {
+  EXPECT_EQ(promote_types(kUInt16, kByte), kUInt16);
+  EXPECT_EQ(promote_types(kUInt16, kUInt64), kUInt64);
+  EXPECT_EQ(promote_types(kUInt16, kShort), kInt);
+  EXPECT_EQ(promote_types(kChar, kUInt32), kLong);
+  EXPECT_EQ(promote_types(kUInt32, kLong), kLong);
+  EXPECT_EQ(promote_types(kBool, kUInt64), kUInt64);
+  EXPECT_EQ(promote_types(kUInt64, kHalf), kHalf);
+  EXPECT_THROW(promote_types(kUInt64, kChar), TensorError);
+  EXPECT_TRUE(can_cast(kLong, kUInt16));
+  EXPECT_FALSE(can_cast(kFloat, kUInt16));
+  EXPECT_FALSE(can_cast(kUInt16, kBool));
 }
 
 TEST(Dtype, HasPyTorchsNamesAndSizes) {

@@ -71,7 +71,7 @@ def test_memory_lives_as_long_as_its_last_user():
         (np.arange(4)[::-1], ValueError),
         (np.zeros(2, "datetime64[s]"), TypeError),
         (np.zeros(2, ">f4"), TypeError),
-        (np.zeros(2, np.uint32), TypeError),
+        (np.zeros(2, np.longdouble), TypeError),
         (np.array(["text"]), TypeError),
         (np.array([object()]), TypeError),
         (np.zeros(2, [("a", "i1"), ("b", "f8")])["b"], ValueError),

@@ -344,7 +344,7 @@ def _attach() -> None:
         "const_data_ptr": lambda self: self.data_ptr(),
         "__complex__": lambda self: complex(self.item()),
         "__round__": round_,
-        "__rdiv__": Tensor.__rtruediv__,
+        "__rdiv__": lambda self, other: Tensor.__rtruediv__(self, other),
         "__div__": Tensor.__truediv__,
         "__idiv__": Tensor.__itruediv__,
         "__long__": lambda self: int(self),
