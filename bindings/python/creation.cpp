@@ -106,7 +106,8 @@ T checked_element(const Scalar& value, const char* op) {
     const double real = value.to_double();
     // Unsigned types wrap negative numbers, as C does.
     const double limit = static_cast<double>(std::numeric_limits<T>::max());
-    TENON_CHECK_VALUE(value.kind() != Scalar::Kind::Unsigned || std::is_same_v<T, uint64_t>, op,
+    const bool holds_unsigned = dtype_v<T> == kUInt64;
+    TENON_CHECK_VALUE(value.kind() != Scalar::Kind::Unsigned || holds_unsigned, op,
                       ": Overflow when unpacking long: ", value, " does not fit int64");
     const bool fits =
         (value.is_integral() && sizeof(T) == 8) || std::abs(std::trunc(real)) <= limit + (real < 0 ? 1 : 0);
