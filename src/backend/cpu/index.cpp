@@ -60,7 +60,8 @@ struct IndexLines {
           if (!bad) continue;
           // PyTorch's error for these is the general one.
           for (int64_t i = 0; i < some; ++i) {
-            if (static_cast<uint64_t>(run[i]) >= static_cast<uint64_t>(size)) fail_index<TensorError>(op, run[i], dim, size);
+            const int64_t index = run[i];
+            if (static_cast<uint64_t>(index) >= static_cast<uint64_t>(size)) fail_index<TensorError>(op, index, dim, size);
           }
         }
       }
