@@ -1,7 +1,9 @@
 // Short-time Fourier transforms: a signal cut into overlapping windows, and put together from them.
+#include <algorithm>
 #include <array>
 
 #include "ops/fft.h"
+#include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 
 namespace tenon {
@@ -64,7 +66,7 @@ Tensor stft(const Tensor& self, int64_t n_fft, optional<int64_t> hop_length, opt
   Frames frames = {n_fft, hop_length.value_or(n_fft / 4), win_length.value_or(n_fft), Tensor()};
   Tensor signal = self.dim() == 1 ? self.unsqueeze(0) : self;
   if (center && n_fft > 0) signal = padded_signal(signal, n_fft / 2, pad_mode);
-  if (align_to_window.value_or(false) && frames.length < n_fft) {
+  if (align_to_window.value_or(false) && 0 < frames.length && frames.length < n_fft) {
     signal = padded_signal(signal, (n_fft - frames.length) / 2, "constant");
   }
   const int64_t size = signal.size(1);
@@ -100,7 +102,7 @@ Tensor istft(const Tensor& self, int64_t n_fft, optional<int64_t> hop_length, op
   TENON_CHECK(self.dim() == 2 || self.dim() == 3, op, ": expected a tensor with 2 or 3 dimensions, but got shape ",
               self.sizes());
   Frames frames = {n_fft, hop_length.value_or(n_fft / 4), win_length.value_or(n_fft), Tensor()};
-  const int64_t bins = self.size(-2), count = self.size(-1), whole = n_fft + frames.hop * (count - 1);
+  const int64_t bins = self.size(-2), count = self.size(-1);
   const bool halved = onesided.value_or(bins != n_fft);
   TENON_CHECK(bins == (halved ? n_fft / 2 + 1 : n_fft), op, ": expected the frequency dimension, of size ", bins,
               ", to match ", halved ? "n_fft / 2 + 1 when onesided=True" : "n_fft when onesided=False", ", n_fft=",
@@ -126,8 +128,8 @@ Tensor istft(const Tensor& self, int64_t n_fft, optional<int64_t> hop_length, op
     weights = square(frames.window).reshape({1, 1, n_fft});
   }
   const Tensor sum = overlap_add(cut, frames.hop), weight = overlap_add(weights.expand({1, count, n_fft}), frames.hop);
-  const int64_t start = center ? n_fft / 2 : 0;
-  const int64_t end = length ? start + *length : center ? whole - n_fft / 2 : whole;
+  const int64_t whole = n_fft + frames.hop * (count - 1), start = center ? n_fft / 2 : 0;
+  const int64_t end = length ? checked_add(start, *length, op) : center ? whole - n_fft / 2 : whole;
   const Tensor kept = sum.slice(1, start, end), envelope = weight.slice(1, start, end);
   TENON_CHECK(envelope.numel() == 0 || abs(envelope).min().item<double>() > 1e-11, op,
               ": the windows leave parts of the signal uncovered: window overlap add min is ",
