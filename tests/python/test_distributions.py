@@ -191,7 +191,8 @@ def test_copies_and_pickles_are_whole(name):
         tenon.manual_seed(1)
         sample = distribution.sample()
         tenon.manual_seed(1)
-        assert tenon.equal(other.sample(), sample)
+        # A copy of a matrix may lie in another order, which products round by.
+        assert tenon.allclose(other.sample(), sample, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", AVAILABLE)
