@@ -128,11 +128,11 @@ std::vector<int64_t> integers(const char* name, const Tensor& lengths) {
 
 Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, IntArrayRef input_lengths, IntArrayRef target_lengths,
                 int64_t blank, std::string_view reduction, bool zero_infinity) {
-  check_reduction(kOp, reduction);
   TENON_CHECK(log_probs.dim() == 3 || log_probs.dim() == 2, kOp,
               ": log_probs must be [time, batch, classes] or [time, classes], got shape ", log_probs.sizes());
   TENON_CHECK_AS(NotImplementedError, log_probs.dtype() == kFloat || log_probs.dtype() == kDouble, kOp,
                  ": not implemented for ", log_probs.dtype(), " tensors; it takes float32 and float64");
+  check_reduction(kOp, reduction);
   const bool batched = log_probs.dim() == 3;
   const Tensor p = batched ? log_probs : log_probs.unsqueeze(1);
   TENON_CHECK(p.numel() > 0, kOp, ": log_probs must not be empty, got shape ", log_probs.sizes());

@@ -201,7 +201,7 @@ Tensor isin(const Scalar& element, const Tensor& test_elements, bool assume_uniq
 
 std::vector<Tensor> unravel_index(const Tensor& indices, IntArrayRef shape) {
   TENON_CHECK_TYPE(is_integral(indices.dtype(), false), "unravel_index: expected 'indices' to be integer dtype, got ",
-                    indices.dtype());
+                   indices.dtype());
   std::vector<Tensor> coordinates(shape.size());
   int64_t below = 1;
   for (size_t d = shape.size(); d-- > 0;) {
@@ -224,8 +224,17 @@ const Tensor& conj_physical_(const Tensor& self) {
   if (!self.is_complex()) return self;
   return replace_inplace("conj_physical_", self, [](const Tensor& x) { return conj(x); });
 }
-Tensor resolve_conj(const Tensor& self) { return self; }
-Tensor resolve_neg(const Tensor& self) { return self; }
+
+Tensor resolve_conj(const Tensor& self) {
+  // Throws where self is undefined.
+  self.impl("resolve_conj");
+  return self;
+}
+
+Tensor resolve_neg(const Tensor& self) {
+  self.impl("resolve_neg");
+  return self;
+}
 
 bool is_nonzero(const Tensor& self) {
   TENON_CHECK(self.numel() == 1, "is_nonzero: Boolean value of Tensor with ",
