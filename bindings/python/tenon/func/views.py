@@ -285,7 +285,7 @@ VIEW_RULES: dict[str, Rule] = {
     "roll": _on_self(_roll),
     **dict.fromkeys(("select", "narrow", "flip"), along(1)),
     "unfold": _unfold,
-    "as_strided": _as_strided,
+    **dict.fromkeys(("as_strided", "as_strided_copy"), _as_strided),
     "unbind": along(1, 0),
     **dict.fromkeys(("split", "split_with_sizes", "chunk", "tensor_split"), along(2, 0)),
     "expand_as": lambda level, func, args, kwargs: args[0].expand(args[1].shape),
