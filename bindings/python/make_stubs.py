@@ -105,6 +105,7 @@ functions: builtins.dict[builtins.str, Callable[..., Any]]
 nn_functions: builtins.dict[builtins.str, Callable[..., Any]]
 linalg_functions: builtins.dict[builtins.str, Callable[..., Any]]
 fft_functions: builtins.dict[builtins.str, Callable[..., Any]]
+elementwise_names: Any
 special_functions: builtins.dict[builtins.str, Callable[..., Any]]
 nn_init: Any
 def __getattr__(name: builtins.str) -> Any: ...
@@ -118,6 +119,7 @@ PROPERTIES = {
     "builtins.int": "ndim itemsize nbytes output_nr _version",
     "Tensor": "data T mT H mH real imag",
     "Tensor | None": "_base",
+    "builtins.str | None": "name",
     # None before backward; programs that use it come after.
     "Any": "grad",
     "_Size": "shape",
