@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 CALLS = 2000
 CHAIN = 1_000_000
+STEPS_PER_TURN = 40
 
 
 def in_turns(bodies, turns, clock=time.perf_counter, settle=0.0):
@@ -109,12 +110,16 @@ def busy_neighbours(count):
 
 
 def neighbour_times(libraries, turns, neighbours=1, threads=(1, 2)):
-    """{(library, threads): median seconds of a training step}, in turns beside `neighbours` busy processes."""
+    """{(library, threads): median seconds of a training step}, in turns beside `neighbours` busy processes.
+
+    A turn is several steps, long enough for the scheduler to give each process its share.
+    """
 
     def body(library, step, count):
         def run():
             library.set_num_threads(count)
-            step()
+            for _ in range(STEPS_PER_TURN):
+                step()
 
         return run
 
@@ -122,4 +127,4 @@ def neighbour_times(libraries, turns, neighbours=1, threads=(1, 2)):
     bodies = {(name, count): body(libraries[name], steps[name], count) for name in libraries for count in threads}
     with busy_neighbours(neighbours):
         times = in_turns(bodies, turns, settle=0.03)
-    return {key: statistics.median(values) for key, values in times.items()}
+    return {key: statistics.median(values) / STEPS_PER_TURN for key, values in times.items()}

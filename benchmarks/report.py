@@ -31,8 +31,8 @@ TARGETS = {
 }
 HEADING = "## The latest run\n\n"
 JSON = "--benchmark_format=json"
-# Beside others single times vary twofold.
-TURNS_BESIDE_NEIGHBOURS = 61
+# Turns of many steps each.
+TURNS_BESIDE_NEIGHBOURS = 15
 UNITS = [("s", 1), ("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9)]
 
 
@@ -173,7 +173,7 @@ def machine():
     cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
     busy = "; others were busy, so rows of several threads show how each library bears that, not its speed"
     found = f"{models[0] if models else 'unknown CPU'}, {cores} cores, load {load:.1f} at the start"
-    return found + busy * (load > cores / 4)
+    return found + busy * (load > cores / 2)
 
 
 def find_libraries(build):

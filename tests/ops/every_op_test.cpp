@@ -134,7 +134,8 @@ void check_gradients(const OpInfo& op, const Sample& sample) {
     EXPECT_TRUE(detached) << "it has a gradient: take it off the list of ops without one";
     return;
   }
-  ASSERT_EQ(detached, kConstantResults.contains(op.name)) << "whether a float result does not require grad although a float input does";
+  ASSERT_EQ(detached, kConstantResults.contains(op.name))
+      << "whether a float result does not require grad although a float input does";
   if (kZeroGradient.contains(op.name)) {
     for (const Tensor& grad : f.gradients()) EXPECT_TRUE(equal(grad, zeros_like(grad)));
     return;
