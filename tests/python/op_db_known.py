@@ -20,6 +20,8 @@ KNOWN = {
     "masked.logsumexp/-/function/float64/second": "where nothing is selected PyTorch gives NaN, Tenon zero",
     "nn.functional.linear_cross_entropy/chunked/function/float64/second": "PyTorch gives zero for its chunks",
     "matrix_exp/-/function/float16/*": "PyTorch computes in float16, where the powers overflow",
+    "sparse.mm/reduce/*": "sparse tensors are of a type of their own, and are summed alone",
+    "to_sparse/*": "sparse tensors are of a type of their own",
     "view_as_complex/*/float16/*": "there is no complex dtype of two float16",
     "fft.ihfft2/-/out/*": "PyTorch leaves what it should write to as it was where it transforms several dims",
     "fft.ihfftn/-/out/*": "PyTorch leaves what it should write to as it was where it transforms several dims",
