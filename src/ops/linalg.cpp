@@ -23,8 +23,8 @@ void check_matrices(const char* op, const Tensor& A, const char* name) {
 
 void check_square_matrices(const char* op, const Tensor& A, const char* name) {
   check_matrices(op, A, name);
-  TENON_CHECK(A.size(-1) == A.size(-2), op, ": ", name, " must be batches of square matrices, but they are ", A.size(-2),
-              " by ", A.size(-1), " matrices");
+  TENON_CHECK(A.size(-1) == A.size(-2), op, ": ", name, " must be batches of square matrices, but they are ",
+              A.size(-2), " by ", A.size(-1), " matrices");
 }
 
 Tensor make_matrices(const char* op, IntArrayRef batch, int64_t rows, int64_t columns, const Tensor& like) {

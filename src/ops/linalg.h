@@ -1,4 +1,5 @@
-// What the linear algebra ops share: their checks, and matrices stored as the backend wants them. Depends on the backend.
+// What the linear algebra ops share: their checks, and matrices stored as the backend wants them. Depends on the
+// backend.
 #pragma once
 
 #include "backend/backend.h"

@@ -59,9 +59,9 @@ struct IndexLines {
           for (int64_t i = 0; i < some; ++i) bad |= static_cast<uint64_t>(run[i]) >= static_cast<uint64_t>(size);
           if (!bad) continue;
           // PyTorch's error for these is the general one.
-          for (int64_t i = 0; i < some; ++i) {
-            if (static_cast<uint64_t>(run[i]) >= static_cast<uint64_t>(size)) fail_index<TensorError>(op, run[i], dim, size);
-          }
+          const int64_t* outside = std::find_if(
+              run, run + some, [&](int64_t at) { return static_cast<uint64_t>(at) >= static_cast<uint64_t>(size); });
+          fail_index<TensorError>(op, *outside, dim, size);
         }
       }
     });
