@@ -11,12 +11,16 @@ namespace tenon::expr::special {
 TENON_HOST_DEVICE inline bool has_degree(double n) { return std::trunc(n) >= 0; }
 TENON_HOST_DEVICE inline double sign_of_parity(double n) { return std::fmod(std::trunc(n), 2) == 0 ? 1 : -1; }
 
+// Of higher degrees there are no values, as their recurrences would take too long.
+inline constexpr double kHighestDegree = 65536;
+
 // The n-th of first, second, ... where each further one is step(k, current, previous) for k = 1, 2, ...
 template <class Step>
 TENON_HOST_DEVICE inline double recurrence(double n, double first, double second, Step step) {
   if (n < 1) return first;
   double previous = first, current = second;
   for (double k = 1; k < n && std::isfinite(current); ++k) {
+    if (k == kHighestDegree) return kNan;
     const double next = step(k, current, previous);
     previous = current;
     current = next;
