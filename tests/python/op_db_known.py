@@ -58,4 +58,5 @@ def may_pass(entry: object) -> bool:
 def unused_reasons(existing: Iterable[object]) -> list[str]:
     """The patterns that no entry has."""
     names = [str(entry) for entry in existing]
-    return [pattern for pattern in {**KNOWN, **ROUNDING, **KNOWN_ON_CUDA} if not any(fnmatchcase(name, pattern) for name in names)]
+    patterns = {**KNOWN, **ROUNDING, **KNOWN_ON_CUDA}
+    return [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)]
