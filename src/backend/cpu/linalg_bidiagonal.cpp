@@ -8,110 +8,88 @@
 namespace tenon::cpu {
 namespace {
 
-class QrIteration {
- public:
-  QrIteration(int64_t n, double* d, double* e, Block<double>& u, Block<double>& v)
-      : n_(n), d_(d), e_(e), u_(u), v_(v) {}
+// A sweep's shift: the smaller singular value of the last two rows and columns; or 0 where that is as good, or there is
+// a zero on the diagonal, which a sweep without shift moves out.
+double shift_of(int64_t first, int64_t last, const double* d, const double* e) {
+  for (int64_t i = first; i <= last; ++i) {
+    if (std::abs(d[i]) < kTiny) return 0;
+  }
+  const double x = std::abs(d[last - 1]), y = std::abs(d[last]), beside = e[last - 1];
+  const double larger = 0.5 * (length_of(x + y, beside) + length_of(x - y, beside));
+  const double smaller = x * (y / larger), ratio = smaller / d[first];
+  return ratio * ratio < kEps ? 0 : smaller;
+}
 
-  bool run() {
-    int64_t sweeps = kMaxSweeps * n_;
-    for (int64_t last = n_ - 1; last > 0;) {
-      int64_t first = last;
-      while (first > 0 && !negligible(first - 1)) --first;
-      if (first > 0) e_[first - 1] = 0;
-      if (first == last) {
-        --last;
-      } else if (sweeps-- == 0) {
-        return false;
-      } else if (const double by = shift(first, last); by > 0) {
-        sweep(first, last, by);
-      } else {
-        sweep_unshifted(first, last);
-      }
+void sweep_shifted(int64_t first, int64_t last, double shift, double* d, double* e, Block<double>& u,
+                   Block<double>& v) {
+  double x = (std::abs(d[first]) - shift) * (std::abs(d[first]) + shift), y = d[first] * e[first];
+  for (int64_t k = first; k < last; ++k) {
+    const Rotation right(x, y);
+    if (k > first) e[k - 1] = right.length;
+    x = right.cosine * d[k] + right.sine * e[k];
+    e[k] = right.cosine * e[k] - right.sine * d[k];
+    y = right.sine * d[k + 1];
+    d[k + 1] *= right.cosine;
+    rotate_columns(v, k, k + 1, right);
+    const Rotation left(x, y);
+    d[k] = left.length;
+    x = left.cosine * e[k] + left.sine * d[k + 1];
+    d[k + 1] = left.cosine * d[k + 1] - left.sine * e[k];
+    if (k + 1 < last) {
+      y = left.sine * e[k + 1];
+      e[k + 1] *= left.cosine;
     }
-    return true;
+    rotate_columns(u, k, k + 1, left);
   }
+  e[last - 1] = x;
+}
 
- private:
-  bool negligible(int64_t i) const {
-    return std::abs(e_[i]) <= kEps * (std::abs(d_[i]) + std::abs(d_[i + 1])) || std::abs(e_[i]) < kTiny;
+// Without differences, so that small values keep their digits.
+void sweep_unshifted(int64_t first, int64_t last, double* d, double* e, Block<double>& u, Block<double>& v) {
+  Rotation left, right;
+  for (int64_t k = first; k < last; ++k) {
+    right = Rotation(right.cosine * d[k], e[k]);
+    if (k > first) e[k - 1] = left.sine * right.length;
+    left = Rotation(left.cosine * right.length, right.sine * d[k + 1]);
+    d[k] = left.length;
+    rotate_columns(v, k, k + 1, right);
+    rotate_columns(u, k, k + 1, left);
   }
+  const double rest = right.cosine * d[last];
+  e[last - 1] = left.sine * rest;
+  d[last] = left.cosine * rest;
+}
 
-  // The smaller singular value of the last two rows and columns; or 0 where that is as good, or there is a zero on the
-  // diagonal, which a sweep without shift moves out.
-  double shift(int64_t first, int64_t last) const {
-    for (int64_t i = first; i <= last; ++i) {
-      if (std::abs(d_[i]) < kTiny) return 0;
-    }
-    const double x = std::abs(d_[last - 1]), y = std::abs(d_[last]), e = e_[last - 1];
-    const double larger = 0.5 * (length_of(x + y, e) + length_of(x - y, e));
-    const double smaller = x * (y / larger), ratio = smaller / d_[first];
-    return ratio * ratio < kEps ? 0 : smaller;
+// To a matrix as wide as it is high, from the one with e[n - 1] beside its last row.
+void remove_column(int64_t n, double* d, double* e, Block<double>& v) {
+  double fill = e[n - 1];
+  for (int64_t k = n - 1; k >= 0; --k) {
+    const Rotation turn(d[k], fill);
+    d[k] = turn.length;
+    rotate_columns(v, k, n, turn);
+    if (k == 0) break;
+    fill = -turn.sine * e[k - 1];
+    e[k - 1] *= turn.cosine;
   }
-
-  void sweep(int64_t first, int64_t last, double shift) {
-    double x = (std::abs(d_[first]) - shift) * (std::abs(d_[first]) + shift), y = d_[first] * e_[first];
-    for (int64_t k = first; k < last; ++k) {
-      const Rotation right(x, y);
-      if (k > first) e_[k - 1] = right.length;
-      x = right.cosine * d_[k] + right.sine * e_[k];
-      e_[k] = right.cosine * e_[k] - right.sine * d_[k];
-      y = right.sine * d_[k + 1];
-      d_[k + 1] *= right.cosine;
-      rotate_columns(v_, k, k + 1, right);
-      const Rotation left(x, y);
-      d_[k] = left.length;
-      x = left.cosine * e_[k] + left.sine * d_[k + 1];
-      d_[k + 1] = left.cosine * d_[k + 1] - left.sine * e_[k];
-      if (k + 1 < last) {
-        y = left.sine * e_[k + 1];
-        e_[k + 1] *= left.cosine;
-      }
-      rotate_columns(u_, k, k + 1, left);
-    }
-    e_[last - 1] = x;
-  }
-
-  // Without differences, so that small values keep their digits.
-  void sweep_unshifted(int64_t first, int64_t last) {
-    Rotation left, right;
-    for (int64_t k = first; k < last; ++k) {
-      right = Rotation(right.cosine * d_[k], e_[k]);
-      if (k > first) e_[k - 1] = left.sine * right.length;
-      left = Rotation(left.cosine * right.length, right.sine * d_[k + 1]);
-      d_[k] = left.length;
-      rotate_columns(v_, k, k + 1, right);
-      rotate_columns(u_, k, k + 1, left);
-    }
-    const double rest = right.cosine * d_[last];
-    e_[last - 1] = left.sine * rest;
-    d_[last] = left.cosine * rest;
-  }
-
-  int64_t n_;
-  double *d_, *e_;
-  Block<double>&u_, &v_;
-};
+}
 
 // The matrix has n rows and, if it is `wide`, one more column, with e[n - 1] beside the last of d.
-bool iterate(int64_t n, bool wide, double* d, double* e, Block<double> u, Block<double> v) {
+bool qr_iteration(int64_t n, bool wide, double* d, double* e, Block<double> u, Block<double> v) {
   const bool vectors = u.cols() > 0;
   if (vectors) {
     u.setIdentity();
     v.setIdentity();
   }
-  if (wide) {
-    double fill = e[n - 1];
-    for (int64_t k = n - 1; k >= 0; --k) {
-      const Rotation turn(d[k], fill);
-      d[k] = turn.length;
-      rotate_columns(v, k, n, turn);
-      if (k == 0) break;
-      fill = -turn.sine * e[k - 1];
-      e[k - 1] *= turn.cosine;
-    }
-  }
-  if (!QrIteration(n, d, e, u, v).run()) return false;
+  if (wide) remove_column(n, d, e, v);
+  auto negligible = [&](int64_t i) {
+    return std::abs(e[i]) <= kEps * (std::abs(d[i]) + std::abs(d[i + 1])) || std::abs(e[i]) < kTiny;
+  };
+  auto sweep = [&](int64_t first, int64_t last) {
+    const double shift = shift_of(first, last, d, e);
+    if (shift > 0) return sweep_shifted(first, last, shift, d, e, u, v);
+    sweep_unshifted(first, last, d, e, u, v);
+  };
+  if (!iterate(n, e, negligible, sweep)) return false;
   for (int64_t j = 0; j < n; ++j) {
     if (!std::signbit(d[j])) continue;
     d[j] = -d[j];
@@ -170,7 +148,7 @@ void conquer(int64_t n, int64_t middle, double tolerance, double* d, double* z, 
 }
 
 bool divide(int64_t n, bool wide, double* d, double* e, Block<double> u, Block<double> v) {
-  if (n <= kUndivided) return iterate(n, wide, d, e, u, v);
+  if (n <= kUndivided) return qr_iteration(n, wide, d, e, u, v);
   const int64_t middle = n / 2, split = middle + 1, rest = n - split;
   const double before = d[middle], beside = e[middle];
   if (!divide(middle, true, d, e, u.topLeftCorner(middle, middle), v.topLeftCorner(split, split))) return false;
@@ -197,12 +175,8 @@ bool divide(int64_t n, bool wide, double* d, double* e, Block<double> u, Block<d
 }  // namespace
 
 bool bidiagonal_svd(int64_t n, double* d, double* e, Block<double> u, Block<double> v) {
-  const int exponent = exponent_of(d, n, e, n - 1);
-  scale_by(-exponent, d, n);
-  scale_by(-exponent, e, n - 1);
-  const bool ended = u.cols() > 0 ? divide(n, false, d, e, u, v) : iterate(n, false, d, e, u, v);
-  scale_by(exponent, d, n);
-  return ended;
+  return solve_scaled(n, d, e,
+                      [&] { return u.cols() > 0 ? divide(n, false, d, e, u, v) : qr_iteration(n, false, d, e, u, v); });
 }
 
 }  // namespace tenon::cpu

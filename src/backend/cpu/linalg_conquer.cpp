@@ -31,16 +31,6 @@ double largest_of(const double* x, int64_t n) {
   return largest;
 }
 
-int exponent_of(const double* d, int64_t n, const double* e, int64_t n_e) {
-  const double largest = std::max(largest_of(d, n), largest_of(e, n_e));
-  return largest == 0 ? 0 : std::ilogb(largest);
-}
-
-void scale_by(int exponent, double* x, int64_t n) {
-  if (exponent == 0) return;
-  for (int64_t i = 0; i < n; ++i) x[i] = std::ldexp(x[i], exponent);
-}
-
 void reorder(const std::vector<int64_t>& order, double* x) {
   const std::vector<double> values(x, x + order.size());
   for (size_t i = 0; i < order.size(); ++i) x[i] = values[order[i]];

@@ -2,39 +2,28 @@
 // those of the halves. Depends on linalg_secular.h.
 #pragma once
 
-#include <limits>
 #include <vector>
 
-#include "backend/cpu/linalg_rotation.h"
+#include "backend/cpu/linalg_iteration.h"
 #include "backend/cpu/linalg_secular.h"
 
 namespace tenon::cpu {
 
 // Up to this size problems are not divided.
 inline constexpr int64_t kUndivided = 32;
-inline constexpr double kEps = std::numeric_limits<double>::epsilon();
 // What deflation may change in a part of a matrix with this largest element, where 1 is about that of the whole one. It
 // is not so small that squares vanish.
 inline double deflation_tolerance(double largest) { return std::max(8 * kEps * largest, 1e-100); }
-// Elements of matrices whose largest is about 1 that are as good as zero even beside zeros.
-inline constexpr double kTiny = 1e-290;
-// Of the implicit QR iteration, per value.
-inline constexpr int64_t kMaxSweeps = 30;
 
 double largest_of(const double* x, int64_t n);
-// The exponent of the largest element, and x times a power of two.
-int exponent_of(const double* d, int64_t n, const double* e, int64_t n_e);
-void scale_by(int exponent, double* x, int64_t n);
-
+// The numbers 0 to n - 1 but `except`, as d rises.
+std::vector<int64_t> rising(const double* d, int64_t n, int64_t except = -1);
 // x[i] = x[order[i]], and the same of columns.
 void reorder(const std::vector<int64_t>& order, double* x);
 void reorder_columns(const std::vector<int64_t>& order, Block<double> q);
 
 // Where a column of a basis that the halves left is not zero.
 enum class Part : uint8_t { Top, Both, Bottom };
-
-// The numbers 0 to n - 1 but `except`, as d rises.
-std::vector<int64_t> rising(const double* d, int64_t n, int64_t except = -1);
 
 // The poles of a secular equation, by their columns.
 struct Poles {
@@ -80,8 +69,8 @@ Poles deflate(const std::vector<int64_t>& order, double* d, double* z, std::vect
 // The poles that are left with their z, in order.
 Secular secular_of(const Poles& poles, const double* d, const double* z, double weight, bool squares);
 
-// d becomes the roots and the dead columns' d, rising. Returns what they come from: the number of a root or, after those
-// of the roots, of a dead column.
+// d becomes the roots and the dead columns' d, rising. Returns what they come from: the number of a root or, after
+// those of the roots, of a dead column.
 std::vector<int64_t> gather(const Poles& poles, const SecularRoots& roots, double* d);
 
 // q = [its poles' columns @ s, its dead columns], in this order. Columns of q that are Top or Bottom are zero from row

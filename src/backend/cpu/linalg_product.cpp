@@ -1,5 +1,5 @@
-// The products of linear algebra: small ones by plain loops, real ones on the kernels of gemm.h, and complex ones as one
-// real product of twice the width.
+// The products of linear algebra: small ones by plain loops, real ones on the kernels of gemm.h, and complex ones as
+// one real product of twice the width.
 #include <complex>
 
 #include "backend/cpu/gemm_product.h"

@@ -1,5 +1,5 @@
-// Matrices brought to diagonals by reflectors on both sides. A reflector needs a product of the whole rest of the matrix
-// with a vector, for which it need not have been changed yet: within a panel the matrix is a - left @ right^H.
+// Matrices brought to diagonals by reflectors on both sides. A reflector needs a product of the whole rest of the
+// matrix with a vector, for which it need not have been changed yet: within a panel the matrix is a - left @ right^H.
 #include "backend/cpu/linalg_reduction.h"
 
 #include <cmath>
@@ -31,7 +31,8 @@ class Change {
   Block<T> left(int64_t column, int64_t row) { return left_.block(row, column, left_.rows() - row, 1); }
   Block<T> right(int64_t column, int64_t row) { return right_.block(row, column, right_.rows() - row, 1); }
 
-  // What `count` columns change in the elements of column j from row i on, and in the adjoint of row i from column j on.
+  // What `count` columns change in the elements of column j from row i on, and in the adjoint of row i from column j
+  // on.
   void change_column(int64_t i, int64_t j, int64_t count, Block<T> x) const {
     add_product<T>(x, -1, left_.block(i, 0, x.rows(), count), right_.block(j, 0, 1, count).adjoint());
   }
@@ -154,8 +155,8 @@ void to_bidiagonal(Block<T> a, T* tau, Block<T> rows, T* row_tau, double* diagon
   }
 }
 
-#define TENON_REDUCTION(T)                                              \
-  template RealOf<T> safe_scale<T>(const ConstBlock<T>&, bool);         \
+#define TENON_REDUCTION(T)                                         \
+  template RealOf<T> safe_scale<T>(const ConstBlock<T>&, bool);    \
   template void to_tridiagonal<T>(Block<T>, T*, double*, double*); \
   template void to_bidiagonal<T>(Block<T>, T*, Block<T>, T*, double*, double*);
 TENON_REDUCTION(float)

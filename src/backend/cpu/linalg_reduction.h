@@ -10,8 +10,8 @@ inline constexpr int64_t kWidened = 32;
 template <class T>
 using Wide = std::conditional_t<is_complex_v<T>, std::complex<double>, double>;
 
-// A power of two that brings the largest element of a, or of its lower triangle alone, to where neither squares nor sums
-// overflow or vanish; 1 where they do not anyway, and NaN if an element is not finite.
+// A power of two that brings the largest element of a, or of its lower triangle alone, to where neither squares nor
+// sums overflow or vanish; 1 where they do not anyway, and NaN if an element is not finite.
 template <class T>
 RealOf<T> safe_scale(const ConstBlock<T>& a, bool lower);
 

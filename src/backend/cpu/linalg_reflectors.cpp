@@ -132,8 +132,7 @@ void factor_qr(Block<T> a, T* tau) {
     const int64_t count = std::min(kPanel, k - first), next = first + count;
     factor_panel<T>(a, tau, first, count);
     if (next == a.cols()) break;
-    Reflectors<T>(a, tau, first, count)
-        .apply(a.block(first, next, a.rows() - first, a.cols() - next), Op::Adjoint);
+    Reflectors<T>(a, tau, first, count).apply(a.block(first, next, a.rows() - first, a.cols() - next), Op::Adjoint);
   }
 }
 
@@ -149,9 +148,9 @@ void apply_reflectors(const ConstBlock<T>& a, const T* tau, int64_t count, Block
   }
 }
 
-#define TENON_REFLECTORS(T)                      \
+#define TENON_REFLECTORS(T)                       \
   template T reflect<T>(T*, int64_t, RealOf<T>&); \
-  template void factor_qr<T>(Block<T>, T*);      \
+  template void factor_qr<T>(Block<T>, T*);       \
   template void apply_reflectors<T>(const ConstBlock<T>&, const T*, int64_t, Block<T>, Op, Shape);
 TENON_REFLECTORS(float)
 TENON_REFLECTORS(double)

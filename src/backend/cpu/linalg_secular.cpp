@@ -1,6 +1,6 @@
-// Roots of the secular equation by rational interpolation between the two nearest poles, after R.-C. Li ("Solving secular
-// equations stably and efficiently", 1993), kept inside a bracket. Roots are offsets from their nearest pole, so that
-// differences with poles are exact to the last bits; M. Gu and S. Eisenstat (1995) showed that to be all that
+// Roots of the secular equation by rational interpolation between the two nearest poles, after R.-C. Li ("Solving
+// secular equations stably and efficiently", 1993), kept inside a bracket. Roots are offsets from their nearest pole,
+// so that differences with poles are exact to the last bits; M. Gu and S. Eisenstat (1995) showed that to be all that
 // orthogonal vectors need, given the z that belongs to the roots found.
 #include "backend/cpu/linalg_secular.h"
 
@@ -52,15 +52,15 @@ template <bool kSquares>
 class Solver {
  public:
   explicit Solver(const Secular& equation)
-      : n_(static_cast<int64_t>(equation.d.size())), d_(equation.d.data()), z_(equation.z.data()),
+      : n_(static_cast<int64_t>(equation.d.size())),
+        d_(equation.d.data()),
+        z_(equation.z.data()),
         constant_(1 / equation.weight) {
     for (double z : equation.z) room_ += z * z;
     room_ *= equation.weight;
   }
 
-  double gap(int64_t i, int64_t j) const {
-    return kSquares ? (d_[i] - d_[j]) * (d_[i] + d_[j]) : d_[i] - d_[j];
-  }
+  double gap(int64_t i, int64_t j) const { return kSquares ? (d_[i] - d_[j]) * (d_[i] + d_[j]) : d_[i] - d_[j]; }
 
   // Root j, and its differences.
   double solve(int64_t j, double* differences) const {
@@ -144,8 +144,8 @@ class Solver {
       bound_ = 8 * (std::abs(below.value) + std::abs(above.value)) + s_.constant_ + std::abs(x_) * (below_ + above_);
     }
 
-    // To the root of c + s / (first - x) + S / (second - x), which has the value and the slope here. Of its numbers s and
-    // S one is the nearer pole's own, or each has the slope of the poles on its side.
+    // To the root of c + s / (first - x) + S / (second - x), which has the value and the slope here. Of its numbers s
+    // and S one is the nearer pole's own, or each has the slope of the poles on its side.
     double step_from_here(bool fixed) const {
       const double first = differences_[left_], second = differences_[left_ + 1], slope = below_ + above_;
       double c;
@@ -187,14 +187,14 @@ class Solver {
 template <bool kSquares>
 SecularRoots solve_all(const Secular& equation) {
   const Solver<kSquares> solver(equation);
-  const int64_t n = static_cast<int64_t>(equation.d.size()), grain = std::max<int64_t>(8, kGrain / std::max<int64_t>(n, 1));
+  const int64_t n = static_cast<int64_t>(equation.d.size()),
+                grain = std::max<int64_t>(8, kGrain / std::max<int64_t>(n, 1));
   SecularRoots roots{std::vector<double>(n), Matrix<double>(n, n), std::vector<double>(n)};
   parallel_for(0, n, grain, [&](int64_t begin, int64_t end) {
     for (int64_t j = begin; j < end; ++j) roots.values[j] = solver.solve(j, &roots.differences(0, j));
   });
-  parallel_for(0, n, grain, [&](int64_t begin, int64_t end) {
-    solver.restore(roots.differences, begin, end, roots.z.data());
-  });
+  parallel_for(0, n, grain,
+               [&](int64_t begin, int64_t end) { solver.restore(roots.differences, begin, end, roots.z.data()); });
   return roots;
 }
 

@@ -9,74 +9,73 @@
 namespace tenon::cpu {
 namespace {
 
-class QrIteration {
- public:
-  QrIteration(int64_t n, double* d, double* e, Block<double>& q) : n_(n), d_(d), e_(e), q_(q) {}
+// The eigenvalue of [[x, e], [e, y]] that is nearer to y.
+double nearer_eigenvalue(double x, double e, double y) {
+  const double half = 0.5 * (x - y);
+  return y - e * (e / (half + std::copysign(length_of(half, e), half)));
+}
 
-  bool run() {
-    int64_t sweeps = kMaxSweeps * n_;
-    for (int64_t last = n_ - 1; last > 0;) {
-      int64_t first = last;
-      while (first > 0 && !negligible(first - 1)) --first;
-      if (first > 0) e_[first - 1] = 0;
-      if (first == last) {
-        --last;
-      } else if (sweeps-- == 0) {
-        return false;
-      } else {
-        sweep(first, last);
-      }
+void sweep_with_vectors(int64_t first, int64_t last, double* d, double* e, Block<double>& q) {
+  double x = d[first] - nearer_eigenvalue(d[last - 1], e[last - 1], d[last]), y = e[first];
+  for (int64_t k = first; k < last; ++k) {
+    const Rotation turn(x, y);
+    const double c = turn.cosine, s = turn.sine;
+    if (k > first) e[k - 1] = turn.length;
+    const double lean = (d[k + 1] - d[k]) * s + 2 * c * e[k];
+    d[k] += s * lean;
+    d[k + 1] -= s * lean;
+    e[k] = c * lean - e[k];
+    if (k + 1 < last) {
+      x = e[k];
+      y = s * e[k + 1];
+      e[k + 1] *= c;
     }
-    return true;
+    rotate_columns(q, k, k + 1, turn);
   }
+}
 
- private:
-  bool negligible(int64_t i) const {
-    return std::abs(e_[i]) <= kEps * (std::abs(d_[i]) + std::abs(d_[i + 1])) || std::abs(e_[i]) < kTiny;
+// The same without roots, on the squares of e, after Pal, Walker and Kahan (B. Parlett, "The symmetric eigenvalue
+// problem", chapter 8).
+void sweep_squares(int64_t first, int64_t last, double* d, double* squares) {
+  const double shift = nearer_eigenvalue(d[last - 1], std::sqrt(squares[last - 1]), d[last]);
+  double cosine = 1, sine = 0;  // their squares
+  double gamma = d[first] - shift, p = gamma * gamma;
+  for (int64_t k = first; k < last; ++k) {
+    const double square = squares[k], sum = p + square, before = gamma;
+    if (k > first) squares[k - 1] = sine * sum;
+    const double next_p_at_zero = cosine * square, inverse = sum / p;
+    cosine = p / sum;
+    sine = square / sum;
+    gamma = cosine * (d[k + 1] - shift) - sine * before;
+    d[k] = before + (d[k + 1] - gamma);
+    p = cosine > kTiny ? gamma * gamma * inverse : next_p_at_zero;
   }
+  squares[last - 1] = sine * p;
+  d[last] = shift + gamma;
+}
 
-  // The eigenvalue of the last two rows and columns that is nearer to the last element.
-  double shift(int64_t last) const {
-    const double half = 0.5 * (d_[last - 1] - d_[last]), e = e_[last - 1];
-    const double length = length_of(half, e);
-    return d_[last] - e * (e / (half + std::copysign(length, half)));
-  }
-
-  void sweep(int64_t first, int64_t last) {
-    double x = d_[first] - shift(last), y = e_[first];
-    for (int64_t k = first; k < last; ++k) {
-      const Rotation turn(x, y);
-      const double c = turn.cosine, s = turn.sine;
-      if (k > first) e_[k - 1] = turn.length;
-      const double lean = (d_[k + 1] - d_[k]) * s + 2 * c * e_[k];
-      d_[k] += s * lean;
-      d_[k + 1] -= s * lean;
-      e_[k] = c * lean - e_[k];
-      if (k + 1 < last) {
-        x = e_[k];
-        y = s * e_[k + 1];
-        e_[k + 1] *= c;
-      }
-      rotate_columns(q_, k, k + 1, turn);
-    }
-  }
-
-  int64_t n_;
-  double *d_, *e_;
-  Block<double>& q_;
-};
-
-bool iterate(int64_t n, double* d, double* e, Block<double> q) {
-  const bool vectors = q.cols() > 0;
-  if (vectors) q.setIdentity();
-  if (!QrIteration(n, d, e, q).run()) return false;
-  if (!vectors) {
-    std::sort(d, d + n);
-    return true;
-  }
+bool qr_iteration(int64_t n, double* d, double* e, Block<double> q) {
+  q.setIdentity();
+  auto negligible = [&](int64_t i) {
+    return std::abs(e[i]) <= kEps * (std::abs(d[i]) + std::abs(d[i + 1])) || std::abs(e[i]) < kTiny;
+  };
+  auto sweep = [&](int64_t first, int64_t last) { sweep_with_vectors(first, last, d, e, q); };
+  if (!iterate(n, e, negligible, sweep)) return false;
   const std::vector<int64_t> order = rising(d, n);
   reorder(order, d);
   reorder_columns(order, q);
+  return true;
+}
+
+bool values_alone(int64_t n, double* d, double* e) {
+  for (int64_t i = 0; i + 1 < n; ++i) e[i] *= e[i];
+  auto negligible = [&](int64_t i) {
+    const double bound = kEps * (std::abs(d[i]) + std::abs(d[i + 1]));
+    return e[i] <= bound * bound || e[i] < kTiny;
+  };
+  auto sweep = [&](int64_t first, int64_t last) { sweep_squares(first, last, d, e); };
+  if (!iterate(n, e, negligible, sweep)) return false;
+  std::sort(d, d + n);
   return true;
 }
 
@@ -97,7 +96,7 @@ void conquer(int64_t n, int64_t split, double* d, double* z, double weight, Bloc
 }
 
 bool divide(int64_t n, double* d, double* e, Block<double> q) {
-  if (n <= kUndivided) return iterate(n, d, e, q);
+  if (n <= kUndivided) return qr_iteration(n, d, e, q);
   const int64_t split = n / 2, rest = n - split;
   const double beside = e[split - 1], weight = std::abs(beside), sign = beside < 0 ? -1 : 1;
   d[split - 1] -= weight;
@@ -115,12 +114,7 @@ bool divide(int64_t n, double* d, double* e, Block<double> q) {
 }  // namespace
 
 bool tridiagonal_eigen(int64_t n, double* d, double* e, Block<double> q) {
-  const int exponent = exponent_of(d, n, e, n - 1);
-  scale_by(-exponent, d, n);
-  scale_by(-exponent, e, n - 1);
-  const bool ended = q.cols() > 0 ? divide(n, d, e, q) : iterate(n, d, e, q);
-  scale_by(exponent, d, n);
-  return ended;
+  return solve_scaled(n, d, e, [&] { return q.cols() > 0 ? divide(n, d, e, q) : values_alone(n, d, e); });
 }
 
 }  // namespace tenon::cpu
