@@ -12,6 +12,11 @@ namespace {
 // The rising eigenvalues of a, whose lower triangle counts; a becomes the eigenvectors if they are wanted.
 template <class T>
 bool eigh_of(Block<T> a, RealOf<T>* values, bool vectors) {
+  if (a.rows() == 1) {  // even one that is not finite
+    values[0] = Eigen::numext::real(a(0, 0));
+    a(0, 0) = T{1};
+    return true;
+  }
   if constexpr (!std::is_same_v<T, Wide<T>>) {
     if (a.rows() <= kWidened) {
       Matrix<Wide<T>> wide = a.template cast<Wide<T>>();
