@@ -9,6 +9,7 @@
 
 #include "arguments.h"
 #include "creation.h"
+#include "hooks.h"
 #include "indexing.h"
 #include "interop.h"
 #include "number_slots.h"
@@ -60,11 +61,12 @@ void deallocate(PyObject* object) {
 int traverse(PyObject* object, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(object));
   Py_VISIT(reinterpret_cast<PyTensor*>(object)->dict);
-  return 0;
+  return visit_hooks(unwrap(object), visit, arg);
 }
 
 int clear(PyObject* object) {
   Py_CLEAR(reinterpret_cast<PyTensor*>(object)->dict);
+  clear_hooks(unwrap(object));
   return 0;
 }
 

@@ -155,8 +155,8 @@ uint64_t Tensor::register_hook(TensorHook hook) const {
     rare.hooks.emplace_back(id, std::move(hook));
     return id;
   }
-  const uint64_t id = node->add_tensor_hook(output_nr(), std::move(hook));
-  rare.node_hooks.emplace_back(id, std::move(node));
+  const uint64_t id = node->add_tensor_hook(output_nr(), hook);
+  rare.node_hooks.push_back({id, std::move(node), std::move(hook)});
   return id;
 }
 
@@ -167,10 +167,10 @@ void Tensor::remove_hook(uint64_t id) const {
   const auto has_id = [id](const auto& entry) { return entry.first == id; };
   std::erase_if(rare.hooks, has_id);
   std::erase_if(rare.post_accumulate_hooks, has_id);
-  for (const auto& [hook_id, node] : rare.node_hooks) {
-    if (hook_id == id) node->remove_hook(id);
+  for (const AutogradMeta::Rare::NodeHook& entry : rare.node_hooks) {
+    if (entry.id == id) entry.node->remove_hook(id);
   }
-  std::erase_if(rare.node_hooks, has_id);
+  std::erase_if(rare.node_hooks, [id](const auto& entry) { return entry.id == id; });
 }
 
 }  // namespace tenon

@@ -23,7 +23,12 @@ struct AutogradMeta {
     std::vector<std::pair<uint64_t, TensorHook>> hooks;
     std::vector<std::pair<uint64_t, PostAccumulateHook>> post_accumulate_hooks;
     // Of another: which node has the hook; an in-place edit gives the tensor a new grad_fn.
-    std::vector<std::pair<uint64_t, IntrusivePtr<Node>>> node_hooks;
+    struct NodeHook {
+      uint64_t id;
+      IntrusivePtr<Node> node;
+      TensorHook hook;
+    };
+    std::vector<NodeHook> node_hooks;
     // The gradient of a non-leaf that retains it, shared with grad_fn, which fills it.
     std::shared_ptr<Tensor> retained_grad;
   };
