@@ -60,11 +60,11 @@ def repeated(call, held, most, seconds):
 
 
 def first_sample(info):
-    dtype = next(
-        (one for one in (torch.float32, torch.complex64, torch.int64, torch.bool) if info.supports_dtype(one, "cpu")), None
-    )
-    if dtype is None:
+    preferred = (torch.float32, torch.complex64, torch.int64, torch.bool)
+    dtypes = [dtype for dtype in preferred if info.supports_dtype(dtype, "cpu")]
+    if not dtypes:
         return None
+    dtype = dtypes[0]
     grad = info.supports_autograd and dtype in info.supported_backward_dtypes("cpu")
     return next(iter(info.sample_inputs("cpu", dtype, requires_grad=grad)), None)
 
@@ -148,8 +148,9 @@ def common_calls():
         "detach": lambda: grad.detach(), "clone": lambda: x.clone(), "item": lambda: scalar.item(),
         "tolist": lambda: x.tolist(), "shape": lambda: (x.shape, x.dtype, x.device, x.size(0)), "backward": train,
         "zeros": lambda: tenon.zeros(2, 3), "tensor": lambda: tenon.tensor([1.0, 2.0]), "randn": lambda: tenon.randn(3),
-        "iterate": lambda: list(x), "unpack": lambda: [*x.unbind(0)], "str": lambda: str(scalar), "bool": lambda: bool(scalar),
-        "out": lambda: tenon.add(x, y, out=x), "numpy": lambda: x.numpy(), "from numpy": lambda: tenon.from_numpy(array),
+        "iterate": lambda: list(x), "unpack": lambda: [*x.unbind(0)], "str": lambda: str(scalar),
+        "bool": lambda: bool(scalar), "out": lambda: tenon.add(x, y, out=x), "numpy": lambda: x.numpy(),
+        "from numpy": lambda: tenon.from_numpy(array),
         "dlpack": lambda: tenon.from_dlpack(x), "hook": lambda: grad.register_hook(len).remove(),
         "attribute": lambda: setattr(x, "note", [x]), "wrong call": wrong_call, "named": lambda: x.sort(dim=0).values,
         "keyword": lambda: tenon.sum(input=x, dim=(0, 1), dtype=tenon.float64), "format": lambda: f"{scalar:.2f}",
@@ -263,10 +264,11 @@ def test_nothing_is_reported_at_the_exit():
             array = tenon.ones(4).numpy()
             shared = tenon.from_numpy(np.ones(3))
             capsule = tenon.ones(2).__dlpack__()
-            pickled = pickle.loads(pickle.dumps((x, own, tenon.float32, tenon.device("cpu"), tenon.Generator())))
+            pickled = pickle.loads(pickle.dumps((x, own.dtype, tenon.float32, tenon.device("cpu"), tenon.Generator())))
             generator = tenon.Generator().manual_seed(3)
             values, indices = sorted_pair = tenon.randn(4).sort()
-            thread = threading.Thread(target=lambda: F.softmax(tenon.randn(2, 2, requires_grad=True), -1).sum().backward())
+            leaf = tenon.randn(2, 2, requires_grad=True)
+            thread = threading.Thread(target=lambda: F.softmax(leaf, -1).sum().backward())
             thread.start(); thread.join()
             with tenon.autograd.graph.saved_tensors_hooks(lambda t: (t, x), lambda packed: packed[0]):
                 packed = tenon.ones(2, requires_grad=True).exp()

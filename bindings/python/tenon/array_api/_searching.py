@@ -28,9 +28,7 @@ def nonzero(x: Tensor, /) -> tuple[Tensor, ...]:
     return tuple(x.nonzero().unbind(1))
 
 
-def searchsorted(
-    x1: Tensor, x2: Tensor | complex, /, *, side: str = "left", sorter: Tensor | None = None
-) -> Tensor:
+def searchsorted(x1: Tensor, x2: Tensor | complex, /, *, side: str = "left", sorter: Tensor | None = None) -> Tensor:
     """Where the elements of `x2` go into `x1`, which is in order, or which `sorter` puts in order."""
     x1, x2 = promoted(x1, x2)
     return _ops["searchsorted"](x1, x2, side=side, sorter=None if sorter is None else sorter.long())
@@ -38,7 +36,11 @@ def searchsorted(
 
 def isin(x1: Tensor | complex, x2: Tensor | complex, /, *, invert: bool = False) -> Tensor:
     """Whether each element of `x1` is, or with `invert` is not, one of `x2`."""
-    return _ops["isin"](*promoted(x1, x2), invert=invert)
+    x1, x2 = promoted(x1, x2)
+    if not x1.is_complex():
+        return _ops["isin"](x1, x2, invert=invert)
+    found = (x1.unsqueeze(-1) == x2.flatten()).any(-1)
+    return ~found if invert else found
 
 
 class _All(NamedTuple):
