@@ -12,7 +12,6 @@
 
 #include "arguments.h"
 #include "hooks.h"
-#include "methods.h"
 #include "nodes.h"
 #include "tenon/autograd/function.h"
 #include "tenon/autograd/transform.h"
@@ -153,30 +152,34 @@ nb::object apply_function(const std::string& name, nb::handle ctx, nb::handle in
   return tuple;
 }
 
+template <class F, class... Extra>
+void method(const char* name, F&& function, const Extra&... extra) {
+  nb::handle type(reinterpret_cast<PyObject*>(tensor_type));
+  nb::setattr(type, name,
+              nb::cpp_function(std::forward<F>(function), nb::name(name), nb::scope(type), nb::is_method(), extra...));
+}
+
 // Methods that edit self and return the same object.
-template <class F>
-auto returning_self(F function) {
-  return [function](nb::handle self) {
-    TENON_CHECK_TYPE(is_tensor(self.ptr()), "expected a Tensor");
-    function(unwrap(self.ptr()));
+template <class... Args>
+auto returning_self(void (*function)(const Tensor& self, Args... args)) {
+  return [function](nb::handle self, Args... args) {
+    TENON_CHECK_TYPE(is_tensor(self.ptr()), "expected a Tensor, got ", Py_TYPE(self.ptr())->tp_name);
+    function(unwrap(self.ptr()), args...);
     return nb::borrow(self);
   };
 }
 
 void add_methods() {
-  add_method("detach", &Tensor::detach, "An alias outside any graph.");
-  add_method("detach_", returning_self([](const Tensor& self) { self.detach_(); }));
-  add_method(
+  method("detach", &Tensor::detach, "An alias outside any graph.");
+  method("detach_", returning_self(+[](const Tensor& self) { self.detach_(); }));
+  method(
       "retain_grad", [](const Tensor& self) { self.retain_grad(); },
       "Makes backward fill .grad though self is no leaf.");
-  add_method(
-      "requires_grad_",
-      [](nb::handle self, bool requires_grad) {
-        unwrap(self.ptr()).requires_grad_(requires_grad);
-        return nb::borrow(self);
-      },
-      nb::arg("requires_grad") = true, "Sets whether gradients are computed for self.");
-  add_hook_methods();
+  method("requires_grad_", returning_self(+[](const Tensor& self, bool value) { self.requires_grad_(value); }),
+         nb::arg("requires_grad") = true, "Sets whether gradients are computed for self.");
+  method("_register_hook", register_hook, nb::arg("hook"));
+  method("_register_post_accumulate_grad_hook", register_post_accumulate_grad_hook, nb::arg("hook"));
+  method("_remove_hook", [](const Tensor& self, uint64_t id) { self.remove_hook(id); }, nb::arg("id"));
 }
 
 }  // namespace

@@ -1,15 +1,17 @@
-// Hooks that Python registers on tensors, and how the garbage collector sees them: a hook may well refer to its tensor.
+// Python functions as hooks of tensors. They live in C++, so the collector of cycles is shown those that a tensor's
+// object alone keeps.
 #pragma once
 
-#include "tensor_type.h"
+#include "python.h"
+#include "tenon/tensor/tensor.h"
 
 namespace tenon::python {
 
-// For a tensor's tp_traverse: visits the hooks that nothing but this tensor keeps alive.
-int visit_hooks(const Tensor& tensor, visitproc visit, void* arg);
-// For its tp_clear: removes them.
-void clear_hooks(const Tensor& tensor);
+// The number by which Tensor::remove_hook() finds it.
+uint64_t register_hook(const Tensor& self, nb::object hook);
+uint64_t register_post_accumulate_grad_hook(const Tensor& self, nb::object hook);
 
-void add_hook_methods();
+// Visits the Python hooks that die with a tensor.
+int traverse_hooks(const TensorImpl& impl, visitproc visit, void* arg);
 
 }  // namespace tenon::python

@@ -3,9 +3,10 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstring>
+
 #include "arguments.h"
 #include "creation.h"
-#include "methods.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/ops/ops.h"
 
@@ -125,6 +126,13 @@ Tensor tensor_over(const Tensor& bytes, ScalarType dtype, int64_t offset, const 
   return as_strided(whole_storage(bytes, dtype), size, stride, offset).detach();
 }
 
+template <class F, class... Extra>
+void method(const char* name, F&& function, const Extra&... extra) {
+  nb::handle type(reinterpret_cast<PyObject*>(tensor_type));
+  nb::setattr(type, name,
+              nb::cpp_function(std::forward<F>(function), nb::name(name), nb::scope(type), nb::is_method(), extra...));
+}
+
 void add_conversions() {
   const auto format = nb::arg("memory_format") = nb::none();
   struct Conversion {
@@ -137,25 +145,25 @@ void add_conversions() {
       {"cfloat", kComplexFloat}, {"cdouble", kComplexDouble},
   };
   for (const Conversion& conversion : conversions) {
-    add_method(
+    method(
         conversion.name,
         [dtype = conversion.dtype](const Tensor& self, optional<MemoryFormat> format) {
           return converted(self, dtype, format);
         },
         format, "self converted to another dtype.");
   }
-  add_method("to", to, "self converted to another dtype or device.");
-  add_method(
+  method("to", to, "self converted to another dtype or device.");
+  method(
       "type_as", [](const Tensor& self, const Tensor& other) { return converted(self, other.dtype(), nullopt); },
       nb::arg("other"));
-  add_method(
+  method(
       "cpu",
       [](const Tensor& self, optional<MemoryFormat>) {
         ReleaseGil gil;
         return self.cpu();
       },
       format);
-  add_method(
+  method(
       "cuda",
       [](const Tensor& self, nb::handle device, bool) {
         Device where(kCUDA);
@@ -168,43 +176,47 @@ void add_conversions() {
 }
 
 void add_queries() {
-  add_method("size", size, nb::arg("dim") = nb::none(), "The shape, or the size of one dim.");
-  add_method("stride", stride, nb::arg("dim") = nb::none(), "The strides, or the stride of one dim.");
-  add_method("dim", [](const Tensor& self) { return self.dim(); });
-  add_method("ndimension", [](const Tensor& self) { return self.dim(); });
-  add_method("numel", [](const Tensor& self) { return self.numel(); });
-  add_method("nelement", [](const Tensor& self) { return self.numel(); });
-  add_method("storage_offset", [](const Tensor& self) { return self.storage_offset(); });
-  add_method("element_size", [](const Tensor& self) { return self.element_size(); });
-  add_method("data_ptr", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.data_ptr()); });
-  add_method("get_device", [](const Tensor& self) { return self.is_cpu() ? -1 : std::max(self.device().index(), 0); });
-  add_method(
+  method("size", size, nb::arg("dim") = nb::none(), "The shape, or the size of one dim.");
+  method("stride", stride, nb::arg("dim") = nb::none(), "The strides, or the stride of one dim.");
+  method("dim", [](const Tensor& self) { return self.dim(); });
+  method("ndimension", [](const Tensor& self) { return self.dim(); });
+  method("numel", [](const Tensor& self) { return self.numel(); });
+  method("nelement", [](const Tensor& self) { return self.numel(); });
+  method("storage_offset", [](const Tensor& self) { return self.storage_offset(); });
+  method("element_size", [](const Tensor& self) { return self.element_size(); });
+  method("data_ptr", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.data_ptr()); });
+  method("get_device", [](const Tensor& self) { return self.is_cpu() ? -1 : std::max(self.device().index(), 0); });
+  method(
       "is_contiguous", [](const Tensor& self, MemoryFormat format) { return self.is_contiguous(format); },
       nb::arg("memory_format") =
           nb::steal(PyObject_GetAttrString(PyImport_AddModule("tenon._C"), "contiguous_format")));
-  add_method("is_complex", [](const Tensor& self) { return self.is_complex(); });
-  add_method("is_floating_point", [](const Tensor& self) { return self.is_floating_point(); });
-  add_method("is_signed", [](const Tensor& self) { return self.is_signed(); });
-  add_method("is_inference", &Tensor::is_inference);
-  add_method("is_conj", [](const Tensor&) { return false; });
-  add_method("is_neg", [](const Tensor&) { return false; });
-  add_method("is_pinned", [](const Tensor&) { return false; });
-  add_method("_is_view", &Tensor::is_view);
-  add_method("is_set_to", [](const Tensor& self, const Tensor& other) {
+  method("is_complex", [](const Tensor& self) { return self.is_complex(); });
+  method("is_floating_point", [](const Tensor& self) { return self.is_floating_point(); });
+  method("is_signed", [](const Tensor& self) { return self.is_signed(); });
+  method("is_inference", &Tensor::is_inference);
+  method("is_conj", [](const Tensor&) { return false; });
+  method("is_neg", [](const Tensor&) { return false; });
+  method("is_pinned", [](const Tensor&) { return false; });
+  method("_is_view", &Tensor::is_view);
+  method("is_set_to", [](const Tensor& self, const Tensor& other) {
     return self.storage() == other.storage() && self.storage_offset() == other.storage_offset() &&
            self.sizes() == other.sizes() && self.strides() == other.strides() && self.dtype() == other.dtype();
   });
-  add_method("item", [](const Tensor& self) { return self.item(); }, "The only element as a Python number.");
-  add_method("tolist", [](const Tensor& self) { return steal(to_nested_list(self)); }, "The elements as nested lists.");
-  add_method("_to_bytes", [](const Tensor& self) {
+  method("item", [](const Tensor& self) { return self.item(); }, "The only element as a Python number.");
+  method("tolist", [](const Tensor& self) { return steal(to_nested_list(self)); }, "The elements as nested lists.");
+  method("_to_bytes", [](const Tensor& self) {
     NoGradGuard no_grad;
+    nb::object bytes = steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(self.nbytes())));
+    char* const target = PyBytes_AS_STRING(bytes.ptr());
+    ReleaseGil gil(self.numel() > kReleaseGilElements);
     const Tensor packed = self.cpu().contiguous();
-    return nb::bytes(packed.data_ptr(), packed.nbytes());
+    std::memcpy(target, packed.data_ptr(), packed.nbytes());
+    return bytes;
   });
-  add_method("_is_read_only", [](const Tensor& self) { return self.storage()->read_only(); });
-  add_method("_storage_address", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.storage()->data()); });
-  add_method("_storage_nbytes", [](const Tensor& self) { return self.storage()->nbytes(); });
-  add_method("_storage_id", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.storage().get()); });
+  method("_is_read_only", [](const Tensor& self) { return self.storage()->read_only(); });
+  method("_storage_address", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.storage()->data()); });
+  method("_storage_nbytes", [](const Tensor& self) { return self.storage()->nbytes(); });
+  method("_storage_id", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.storage().get()); });
 }
 
 }  // namespace
@@ -212,7 +224,7 @@ void add_queries() {
 void init_tensor_methods(nb::module_& module) {
   add_conversions();
   add_queries();
-  add_method("as_subclass", as_subclass, nb::arg("cls"));
+  method("as_subclass", as_subclass, nb::arg("cls"));
   module.def("_storage_bytes", [](const Tensor& tensor) { return whole_storage(tensor, kByte); }, nb::arg("tensor"));
   module.def("_tensor_over", tensor_over, nb::arg("bytes"), nb::arg("dtype"), nb::arg("offset"), nb::arg("size"),
              nb::arg("stride"));

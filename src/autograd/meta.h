@@ -23,12 +23,7 @@ struct AutogradMeta {
     std::vector<std::pair<uint64_t, TensorHook>> hooks;
     std::vector<std::pair<uint64_t, PostAccumulateHook>> post_accumulate_hooks;
     // Of another: which node has the hook; an in-place edit gives the tensor a new grad_fn.
-    struct NodeHook {
-      uint64_t id;
-      IntrusivePtr<Node> node;
-      TensorHook hook;
-    };
-    std::vector<NodeHook> node_hooks;
+    std::vector<std::pair<uint64_t, IntrusivePtr<Node>>> node_hooks;
     // The gradient of a non-leaf that retains it, shared with grad_fn, which fills it.
     std::shared_ptr<Tensor> retained_grad;
   };
@@ -52,6 +47,12 @@ struct AutogradMeta {
 
 // The tensor's meta, made on first use.
 AutogradMeta& autograd_meta(const Tensor& tensor);
+
+// Shows the hooks that die with the tensor: a leaf's, or those of a grad_fn that nothing else holds.
+TENON_API void visit_own_hooks(const TensorImpl& impl, const std::function<void(const TensorHook&)>& visit,
+                               const std::function<void(const PostAccumulateHook&)>& visit_post_accumulate);
+// Removes all hooks that were registered through the tensor.
+TENON_API void remove_hooks(const Tensor& tensor);
 
 // Makes `tensor` (fresh, or edited in place) the next output of `node`.
 void set_history(const Tensor& tensor, const IntrusivePtr<Node>& node);

@@ -263,11 +263,11 @@ def test_reductions(name):
         if name not in ("mean", "var", "std"):
             check(f"{name} {dtype} none of the axes", lambda xp: getattr(xp, name)(x(xp), axis=()))
         check(f"{name} {dtype} 0-d", lambda xp: getattr(xp, name)(x(xp)[0, 1, 2]))
-    x = lambda xp: array(xp, [[1, 2, 4], [3, 0, 5]], "float32")
+    plane = lambda xp: array(xp, [[1, 2, 4], [3, 0, 5]], "float32")
     if name in ("var", "std"):
-        check("correction", lambda xp: getattr(xp, name)(x(xp), axis=1, correction=0.5))
+        check("correction", lambda xp: getattr(xp, name)(plane(xp), axis=1, correction=0.5))
     if name in ("sum", "prod"):
-        check("dtype", lambda xp: getattr(xp, name)(x(xp), dtype=xp.float64))
+        check("dtype", lambda xp: getattr(xp, name)(plane(xp), dtype=xp.float64))
         top = lambda xp: array(xp, [2**63, 2**62], "uint64")
         check("beyond int64", lambda xp: getattr(xp, name)(top(xp)))
 
