@@ -13,7 +13,9 @@
 namespace tenon {
 
 Storage::Storage(size_t nbytes, Device device) : nbytes_(nbytes), device_(device) {
-  if (nbytes > 0) data_ = backend_of(device).memory->allocate(nbytes, device.index());
+  // A device that is not there holds no storage, not even one of no bytes.
+  const MemoryKernels& memory = *backend_of(device).memory;
+  if (nbytes > 0) data_ = memory.allocate(nbytes, device.index());
 }
 
 Storage::Storage(void* data, size_t nbytes, Device device, std::function<void()> release)

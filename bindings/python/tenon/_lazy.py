@@ -12,6 +12,7 @@ _HOMES = {
     name: name
     for name in (
         "accelerator",
+        "array_api",
         "backends",
         "config",
         "distributions",
