@@ -190,7 +190,7 @@ def _make_overridable() -> None:
     ignored |= {"set_default_device", "set_default_tensor_type"}
     made: dict[Callable, Any] = {}
     for space in (tenon, tenon.nn.functional, tenon.nn.init):
-        homes = (space.__name__, "tenon._functions", "tenon._shared_functions", "tenon.sparse")
+        homes = (space.__name__, "tenon._functions", "tenon._shared_functions", "tenon.nn._losses", "tenon.sparse")
         for name, value in list(vars(space).items()):
             public = not name.startswith("_") and name not in ignored
             if public and isinstance(value, python_types.FunctionType) and value.__module__ in homes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from inspect import Parameter, Signature
 from typing import Any
 
 from tenon import _C
-from tenon.nn import _resampling
+from tenon.nn import _losses, _resampling
 
 # Ops of the top-level module that PyTorch has here as well.
 _SHARED = "hardshrink prelu sigmoid softplus softshrink tanh tanhshrink".split()
@@ -21,6 +22,8 @@ for _name, _alias in _ALIASES.items():
     if _name in _C.functions:
         globals()[_alias] = _C.functions[_name]
 globals().update(_C.nn_functions)
+for _name in _losses.__all__:
+    globals()[_name] = getattr(_losses, _name)
 affine_grid = _resampling.affine_grid
 grid_sample = _resampling.grid_sample
 interpolate = _resampling.interpolate
@@ -30,26 +33,46 @@ upsample_nearest = _resampling.upsample_nearest
 native_channel_shuffle = _C.nn_functions["channel_shuffle"]
 
 
-def _activation(name: str, parameters: int) -> Any:
+def _activation(name: str, parameters: dict[str, Any]) -> Any:
     # Activations edit their input on request: `inplace` comes after the op's own parameters.
     plain, editing = _C.functions[name], _C.functions[name + "_"]
 
     def activation(input: _C.Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> _C.Tensor:
-        if len(args) > parameters:
+        if len(args) > len(parameters):
             *args, inplace = args
         return (editing if inplace else plain)(input, *args, **kwargs)
 
     activation.__name__ = activation.__qualname__ = name
     activation.__doc__ = plain.__doc__
+    defaults = {"input": Parameter.empty, **parameters, "inplace": False}
+    types = {"input": "Tensor", "training": "bool", "inplace": "bool"}
+    activation.__signature__ = Signature(
+        [
+            Parameter(own, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=types.get(own, "float"))
+            for own, default in defaults.items()
+        ],
+        return_annotation="Tensor",
+    )
     return activation
 
 
-_ACTIVATIONS = {
-    "celu": 1, "elu": 1, "hardsigmoid": 0, "hardswish": 0, "hardtanh": 2, "leaky_relu": 1, "mish": 0, "relu": 0,
-    "relu6": 0, "rrelu": 3, "selu": 0, "silu": 0, "threshold": 2,
-}  # fmt: skip
-for _name, _count in _ACTIVATIONS.items():
-    globals()[_name] = _activation(_name, _count)
+_ACTIVATIONS: dict[str, dict[str, Any]] = {
+    "celu": {"alpha": 1.0},
+    "elu": {"alpha": 1.0},
+    "hardsigmoid": {},
+    "hardswish": {},
+    "hardtanh": {"min_val": -1.0, "max_val": 1.0},
+    "leaky_relu": {"negative_slope": 0.01},
+    "mish": {},
+    "relu": {},
+    "relu6": {},
+    "rrelu": {"lower": 1 / 8, "upper": 1 / 3, "training": False},
+    "selu": {},
+    "silu": {},
+    "threshold": {"threshold": Parameter.empty, "value": Parameter.empty},
+}
+for _name, _parameters in _ACTIVATIONS.items():
+    globals()[_name] = _activation(_name, _parameters)
 
 
 def _softmax_dim(input: _C.Tensor, dim: int | None) -> int:
@@ -209,44 +232,3 @@ def gumbel_softmax(
         return soft
     index = soft.max(dim, keepdim=True)[1]
     return _C.functions["zeros_like"](logits).scatter_(dim, index, 1.0) - soft.detach() + soft
-
-
-def triplet_margin_with_distance_loss(
-    anchor: _C.Tensor,
-    positive: _C.Tensor,
-    negative: _C.Tensor,
-    *,
-    distance_function: Any = None,
-    margin: float = 1.0,
-    swap: bool = False,
-    reduction: str = "mean",
-) -> _C.Tensor:
-    """max(0, margin + distance to positive - distance to negative), by any distance."""
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"triplet_margin_with_distance_loss: reduction must be none, mean or sum, got '{reduction}'")
-    if margin <= 0:
-        raise ValueError(f"triplet_margin_with_distance_loss: margin must be greater than 0, got {margin}")
-    if not anchor.ndim == positive.ndim == negative.ndim:
-        raise RuntimeError(
-            "triplet_margin_with_distance_loss: anchor, positive and negative must have as many dims, got "
-            f"{anchor.ndim}, {positive.ndim} and {negative.ndim}"
-        )
-    distance = distance_function or _C.nn_functions["pairwise_distance"]
-    near, far = distance(anchor, positive), distance(anchor, negative)
-    if swap:
-        far = far.minimum(distance(positive, negative))
-    loss = (margin + near - far).clamp_min(0)
-    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
-
-
-_linear_cross_entropy = _C.nn_functions["linear_cross_entropy"]
-
-
-def linear_cross_entropy(
-    input: _C.Tensor, linear_weight: _C.Tensor, target: _C.Tensor, *, options: Any = None, **kwargs: Any
-) -> _C.Tensor:
-    """cross_entropy of linear(input, linear_weight, linear_bias).
-
-    `options` of PyTorch say into which chunks it cuts the batch to save memory; here they change nothing.
-    """
-    return _linear_cross_entropy(input, linear_weight, target, **kwargs)
