@@ -92,6 +92,7 @@ class Node:
     metadata: builtins.dict[Any, Any]
     def register_hook(self, fn: Callable[..., Any]) -> Any: ...
     def register_prehook(self, fn: Callable[..., Any]) -> Any: ...
+    variable: Any
     def __call__(self, *args: Any) -> Any: ...
 
 _Dtype = dtype
@@ -265,7 +266,7 @@ def of_form(name: str, form: dict[str, Any], method: bool) -> Iterator[str]:
         parts: list[str] = []
         keywords: list[str] = []
         required = True
-        for i, (param, kind, nullable, keyword_only, optional) in enumerate(form["params"]):
+        for i, (param, kind, nullable, keyword_only, optional, _) in enumerate(form["params"]):
             if kind == "options":
                 keywords += OPTIONS
                 continue

@@ -375,5 +375,3 @@ def _attach() -> None:
     Tensor.__array_priority__ = 1000
     Tensor._make_subclass = staticmethod(_C._make_subclass)
     Tensor.__torch_function__ = classmethod(_default_torch_function)
-    Tensor.__div__ = Tensor.__truediv__
-    Tensor.__idiv__ = Tensor.__itruediv__

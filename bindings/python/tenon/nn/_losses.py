@@ -14,6 +14,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "cosine_embedding_loss",
     "cross_entropy",
+    "gaussian_nll_loss",
     "hinge_embedding_loss",
     "huber_loss",
     "kl_div",
@@ -283,6 +284,14 @@ def poisson_nll_loss(
 ) -> Tensor:
     """The negative log-likelihood of counts under Poisson distributions."""
     return _nn["poisson_nll_loss"](input, target, log_input, full, eps, _legacy(size_average, reduce, reduction))
+
+
+def gaussian_nll_loss(
+    input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Tensor:
+    """The negative log-likelihood under normal distributions of the variances `var`."""
+    variances = _C.functions["full_like"](input, var) if isinstance(var, float) else var
+    return _nn["gaussian_nll_loss"](input, target, variances, full, eps, reduction)
 
 
 def binary_cross_entropy(
