@@ -211,6 +211,7 @@ Tensor tensor_from_data(PyObject* data, optional<ScalarType> dtype, optional<Dev
   } else if (is_numpy_array(data)) {
     result = copied(tensor_over_buffer(data, op));
   } else {
+    refuse_pytorch_tensor(data, op);
     result = from_nested(data, dtype, op);
   }
   if (dtype || device) {

@@ -26,6 +26,10 @@ using InplaceTensor = const Tensor& (*)(const Tensor&, const Tensor&);
 using InplaceNumber = const Tensor& (*)(const Tensor&, const Scalar&);
 
 bool is_long_work(const Tensor& a) { return a.numel() > kReleaseGilElements; }
+bool is_long_work(const Tensor& a, const Tensor& b) {
+  if (is_long_work(a) || is_long_work(b)) return true;
+  return static_cast<double>(a.numel()) * static_cast<double>(b.numel()) > kReleaseGilProduct && a.sizes() != b.sizes();
+}
 
 template <class F>
 Tensor compute(bool release, F&& body) {
@@ -52,14 +56,15 @@ PyObject* binary(PyObject* left, PyObject* right) {
     }
     if (left_tensor && right_tensor) {
       const Tensor &a = unwrap(left), &b = unwrap(right);
-      return wrap(compute(is_long_work(a) || is_long_work(b), [&] { return op.tensors(a, b); }));
+      return wrap(compute(is_long_work(a, b), [&] { return op.tensors(a, b); }));
     }
     PyObject* const other = left_tensor ? right : left;
+    refuse_pytorch_tensor(other, op.name);
     Scalar number;
     if (!to_number(other, number)) {
       if (!is_numpy_array(other)) return not_implemented();
       const Tensor own = unwrap(left_tensor ? left : right), array = array_operand(other, own);
-      return wrap(compute(is_long_work(array) || is_long_work(own),
+      return wrap(compute(is_long_work(array, own),
                           [&] { return left_tensor ? op.tensors(own, array) : op.tensors(array, own); }));
     }
     if (left_tensor) {
@@ -81,6 +86,7 @@ PyObject* inplace(PyObject* left, PyObject* right) {
     PyObject* const args[] = {left, right};
     if (is_overridden(args, 2)) return call_overridden_method(name.text, left, right);
     const Tensor& a = unwrap(left);
+    if (!is_tensor(right)) refuse_pytorch_tensor(right, name.text);
     Scalar number;
     if (is_tensor(right)) {
       ReleaseGil gil(is_long_work(a));

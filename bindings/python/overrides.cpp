@@ -297,7 +297,7 @@ PyMethodDef disabled_definition = {"_disabled_torch_function_impl", call_disable
 
 }  // namespace
 
-void refuse_pytorch_tensor(PyObject* argument, const std::string& op) {
+void refuse_pytorch_tensor(PyObject* argument, const char* op) {
   PyTypeObject* theirs = is_plain(argument) ? nullptr : pytorch_tensor_type();
   TENON_CHECK_TYPE(!theirs || !PyType_IsSubtype(Py_TYPE(argument), theirs), op, "(): got a ",
                    nb::type_name(nb::handle(argument).type()).c_str(),

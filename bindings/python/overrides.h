@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <string>
 
 #include "python.h"
 #include "tensor_type.h"
@@ -21,7 +20,7 @@ inline bool any_mode() { return entered_modes.load(std::memory_order_relaxed) !=
 [[gnu::cold]] bool overrides(PyObject* object);
 
 // Raises TypeError where an argument of `op` is a tensor of PyTorch.
-[[gnu::cold]] void refuse_pytorch_tensor(PyObject* argument, const std::string& op);
+[[gnu::cold]] void refuse_pytorch_tensor(PyObject* argument, const char* op);
 
 // Whether a call with these arguments is to be answered by somebody else.
 inline bool is_overridden(PyObject* const* args, size_t count) {
