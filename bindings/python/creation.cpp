@@ -10,6 +10,7 @@
 
 #include "arguments.h"
 #include "interop.h"
+#include "overrides.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
