@@ -108,6 +108,7 @@ linalg_functions: builtins.dict[builtins.str, Callable[..., Any]]
 fft_functions: builtins.dict[builtins.str, Callable[..., Any]]
 elementwise_names: Any
 special_functions: builtins.dict[builtins.str, Callable[..., Any]]
+return_types: builtins.dict[builtins.str, builtins.type[Any]]
 nn_init: Any
 def __getattr__(name: builtins.str) -> Any: ...
 """

@@ -48,9 +48,10 @@ bool type_overrides(PyObject* object) {
   if (overriding != Overriding::All) return false;
   PyObject* function = _PyType_Lookup(Py_TYPE(object), torch_function_name());
   if (!function || function == disabled_function) return false;
-  // The answer that PyTorch's tensors have is to make the same call again.
+  // What PyTorch's tensors answer, its parameters by a function of C, is to make the same call again.
   PyTypeObject* theirs = is_tensor(object) ? nullptr : pytorch_tensor_type();
-  return !theirs || _PyType_Lookup(theirs, torch_function_name()) != function;
+  if (!theirs || !PyType_IsSubtype(Py_TYPE(object), theirs)) return true;
+  return !PyCFunction_Check(function) && _PyType_Lookup(theirs, torch_function_name()) != function;
 }
 
 // The overriding arguments of a call: one for each type, in the order in which they are asked.

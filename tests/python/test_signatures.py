@@ -31,9 +31,11 @@ def own_parameters(function):
         return parameters(function)
     form = function._forms[0]
     found = []
+    # One number stands for as many as are needed, and None for none.
+    plain = lambda value: (value[0] if value else None) if isinstance(value, tenon.Size) else value
     for name, _, _, keyword_only, optional, default in form["params"]:
         kind = inspect.Parameter.KEYWORD_ONLY if keyword_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
-        found.append(("input" if name == "self" else name, kind, default if optional else inspect.Parameter.empty))
+        found.append(("input" if name == "self" else name, kind, plain(default) if optional else inspect.Parameter.empty))
     return found
 
 
