@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 import tenon
-import torch.utils.checkpoint
+import torch.utils.checkpoint  # noqa: F401
 from compare import comparisons
 from tenon.autograd import Function
 from tenon.autograd.function import once_differentiable

@@ -1,4 +1,4 @@
-"""The parameters of nn.functional's functions are PyTorch's: names, order, kinds and defaults; and so is what they do."""
+"""The parameters of nn.functional's functions are PyTorch's, by name, order, kind and default; so is what they do."""
 
 import inspect
 
@@ -35,7 +35,8 @@ def own_parameters(function):
     plain = lambda value: (value[0] if value else None) if isinstance(value, tenon.Size) else value
     for name, _, _, keyword_only, optional, default in form["params"]:
         kind = inspect.Parameter.KEYWORD_ONLY if keyword_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
-        found.append(("input" if name == "self" else name, kind, plain(default) if optional else inspect.Parameter.empty))
+        default = plain(default) if optional else inspect.Parameter.empty
+        found.append(("input" if name == "self" else name, kind, default))
     return found
 
 
