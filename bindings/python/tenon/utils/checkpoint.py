@@ -118,9 +118,9 @@ def checkpoint(
 ) -> Any:
     """Calls `function` without keeping what it saves for backward, which calls it again from the same random state.
 
-    `context_fn` gives the contexts of the two calls; `determinism_check` is "default", which compares what they save, or
-    "none"; `debug` adds to errors where the checkpoint was made; `early_stop` ends the second call when all is there.
-    Either value of `use_reentrant` gives the variant that PyTorch calls not reentrant.
+    `context_fn` gives the contexts of the two calls; `determinism_check` is "default", which compares what they save,
+    or "none"; `debug` adds to errors where the checkpoint was made; `early_stop` ends the second call when all is
+    there. Either value of `use_reentrant` gives the variant that PyTorch calls not reentrant.
     """
     if context_fn is not noop_context_fn and (debug or use_reentrant):
         raise ValueError("checkpoint: context_fn goes with neither debug=True nor use_reentrant=True")
