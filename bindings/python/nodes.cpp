@@ -3,8 +3,6 @@
 
 #include <nanobind/stl/string.h>
 
-#include <map>
-
 #include "tensor_type.h"
 
 namespace tenon::python {
@@ -60,17 +58,19 @@ std::string full_name(const NodeObject& self) {
   return is_class ? "torch::autograd::" + name : name;
 }
 
+// The types of nodes, by name; the module owns it.
+nb::handle node_types;
+
 // A subclass of Node for each name, as PyTorch has them: graphs are read by type(x.grad_fn).__name__.
-nb::handle type_of(const Node& node) {
-  static std::map<std::string, PyObject*> types;
-  PyObject*& type = types[node_display_name(node)];
-  if (!type) {
-    nb::handle base = nb::type<NodeObject>();
-    nb::dict members;
-    members["__module__"] = base.attr("__module__");
-    members["__slots__"] = nb::tuple();
-    type = nb::object(base.type()(node_display_name(node), nb::make_tuple(base), members)).release().ptr();
-  }
+nb::object type_of(const Node& node) {
+  const std::string name = node_display_name(node);
+  if (PyObject* found = PyDict_GetItemString(node_types.ptr(), name.c_str())) return nb::borrow(found);
+  nb::handle base = nb::type<NodeObject>();
+  nb::dict members;
+  members["__module__"] = base.attr("__module__");
+  members["__slots__"] = nb::tuple();
+  nb::object type = base.type()(name, nb::make_tuple(base), members);
+  node_types[name.c_str()] = type;
   return type;
 }
 
@@ -130,6 +130,8 @@ PyObject* wrap_node(const IntrusivePtr<Node>& node) {
 }
 
 void init_nodes(nb::module_& module) {
+  module.attr("_node_types") = nb::dict();
+  node_types = module.attr("_node_types");
   nb::class_<NodeObject>(module, "Node", "A recorded op of the autograd graph.")
       .def("name", full_name)
       .def_prop_ro("next_functions",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inspect import Parameter, Signature
 from typing import Any
 
 from tenon import _C
@@ -33,46 +32,56 @@ upsample_nearest = _resampling.upsample_nearest
 native_channel_shuffle = _C.nn_functions["channel_shuffle"]
 
 
-def _activation(name: str, parameters: dict[str, Any]) -> Any:
-    # Activations edit their input on request: `inplace` comes after the op's own parameters.
+def _activation(name: str) -> Any:
+    # Activations edit their input on request.
     plain, editing = _C.functions[name], _C.functions[name + "_"]
 
-    def activation(input: _C.Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> _C.Tensor:
-        if len(args) > len(parameters):
-            *args, inplace = args
-        return (editing if inplace else plain)(input, *args, **kwargs)
+    def activation(input: _C.Tensor, inplace: bool = False) -> _C.Tensor:
+        return (editing if inplace else plain)(input)
 
     activation.__name__ = activation.__qualname__ = name
     activation.__doc__ = plain.__doc__
-    defaults = {"input": Parameter.empty, **parameters, "inplace": False}
-    types = {"input": "Tensor", "training": "bool", "inplace": "bool"}
-    activation.__signature__ = Signature(
-        [
-            Parameter(own, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=types.get(own, "float"))
-            for own, default in defaults.items()
-        ],
-        return_annotation="Tensor",
-    )
     return activation
 
 
-_ACTIVATIONS: dict[str, dict[str, Any]] = {
-    "celu": {"alpha": 1.0},
-    "elu": {"alpha": 1.0},
-    "hardsigmoid": {},
-    "hardswish": {},
-    "hardtanh": {"min_val": -1.0, "max_val": 1.0},
-    "leaky_relu": {"negative_slope": 0.01},
-    "mish": {},
-    "relu": {},
-    "relu6": {},
-    "rrelu": {"lower": 1 / 8, "upper": 1 / 3, "training": False},
-    "selu": {},
-    "silu": {},
-    "threshold": {"threshold": Parameter.empty, "value": Parameter.empty},
-}
-for _name, _parameters in _ACTIVATIONS.items():
-    globals()[_name] = _activation(_name, _parameters)
+for _name in ("hardsigmoid", "hardswish", "mish", "relu", "relu6", "selu", "silu"):
+    globals()[_name] = _activation(_name)
+
+
+def _form(name: str, inplace: bool) -> Any:
+    return _C.functions[name + "_" if inplace else name]
+
+
+def celu(input: _C.Tensor, alpha: float = 1.0, inplace: bool = False) -> _C.Tensor:
+    """x above zero, alpha (exp(x / alpha) - 1) below."""
+    return _form("celu", inplace)(input, alpha)
+
+
+def elu(input: _C.Tensor, alpha: float = 1.0, inplace: bool = False) -> _C.Tensor:
+    """x above zero, alpha (exp(x) - 1) below."""
+    return _form("elu", inplace)(input, alpha)
+
+
+def hardtanh(input: _C.Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> _C.Tensor:
+    """x from `min_val` to `max_val`, and these beyond."""
+    return _form("hardtanh", inplace)(input, min_val, max_val)
+
+
+def leaky_relu(input: _C.Tensor, negative_slope: float = 0.01, inplace: bool = False) -> _C.Tensor:
+    """x above zero, negative_slope x below."""
+    return _form("leaky_relu", inplace)(input, negative_slope)
+
+
+def rrelu(
+    input: _C.Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
+) -> _C.Tensor:
+    """leaky_relu with random slopes in training, else with the middle one."""
+    return _form("rrelu", inplace)(input, lower, upper, training)
+
+
+def threshold(input: _C.Tensor, threshold: float, value: float, inplace: bool = False) -> _C.Tensor:
+    """x above `threshold`, `value` elsewhere."""
+    return _form("threshold", inplace)(input, threshold, value)
 
 
 def _softmax_dim(input: _C.Tensor, dim: int | None) -> int:

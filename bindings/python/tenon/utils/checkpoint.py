@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -136,6 +135,8 @@ def checkpoint(
     if preserve_rng_state:
         again.rng_state = _C.default_generator.get_state()
     if debug:
+        import traceback
+
         again.note = "\nThe checkpoint was made here:\n" + "".join(traceback.format_stack()[:-1])
     with saved_tensors_hooks(again.pack, again.unpack), forward_context:
         return function(*args, **kwargs)
