@@ -57,17 +57,33 @@ std::string full_name(const NodeObject& self) {
   return is_class ? "torch::autograd::" + name : name;
 }
 
+// The classes that nodes are objects of, by name; an attribute of the module, which owns it.
+nb::handle node_types;
+
+// A subclass of Node for each name: code that draws graphs reads the names of types.
+nb::object type_named(const std::string& name) {
+  nb::str key(name.c_str());
+  PyObject* found = PyDict_GetItemWithError(node_types.ptr(), key.ptr());
+  if (found) return nb::borrow(found);
+  nb::object made = nb::handle(&PyType_Type)(key, nb::make_tuple(nb::type<NodeObject>()), nb::dict());
+  return nb::borrow(checked(PyDict_SetDefault(node_types.ptr(), key.ptr(), made.ptr())));
+}
+
 }  // namespace
 
 PyObject* wrap_node(const IntrusivePtr<Node>& node) {
   if (!node) return Py_NewRef(Py_None);
   if (node->python_object) return Py_NewRef(static_cast<PyObject*>(node->python_object));
-  nb::object object = nb::cast(new NodeObject(node), nb::rv_policy::take_ownership);
+  nb::object object = nb::inst_alloc(type_named(node_display_name(*node)));
+  new (nb::inst_ptr<NodeObject>(object)) NodeObject(node);
+  nb::inst_mark_ready(object);
   node->python_object = object.ptr();
   return object.release().ptr();
 }
 
 void init_nodes(nb::module_& module) {
+  module.attr("_node_types") = nb::dict();
+  node_types = module.attr("_node_types").ptr();
   nb::class_<NodeObject>(module, "Node", "A recorded op of the autograd graph.")
       .def("name", full_name)
       .def_prop_ro("next_functions",

@@ -3,10 +3,12 @@
 
 #include <structseq.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "arguments.h"
 #include "devices.h"
@@ -100,9 +102,46 @@ struct Visitor {
   PyObject* operator()(Generator& generator) const { return nb::cast(generator).release().ptr(); }
 };
 
-void write_one(PyObject* out, const Tensor& result, const OpInfo& op) {
+// What PyTorch asks of the `out` of an op beyond what write_out does.
+struct OutRule {
+  std::string_view op;
+  bool same_dtype;
+  bool apart;  // from the memory of all inputs
+};
+constexpr OutRule kOutRules[] = {
+    {"aminmax", true, false},      {"complex", true, false},     {"gather", true, true}, {"kthvalue", false, true},
+    {"masked_select", true, true}, {"multinomial", true, false}, {"take", true, true},
+};
+
+// The memory that a tensor reaches, as addresses of its first byte and past its last.
+std::pair<uintptr_t, uintptr_t> reach(const Tensor& tensor) {
+  uintptr_t first = reinterpret_cast<uintptr_t>(tensor.data_ptr());
+  int64_t elements = tensor.numel() > 0;
+  for (size_t d = 0; d < tensor.sizes().size(); ++d) elements += (tensor.sizes()[d] - 1) * tensor.strides()[d];
+  return {first, first + static_cast<uintptr_t>(std::max<int64_t>(elements, 0)) * tensor.itemsize()};
+}
+
+void check_out(const Tensor& target, const Tensor& result, const OpInfo& op, ArrayRef<Value> inputs) {
+  for (const OutRule& rule : kOutRules) {
+    if (rule.op != op.name) continue;
+    TENON_CHECK(!rule.same_dtype || target.dtype() == result.dtype(), op.name, ": Expected out tensor to have dtype ",
+                result.dtype(), ", but got ", target.dtype(), " instead");
+    if (!rule.apart) return;
+    const auto [first, end] = reach(target);
+    for (const Value& value : inputs) {
+      const auto* input = std::get_if<Tensor>(&value);
+      if (!input) continue;
+      const auto [begin, stop] = reach(*input);
+      TENON_CHECK(end <= begin || stop <= first, op.name, ": unsupported operation: some elements of the input tensor ",
+                  "and the written-to tensor refer to a single memory location; clone() the tensor first");
+    }
+  }
+}
+
+void write_one(PyObject* out, const Tensor& result, const OpInfo& op, ArrayRef<Value> inputs) {
   TENON_CHECK_TYPE(is_tensor(out), op.name, "(): argument 'out' must be Tensor, not ", Py_TYPE(out)->tp_name);
   Tensor target = unwrap(out);
+  check_out(target, result, op, inputs);
   if (target.numel() > 0 && target.sizes() != result.sizes()) {
     const std::string text = concat("An output with one or more elements was resized since it had shape ",
                                     target.sizes(), ", which does not match the required output shape ", result.sizes(),
@@ -117,14 +156,14 @@ void write_one(PyObject* out, const Tensor& result, const OpInfo& op) {
 
 PyObject* to_python(Value result, const OpInfo& op) { return std::visit(Visitor{op}, result); }
 
-PyObject* write_to_out(PyObject* out, const Value& result, const OpInfo& op) {
+PyObject* write_to_out(PyObject* out, const Value& result, const OpInfo& op, ArrayRef<Value> inputs) {
   if (const auto* tensor = std::get_if<Tensor>(&result)) {
-    write_one(out, *tensor, op);
+    write_one(out, *tensor, op, inputs);
   } else if (const auto* tensors = std::get_if<std::vector<Tensor>>(&result)) {
     TENON_CHECK_TYPE(PyTuple_Check(out) && PyTuple_GET_SIZE(out) == static_cast<Py_ssize_t>(tensors->size()), op.name,
                      "(): argument 'out' must be a tuple of ", tensors->size(), " Tensors");
     for (size_t i = 0; i < tensors->size(); ++i) {
-      write_one(PyTuple_GET_ITEM(out, static_cast<Py_ssize_t>(i)), (*tensors)[i], op);
+      write_one(PyTuple_GET_ITEM(out, static_cast<Py_ssize_t>(i)), (*tensors)[i], op, inputs);
     }
   } else {
     detail::fail<TypeError>(op.name, "(): returns no tensor, so it takes no 'out'");

@@ -260,7 +260,7 @@ Tensor matmul(const Tensor& self, const Tensor& other) {
     // All matrices of self share the right factor: one tall product.
     DimVector sizes = self.impl()->sizes;
     sizes.back() = other.size(1);
-    return mm(as_rows(self), other).view(sizes);
+    return shown_as("UnsafeViewBackward0", mm(as_rows(self), other).view(sizes));
   }
   auto batched = [&](const Tensor& x) {
     DimVector sizes = batch;
@@ -271,7 +271,7 @@ Tensor matmul(const Tensor& self, const Tensor& other) {
   DimVector sizes = batch;
   sizes.push_back(self.size(-2));
   sizes.push_back(other.size(-1));
-  return bmm(batched(self), batched(other)).view(sizes);
+  return shown_as("UnsafeViewBackward0", bmm(batched(self), batched(other)).view(sizes));
 }
 
 Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias) {
@@ -300,7 +300,8 @@ Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>&
     return {ctx.needs(0) ? g.mm(ctx.saved(1).conj()) : Tensor(),
             ctx.needs(1) ? g.t().mm(ctx.saved(0).conj()) : Tensor(), ctx.needs(2) ? g.sum(0) : Tensor()};
   });
-  if (input.dim() != 2) out = out.view(sizes);
+  out = shown_as(fused ? "AddmmBackward0" : "MmBackward0", out);
+  if (input.dim() != 2) out = shown_as(fused ? "ViewBackward0" : "UnsafeViewBackward0", out.view(sizes));
   return bias && !fused ? add(out, *bias) : out;
 }
 

@@ -29,7 +29,7 @@ _HOMES = {
         "special",
         "testing",
     )
-} | {"vmap": "func"}
+} | {"vmap": "func", "pca_lowrank": "_lowrank", "svd_lowrank": "_lowrank"}
 
 
 def lazy_attributes(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
