@@ -121,13 +121,17 @@ std::pair<uintptr_t, uintptr_t> reach(const Tensor& tensor) {
   return {first, first + static_cast<uintptr_t>(std::max<int64_t>(elements, 0)) * tensor.itemsize()};
 }
 
-void check_out(const Tensor& target, const Tensor& result, const OpInfo& op, ArrayRef<Value> inputs) {
+void check_out(PyObject* out, const Tensor& result, const OpInfo& op, ArrayRef<Value> inputs) {
+  TENON_CHECK_TYPE(is_tensor(out), op.name, "(): argument 'out' must be Tensor, not ", Py_TYPE(out)->tp_name);
+  const Tensor& target = unwrap(out);
   for (const OutRule& rule : kOutRules) {
     if (rule.op != op.name) continue;
     TENON_CHECK(!rule.same_dtype || target.dtype() == result.dtype(), op.name, ": Expected out tensor to have dtype ",
                 result.dtype(), ", but got ", target.dtype(), " instead");
     if (!rule.apart) return;
-    const auto [first, end] = reach(target);
+    // It is resized to fit.
+    const uintptr_t first = reach(target).first;
+    const uintptr_t end = std::max(reach(target).second, first + result.nbytes());
     for (const Value& value : inputs) {
       const auto* input = std::get_if<Tensor>(&value);
       if (!input) continue;
@@ -138,10 +142,8 @@ void check_out(const Tensor& target, const Tensor& result, const OpInfo& op, Arr
   }
 }
 
-void write_one(PyObject* out, const Tensor& result, const OpInfo& op, ArrayRef<Value> inputs) {
-  TENON_CHECK_TYPE(is_tensor(out), op.name, "(): argument 'out' must be Tensor, not ", Py_TYPE(out)->tp_name);
+void write_one(PyObject* out, const Tensor& result, const OpInfo& op) {
   Tensor target = unwrap(out);
-  check_out(target, result, op, inputs);
   if (target.numel() > 0 && target.sizes() != result.sizes()) {
     const std::string text = concat("An output with one or more elements was resized since it had shape ",
                                     target.sizes(), ", which does not match the required output shape ", result.sizes(),
@@ -158,13 +160,14 @@ PyObject* to_python(Value result, const OpInfo& op) { return std::visit(Visitor{
 
 PyObject* write_to_out(PyObject* out, const Value& result, const OpInfo& op, ArrayRef<Value> inputs) {
   if (const auto* tensor = std::get_if<Tensor>(&result)) {
-    write_one(out, *tensor, op, inputs);
+    check_out(out, *tensor, op, inputs);
+    write_one(out, *tensor, op);
   } else if (const auto* tensors = std::get_if<std::vector<Tensor>>(&result)) {
     TENON_CHECK_TYPE(PyTuple_Check(out) && PyTuple_GET_SIZE(out) == static_cast<Py_ssize_t>(tensors->size()), op.name,
                      "(): argument 'out' must be a tuple of ", tensors->size(), " Tensors");
-    for (size_t i = 0; i < tensors->size(); ++i) {
-      write_one(PyTuple_GET_ITEM(out, static_cast<Py_ssize_t>(i)), (*tensors)[i], op, inputs);
-    }
+    const auto target = [&](size_t i) { return PyTuple_GET_ITEM(out, static_cast<Py_ssize_t>(i)); };
+    for (size_t i = 0; i < tensors->size(); ++i) check_out(target(i), (*tensors)[i], op, inputs);
+    for (size_t i = 0; i < tensors->size(); ++i) write_one(target(i), (*tensors)[i], op);
   } else {
     detail::fail<TypeError>(op.name, "(): returns no tensor, so it takes no 'out'");
   }

@@ -355,8 +355,8 @@ Tensor& write_out(Tensor& out, const Tensor& result, const char* op) {
               ", which cannot be stored into out of dtype ", out.dtype());
   TENON_CHECK_DEVICE(out.device() == result.device(), op, ": out is on ", out.device(), ", the inputs are on ",
                      result.device());
-  if (out.sizes() != result.sizes()) resize_(out, result.sizes());
   check_no_internal_overlap(out, op);
+  if (out.sizes() != result.sizes()) resize_(out, result.sizes());
   out.copy_(result);
   return out;
 }

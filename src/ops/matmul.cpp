@@ -246,9 +246,12 @@ const Tensor& addr_(const Tensor& self, const Tensor& vec1, const Tensor& vec2, 
 Tensor matmul(const Tensor& self, const Tensor& other) {
   TENON_CHECK(self.dim() > 0 && other.dim() > 0, "matmul: both operands must have at least 1 dim, got shapes ",
               self.sizes(), " and ", other.sizes());
-  if (self.dim() == 1 && other.dim() == 1) return dot(self, other);
-  if (self.dim() == 1) return matmul(self.unsqueeze(0), other).squeeze(-2);
-  if (other.dim() == 1) return matmul(self, other.unsqueeze(1)).squeeze(-1);
+  if (self.dim() == 1 && other.dim() == 1) return self.dot(other);
+  const auto shown = [&](const char* of_matrix, const Tensor& out) {
+    return shown_as(self.dim() + other.dim() == 3 ? of_matrix : "UnsafeViewBackward0", out);
+  };
+  if (self.dim() == 1) return shown("SqueezeBackward4", matmul(self.unsqueeze(0), other).squeeze(-2));
+  if (other.dim() == 1) return shown("MvBackward0", matmul(self, other.unsqueeze(1)).squeeze(-1));
   if (self.dim() == 2 && other.dim() == 2) return mm(self, other);
   if (self.dim() == 3 && other.dim() == 3 && self.size(0) == other.size(0)) return bmm(self, other);
   check_pair("matmul", self, other);
