@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 CALLS = 2000
@@ -31,18 +32,22 @@ def in_turns(bodies, turns, clock=time.perf_counter, settle=0.0):
     return times
 
 
+def repeated(call):
+    """CALLS calls of it."""
+
+    def body():
+        for _ in range(CALLS):
+            call()
+
+    return body
+
+
 def call_bodies(library):
     """{figure: body}: CALLS calls of a small op each."""
     a, b = library.ones(2), library.ones(2)
     x, y = library.ones(2, requires_grad=True), library.ones(2, requires_grad=True)
-    matrix = library.ones(4, 4)
-
-    def repeated(call):
-        def body():
-            for _ in range(CALLS):
-                call()
-
-        return body
+    matrix, weight, bias = library.ones(4, 4), library.ones(4, 4), library.ones(4)
+    linear = library.nn.functional.linear
 
     def add():
         for _ in range(CALLS):
@@ -55,12 +60,47 @@ def call_bodies(library):
     return {
         "py_add_2": add,
         "py_add_2_recorded": add_recorded,
+        "py_relu_2": repeated(a.relu),
         "py_sigmoid_2": repeated(a.sigmoid),
         "py_empty_2": repeated(lambda: library.empty(2)),
+        "py_view": repeated(lambda: matrix.view(16)),
         "py_select": repeated(lambda: matrix[1]),
         "py_mm_4": repeated(lambda: matrix @ matrix),
+        "py_linear_4": repeated(lambda: linear(matrix, weight, bias)),
+        "py_sum_backward_2": repeated(lambda: x.sum().backward()),
         "py_mul_sum_backward_2": repeated(lambda: (x * b).sum().backward()),
     }
+
+
+def exchange_bodies(library, numpy):
+    """{figure: body}: CALLS exchanges of 1 GB with NumPy each, which share it."""
+    array = numpy.zeros(1 << 28, numpy.float32)
+    tensor = library.from_numpy(array)
+
+    return {
+        "py_from_numpy_1G": repeated(lambda: library.from_numpy(array)),
+        "py_from_dlpack_1G": repeated(lambda: library.from_dlpack(array)),
+        "py_numpy_1G": repeated(tensor.numpy),
+    }
+
+
+def threads_gain(library, turns, tensors=8, passes=20):
+    """How many times as fast two Python threads are as one on tensors of a million floats; ops keep to one thread."""
+    library.set_num_threads(1)
+    values = [library.rand(1_000_000) for _ in range(tensors)]
+
+    def work(x):
+        return sum((x.sin() * x).sum().item() for _ in range(passes))
+
+    def body(threads):
+        def run():
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(work, values))
+
+        return run
+
+    times = in_turns({threads: body(threads) for threads in (1, 2)}, turns)
+    return statistics.median(times[1]) / statistics.median(times[2])
 
 
 def chain_times(library, length=CHAIN):

@@ -29,6 +29,11 @@ TARGETS = {
     "exp_16M": {"torch": 0.5},
     "gelu_16M": {"torch": 0.5},
 }
+# The calls from Python that a geometric mean is taken of, and the most that it may be.
+TINY_CALLS = ["py_add_2", "py_relu_2", "py_view", "py_select", "py_mm_4", "py_linear_4", "py_sum_backward_2"]
+TINY_CALLS_TARGET = 0.45
+# How many times as fast two Python threads must be as one.
+THREADS_GAIN_TARGET = 1.8
 HEADING = "## The latest run\n\n"
 JSON = "--benchmark_format=json"
 # Turns of many steps each.
@@ -137,6 +142,9 @@ def program_rows(program, threads, turns, only):
 
 def python_rows(libraries, turns, only):
     bodies = {name: python_figures.call_bodies(library) for name, library in libraries.items()}
+    if numpy := find("numpy"):
+        for name, library in libraries.items():
+            bodies[name] |= python_figures.exchange_bodies(library, numpy)
     for figure in bodies["tenon"]:
         if not only.search(figure):
             continue
@@ -147,6 +155,23 @@ def python_rows(libraries, turns, only):
         phases = {name: python_figures.chain_times(library) for name, library in libraries.items()}
         for phase in phases["tenon"]:
             yield Row(phase, 1, {name: values[phase] for name, values in phases.items()})
+
+
+def tiny_calls_line(rows):
+    """The geometric mean of the tiny calls' shares of PyTorch's time."""
+    ratios = {row.figure: row.ratio("torch") for row in rows if row.figure in TINY_CALLS and row.ratio("torch")}
+    if len(ratios) == len(TINY_CALLS):
+        mean = statistics.geometric_mean(ratios.values())
+        yield (f"tiny calls from Python ({', '.join(TINY_CALLS)}): geometric mean {mean:.2f} of torch's time "
+               f"(at most {TINY_CALLS_TARGET}: {'met' if mean <= TINY_CALLS_TARGET else 'missed'})")
+
+
+def threads_lines(libraries, turns):
+    for name, library in libraries.items():
+        gain = python_figures.threads_gain(library, turns)
+        verdict = "met" if gain >= THREADS_GAIN_TARGET else "missed"
+        yield (f"{name}: two Python threads are {gain:.2f} times as fast as one"
+               + f" (at least {THREADS_GAIN_TARGET}: {verdict})" * (name == "tenon"))
 
 
 def neighbour_lines(libraries, threads):
@@ -176,13 +201,19 @@ def machine():
     return found + busy * (load > cores / 2)
 
 
+def find(module):
+    """The module, or None where it is not installed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        return None
+
+
 def find_libraries(build):
     sys.path.insert(0, str(build / "bindings" / "python"))
     libraries = {"tenon": importlib.import_module("tenon")}
-    try:
-        libraries["torch"] = importlib.import_module("torch")
-    except ImportError:
-        pass
+    if torch := find("torch"):
+        libraries["torch"] = torch
     return libraries
 
 
@@ -212,7 +243,11 @@ def main():
     for library in libraries.values():
         library.set_num_threads(1)
     rows += python_rows(libraries, options.turns, options.only)
-    lines = list(neighbour_lines(libraries, (1, 2))) if options.only.search("neighbour") else []
+    lines = list(tiny_calls_line(rows))
+    if options.only.search("py_threads"):
+        lines += threads_lines(libraries, options.turns)
+    if options.only.search("neighbour"):
+        lines += neighbour_lines(libraries, (1, 2))
     report = "\n\n".join([" ".join(head), table(rows), *lines])
     print(report)
     if options.markdown:

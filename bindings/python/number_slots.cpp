@@ -27,6 +27,10 @@ using InplaceTensor = const Tensor& (*)(const Tensor&, const Tensor&);
 using InplaceNumber = const Tensor& (*)(const Tensor&, const Scalar&);
 
 bool is_long_work(const Tensor& a) { return a.numel() > kReleaseGilElements; }
+bool is_long_work(const Tensor& a, const Tensor& b) {
+  if (is_long_work(a) || is_long_work(b)) return true;
+  return static_cast<double>(a.numel()) * static_cast<double>(b.numel()) > kReleaseGilProduct && a.sizes() != b.sizes();
+}
 
 template <class F>
 Tensor compute(bool release, F&& body) {
@@ -53,14 +57,14 @@ PyObject* binary(PyObject* left, PyObject* right) {
     }
     if (left_tensor && right_tensor) {
       const Tensor &a = unwrap(left), &b = unwrap(right);
-      return wrap(compute(is_long_work(a) || is_long_work(b), [&] { return op.tensors(a, b); }));
+      return wrap(compute(is_long_work(a, b), [&] { return op.tensors(a, b); }));
     }
     PyObject* const other = left_tensor ? right : left;
     Scalar number;
     if (!to_number(other, number)) {
       if (!is_numpy_array(other)) return not_implemented();
       const Tensor own = unwrap(left_tensor ? left : right), array = array_operand(other, own);
-      return wrap(compute(is_long_work(array) || is_long_work(own),
+      return wrap(compute(is_long_work(array, own),
                           [&] { return left_tensor ? op.tensors(own, array) : op.tensors(array, own); }));
     }
     if (left_tensor) {

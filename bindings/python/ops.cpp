@@ -33,20 +33,46 @@ PyTypeObject* op_type;
 
 OpForms& forms_of(PyObject* op) { return *reinterpret_cast<PyOp*>(op)->forms; }
 
-bool releases_gil(ValueBuffer& values) {
+// What `values` say about how much a call reads and how much it may make.
+struct WorkBound {
+  bool has_tensor = false, alike = true;
   int64_t elements = 0;
-  bool has_tensor = false;
+  double product = 1;
+  const Tensor* largest = nullptr;
+
+  void add(const Tensor& tensor) {
+    has_tensor = true;
+    if (!tensor.defined()) return;
+    elements += tensor.numel();
+    if (tensor.numel() <= 1) return;
+    if (largest) alike = alike && largest->sizes() == tensor.sizes();
+    largest = &tensor;
+    product *= static_cast<double>(tensor.numel());
+  }
+  // A number can be a size, as repeat's.
+  void add(int64_t number) {
+    if (number <= 1) return;
+    alike = false;
+    product *= static_cast<double>(number);
+  }
+};
+
+bool releases_gil(ValueBuffer& values) {
+  WorkBound bound;
   for (size_t i = 0; i < values.size(); ++i) {
     if (const auto* tensor = std::get_if<Tensor>(&values[i])) {
-      has_tensor = true;
-      elements += tensor->numel();
-    } else if (const auto* list = std::get_if<std::vector<Tensor>>(&values[i])) {
-      has_tensor = true;
-      for (const Tensor& tensor : *list) elements += tensor.numel();
+      bound.add(*tensor);
+    } else if (const auto* tensors = std::get_if<std::vector<Tensor>>(&values[i])) {
+      for (const Tensor& tensor : *tensors) bound.add(tensor);
+    } else if (const auto* sizes = std::get_if<std::vector<int64_t>>(&values[i])) {
+      for (int64_t size : *sizes) bound.add(size);
+    } else if (const auto* scalar = std::get_if<Scalar>(&values[i])) {
+      if (scalar->is_integral()) bound.add(scalar->to<int64_t>());
     }
   }
   // An op without inputs fills what it returns, however large that is.
-  return !has_tensor || elements > kReleaseGilElements;
+  if (!bound.has_tensor || bound.elements > kReleaseGilElements) return true;
+  return !bound.alike && bound.product > kReleaseGilProduct;
 }
 
 PyObject* invoke(const Overload& overload, ValueBuffer& values, PyObject* out) {

@@ -54,8 +54,10 @@ class ReleaseGil {
   PyThreadState* state_;
 };
 
-// Below this many elements an op is done before another thread could take the GIL.
+// Below this many elements to read an op is done before another thread could take the GIL, if it makes no more than the
+// second: what it makes can be as large as the product of all sizes, by broadcasting or as an outer product.
 inline constexpr int64_t kReleaseGilElements = 2048;
+inline constexpr double kReleaseGilProduct = 65536;
 
 // A reference to a Python object that C++ code keeps and may drop on any thread.
 class SharedObject {
@@ -67,6 +69,8 @@ class SharedObject {
           Py_DECREF(held);
         }) {}
   nb::handle get() const { return object_.get(); }
+  // Whether no copy of this reference is about.
+  bool is_only() const { return object_.use_count() == 1; }
 
  private:
   std::shared_ptr<PyObject> object_;

@@ -151,6 +151,7 @@ void write_one(PyObject* out, const Tensor& result, const OpInfo& op) {
     check_status(PyErr_WarnEx(PyExc_UserWarning, text.c_str(), 1));
   }
   // The result was computed outside any graph if nothing required it; write_out refuses the other case.
+  ReleaseGil gil(result.numel() > kReleaseGilElements);
   write_out(target, result, op.name.c_str());
 }
 

@@ -113,6 +113,11 @@ void Node::remove_hook(uint64_t id) {
   erase_id(extras_->post_hooks, id);
 }
 
+void Node::visit_tensor_hooks(const std::function<void(const TensorHook& hook)>& visit) const {
+  if (!extras_) return;
+  for (const auto& entry : extras_->tensor_hooks) visit(entry.hook.hook);
+}
+
 void Node::retain_grad(uint32_t input_nr, std::shared_ptr<Tensor> grad) {
   auto& retained = extras().retained;
   std::erase_if(retained, [input_nr](const Extras::Retained& entry) { return entry.input_nr == input_nr; });

@@ -1,5 +1,6 @@
 """Memory shared with NumPy, the buffer protocol, DLPack and PyTorch, both ways."""
 
+import ctypes
 import gc
 import operator
 import time
@@ -399,3 +400,24 @@ def test_bridges_keep_graphs_and_refuse_what_they_cannot_do(torch, outer):
     unused, used = library.ones(2, requires_grad=True), library.ones(2, requires_grad=True)
     bridge(lambda a, b: b * 2)(unused, used).sum().backward()
     assert used.grad.tolist() == [2, 2] and (unused.grad is None or not unused.grad.any())
+
+
+@pytest.mark.parametrize("make", [
+    lambda: tenon.ones(3, 4), lambda: tenon.ones(4, 3).t(), lambda: tenon.ones(3, 8)[:, ::2], lambda: tenon.ones(5),
+    lambda: tenon.ones(1, 1), lambda: tenon.ones(())])
+def test_buffers_come_in_the_order_that_was_asked_for(make):
+    x = make()
+    array = x.numpy()
+    # PyBUF_C_CONTIGUOUS and its kin, without the bits of PyBUF_STRIDES.
+    orders = {0x20: array.flags.c_contiguous, 0x40: array.flags.f_contiguous, 0x80: array.flags.forc, 0: True}
+    strides = 0x18
+    get = ctypes.pythonapi.PyObject_GetBuffer
+    get.argtypes, get.restype = [ctypes.py_object, ctypes.c_void_p, ctypes.c_int], ctypes.c_int
+    view = ctypes.create_string_buffer(256)
+    for flag, expected in orders.items():
+        if expected:
+            assert get(x, view, strides | flag) == 0
+            ctypes.pythonapi.PyBuffer_Release(view)
+        else:
+            with pytest.raises(BufferError):
+                get(x, view, strides | flag)

@@ -76,6 +76,7 @@ class TENON_API Node : public RefCounted {
   uint64_t add_post_hook(PostHook hook);
   uint64_t add_tensor_hook(uint32_t input_nr, TensorHook hook);
   void remove_hook(uint64_t id);
+  void visit_tensor_hooks(const std::function<void(const TensorHook& hook)>& visit) const;
   // After the tensor hooks of an input its gradient is put into `*grad`. At most one per input; null ends it.
   void retain_grad(uint32_t input_nr, std::shared_ptr<Tensor> grad);
   virtual void run_tensor_hooks(Grads& grads);
