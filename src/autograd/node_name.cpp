@@ -91,7 +91,9 @@ std::string display_name(std::string_view recorded) {
   return shown + "Backward0";
 }
 
-std::string node_display_name(const Node& node) { return node.shown_name ? node.shown_name : display_name(node.name()); }
+std::string node_display_name(const Node& node) {
+  return node.shown_name ? node.shown_name : display_name(node.name());
+}
 
 std::string grad_fn_name(const Tensor& tensor) {
   const IntrusivePtr<Node> node = tensor.grad_fn();

@@ -72,8 +72,7 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
   constexpr const char* op = "multi_margin_loss";
   check_reduction(op, reduction);
   TENON_CHECK_VALUE(p == 1 || p == 2, op, ": p must be 1 or 2, got ", p);
-  TENON_CHECK_VALUE(!weight || weight->dim() == 1, op, ": weight must be one-dimensional, got shape ",
-                    weight->sizes());
+  TENON_CHECK_VALUE(!weight || weight->dim() == 1, op, ": weight must be one-dimensional, got shape ", weight->sizes());
   const Tensor rows = rows_of_classes(op, input);
   const int64_t classes = rows.size(1);
   TENON_CHECK(target.dim() <= 1 && target.numel() == rows.size(0), op, ": input has shape ", input.sizes(),

@@ -223,10 +223,12 @@ std::vector<OpInfo> build() {
                                                                        {"self", "other"}, #params, "Tensor", doc);  \
   if (takes_numbers(#name))                                                                                         \
     build.add<Boxed<Tensor(const Tensor&, const Scalar&), &tenon::name>>(#name, OpPlace::Method, true,              \
-                                                                         {"self", "other"}, #params, "Tensor", doc); \
+                                                                         {"self", "other"}, #params, "Tensor",      \
+                                                                         doc);                                      \
   if (takes_numbers(#name) && std::string_view(#name) != "fmod")                                                    \
     build.add<Boxed<Tensor(const Scalar&, const Tensor&), &tenon::name>>(#name, OpPlace::Function, true,            \
-                                                                         {"self", "other"}, #params, "Tensor", doc); \
+                                                                         {"self", "other"}, #params, "Tensor",      \
+                                                                         doc);                                      \
   build.add<Boxed<const Tensor&(const Tensor&, const Tensor&), &name##_inplace>>(                                   \
       #name "_", OpPlace::Inplace, true, {"self", "other"}, #params, "Tensor", doc);                                \
   build.add<Boxed<const Tensor&(const Tensor&, const Scalar&), &name##_inplace_number>>(                            \

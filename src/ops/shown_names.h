@@ -1,5 +1,5 @@
-// The names that results show, `grad_fn=<AddmmBackward0>`, where the op's last node does not say PyTorch's: those of ops
-// that are made of others, and of ops with several forms. Depends on the autograd layer.
+// The names that results show, `grad_fn=<AddmmBackward0>`, where an op's last node does not say PyTorch's: those of ops
+// that are made of other ops, and of ops with several forms. Depends on the autograd layer.
 #pragma once
 
 #include <algorithm>

@@ -85,11 +85,15 @@ class Entry(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What became of an entry: PASSED, NOTHING, LACKING with what lacks, or what went wrong first; and its samples."""
+    """What became of an entry: PASSED, NOTHING, LACKING with what lacks, or what went wrong first; and its samples.
+
+    Samples of which PyTorch gives nothing to compare with are skipped, and not in the total.
+    """
 
     text: str
     passed: int
     total: int
+    skipped: int
 
 
 class Lacking(Exception):
@@ -631,7 +635,7 @@ def run_entry(entry: Entry, info: OpInfo, form: Form, device: str) -> Verdict:
         torch.manual_seed(0)
         samples = samples_of(entry, info)
         if form.ours is None:
-            return Verdict(f"{LACKING}: {form.name}", 0, len(samples))
+            return Verdict(f"{LACKING}: {form.name}", 0, len(samples), 0)
         dtype = torch.float32 if entry.dtype == ANY_DTYPE else getattr(torch, entry.dtype)
         judge = Judge(info, dtype, device)
         passed, wrong = 0, []
@@ -647,7 +651,8 @@ def run_entry(entry: Entry, info: OpInfo, form: Form, device: str) -> Verdict:
                 else:
                     wrong.append(f"sample {number}: {type(error).__name__}: {error}")
     text = wrong[0] if wrong else PASSED if passed else NOTHING
-    return Verdict(text, passed, passed + len(wrong))
+    total = passed + len(wrong)
+    return Verdict(text, passed, total, len(samples) - total)
 
 
 def lacks(error: Exception, form: Form) -> bool:

@@ -15,14 +15,16 @@ COLUMNS = ("values", "gradients", "second gradients", "method", "in place", "out
 
 HEAD = """# Parity with PyTorch
 
-What `tests/python/test_op_db.py --parity docs/parity.md` found with PyTorch {version} on the CPU. PyTorch's own tests hold
-a database of ops, `op_db`, with sample inputs and with inputs that must raise an error. Each of its {entries} entries is
-called with these in Tenon and in PyTorch: as a function, as a method, in place, with `out=`, as an operator and under its
-aliases. A sample passes when the results have PyTorch's values, shapes and dtypes, the arguments are left as PyTorch leaves
-them, and so for the gradients, and in double precision the second gradients; an error input passes when Tenon raises an
-error of PyTorch's kind and leaves the arguments whole. The function is called in every dtype that PyTorch takes of
-{dtypes}, the other forms in five of them. Where an entry has many samples, up to 150 are taken evenly for its function in
-float32, float64 and int64, up to 30 for the rest. Samples that PyTorch itself refuses must be refused, and are not counted.
+What `tests/python/test_op_db.py --parity docs/parity.md` found with PyTorch {version} on the CPU. PyTorch's own
+tests hold a database of ops, `op_db`, with sample inputs and with inputs that must raise an error. Each of its
+{entries} entries is called with these in Tenon and in PyTorch: as a function, as a method, in place, with
+`out=`, as an operator and under its aliases. A sample passes when the results have PyTorch's values, shapes and
+dtypes, the arguments are left as PyTorch leaves them, and so for the gradients, and in double precision the
+second gradients; an error input passes when Tenon raises an error of PyTorch's kind and leaves the arguments
+whole. The function is called in every dtype that PyTorch takes of {dtypes}; the other forms in float32,
+float64, int64, bool and complex64. Where an entry has many samples, up to 150 are taken evenly for its function
+in float32, float64 and int64, up to 30 for the rest. Samples that PyTorch itself refuses must be refused, and
+are not counted; {skipped} error inputs that it takes are left out.
 
 **{passing} of {entries} entries pass everything**, {samples_passed:,} of {samples_total:,} samples.
 
@@ -48,7 +50,7 @@ class Line(NamedTuple):
 
 def column_of(entry: Any) -> str:
     if entry.form == "function":
-        return {"values": "values", "gradient": "gradients", "second": "second gradients", "errors": "errors"}[entry.check]
+        return {"gradient": "gradients", "second": "second gradients"}.get(entry.check, entry.check)
     if entry.form.startswith("alias"):
         return "aliases"
     return {"method": "method", "inplace": "in place", "out": "out="}.get(entry.form, "operators")
@@ -62,20 +64,25 @@ def why(outcome: Any) -> str:
     """The reason for what does not pass, in one table cell."""
     found = reason_of(outcome.entry, "cpu")
     if found is None:
-        found = "lacking" if outcome.kind == LACKING else "differs: " + " ".join(outcome.text.split())[:100]
+        found = "lacking" if outcome.kind == LACKING else "differs: " + " ".join(outcome.verdict.text.split())[:100]
     return found.replace("|", "\\|")
 
 
-def write_page(outcomes: Iterable[Any], path: Path, version: str, dtypes: Iterable[str]) -> None:
-    by_entry: dict[tuple[str, str], list[Any]] = defaultdict(list)
+Name = tuple[str, str]
+
+
+def write_page(names: Iterable[Name], outcomes: Iterable[Any], path: Path, version: str, dtypes: Iterable[str]) -> None:
+    """Writes what became of the entries of the ops and variants in `names`."""
+    by_entry: dict[Name, list[Any]] = {name: [] for name in names}
     for outcome in outcomes:
         by_entry[outcome.entry.op, outcome.entry.variant].append(outcome)
-    passed_in, total_in, lines, passing = Counter[str](), Counter[str](), [], 0
+    passed_in, total_in, lines, passing, skipped = Counter[str](), Counter[str](), [], 0, 0
     for (op, variant), own in sorted(by_entry.items()):
         passed, total = Counter[str](), Counter[str]()
+        skipped += sum(outcome.verdict.skipped for outcome in own if outcome.entry.check == "errors")
         for outcome in own:
-            passed[column_of(outcome.entry)] += outcome.passed
-            total[column_of(outcome.entry)] += outcome.total
+            passed[column_of(outcome.entry)] += outcome.verdict.passed
+            total[column_of(outcome.entry)] += outcome.verdict.total
         passed_in += passed
         total_in += total
         checked = [outcome for outcome in own if outcome.kind != NOTHING]
@@ -88,6 +95,8 @@ def write_page(outcomes: Iterable[Any], path: Path, version: str, dtypes: Iterab
                 places = reasons[why(outcome)]
                 places += [column] * (column not in places)
         text = "; ".join(f"{', '.join(places)}: {reason}" for reason, places in reasons.items())
+        if not checked:
+            text = "PyTorch has nothing to compare with on the CPU in these dtypes"
         name = op if variant == "-" else f"{op} ({variant})"
         cells = [cell(passed[column], total[column]) for column in COLUMNS]
         lines.append(" | ".join([f"| `{name}`", *cells, f"{whole}/{len(checked)}", text]) + " |")
@@ -95,6 +104,7 @@ def write_page(outcomes: Iterable[Any], path: Path, version: str, dtypes: Iterab
         version=version.partition("+")[0],
         entries=len(by_entry),
         passing=passing,
+        skipped=skipped,
         samples_passed=passed_in.total(),
         samples_total=total_in.total(),
         dtypes=", ".join(dtypes),
@@ -106,7 +116,7 @@ def write_page(outcomes: Iterable[Any], path: Path, version: str, dtypes: Iterab
     path.write_text(head + "\n".join(lines) + "\n")
 
 
-def read_page(path: Path) -> tuple[int, dict[tuple[str, str], Line]]:
+def read_page(path: Path) -> tuple[int, dict[Name, Line]]:
     """How many entries the page says pass everything, and its lines by op and variant."""
     text = path.read_text()
     passing = int(text.partition("**")[2].partition(" of ")[0])

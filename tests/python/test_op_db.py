@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 import tenon
 import torch
-from op_db_judge import ALL_CHECKS, CHECKS, LACKING, NOTHING, PASSED, Entry, entries, methods, run_entry
+from op_db_judge import ALL_CHECKS, CHECKS, LACKING, NOTHING, PASSED, Entry, Verdict, entries, methods, run_entry
 from op_db_known import may_pass, reason_of, unused_reasons
 from op_db_page import PAGE, read_page, write_page
 
@@ -26,6 +26,7 @@ REQUIRED_DTYPES = ("float32", "float64", "int64")
 REQUIRED = 200
 # Entries of op_db that pass everything.
 REQUIRED_WHOLE = 520
+NAMES = [(info.name, info.variant_test_name or "-") for info in methods.op_db]
 INFOS = defaultdict(list)
 for _info in methods.op_db:
     INFOS[_info.name].append(_info)
@@ -35,19 +36,17 @@ class Outcome(NamedTuple):
     entry: Entry
     # PASSED, NOTHING, LACKING or "failed".
     kind: str
-    text: str
-    # How many of the entry's samples pass, of those that there is something to compare of.
-    passed: int
-    total: int
+    verdict: Verdict
 
 
 def judge(op: str, device: str) -> list[Outcome]:
     """What became of each entry of an op."""
     outcomes = []
     for entry, info, form in entries(INFOS[op]):
-        text, passed, total = run_entry(entry, info, form, device)
+        verdict = run_entry(entry, info, form, device)
+        text = verdict.text
         kind = text if text in (PASSED, NOTHING) else LACKING if text.startswith(LACKING) else "failed"
-        outcomes.append(Outcome(entry, kind, text, passed, total))
+        outcomes.append(Outcome(entry, kind, verdict))
     return outcomes
 
 
@@ -81,7 +80,8 @@ LISTED = listed()
 @pytest.mark.parametrize("op", list(INFOS))
 def test_what_tenon_offers_agrees_with_pytorch(op, device):
     wrong = []
-    for entry, kind, text, *_ in judge(op, device):
+    for entry, kind, verdict in judge(op, device):
+        text = verdict.text
         known = reason_of(entry, device)
         if kind == "failed" and not known:
             wrong.append(f"{entry}: {text}")
@@ -121,7 +121,7 @@ def test_at_least_200_entries_pass_values_and_gradients_in_each_required_dtype(c
 
 def test_the_parity_page_tells_what_the_list_tells():
     passing, lines = read_page(PAGE)
-    assert set(lines) == {(info.name, info.variant_test_name or "-") for info in methods.op_db}
+    assert set(lines) == set(NAMES)
     assert passing == sum(0 < line.checks_passed == line.checks for line in lines.values())
     assert passing >= REQUIRED_WHOLE
     passed, by_rounding = Counter(), Counter()
@@ -139,14 +139,14 @@ def print_counts(outcomes: list[Outcome]) -> None:
     print("op_db entries (an op and variant; its function, all checks), per dtype:")
     for dtype in ALL_CHECKS:
         kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for entry, kind, *_ in outcomes:
+        for entry, kind, _ in outcomes:
             if entry.dtype == dtype and entry.form == "function":
                 kinds[entry.op, entry.variant].add(kind)
         count = Counter(worst(found) for found in kinds.values())
         print(f"  {dtype:12}" + "".join(f"{count[kind]:6} {kind}" for kind in (PASSED, "failed", LACKING, NOTHING)))
     print("checks, per form:")
     forms: dict[str, Counter[str]] = defaultdict(Counter)
-    for entry, kind, *_ in outcomes:
+    for entry, kind, _ in outcomes:
         forms[entry.form.split()[0] if entry.form.startswith("alias") else entry.form][kind] += 1
     for form, count in forms.items():
         print(f"  {form:17}" + "".join(f"{count[kind]:6} {kind}" for kind in (PASSED, "failed", LACKING, NOTHING)))
@@ -161,15 +161,15 @@ def worst(kinds: set[str]) -> str:
 
 
 def print_report(outcomes: list[Outcome], device: str) -> None:
-    lacking = sorted({f"{e.op}/{e.variant}" for e, kind, *_ in outcomes if kind == LACKING and e.form == "function"})
+    lacking = sorted({f"{e.op}/{e.variant}" for e, kind, _ in outcomes if kind == LACKING and e.form == "function"})
     print(f"Tenon lacks {len(lacking)} entries: " + " ".join(lacking))
-    forms = sorted({f"{e.op}/{e.form}" for e, kind, *_ in outcomes if kind == LACKING and e.form != "function"})
-    offered = {e.op for e, kind, *_ in outcomes if kind != LACKING and e.form == "function"}
+    forms = sorted({f"{e.op}/{e.form}" for e, kind, _ in outcomes if kind == LACKING and e.form != "function"})
+    offered = {e.op for e, kind, _ in outcomes if kind != LACKING and e.form == "function"}
     print("Tenon lacks forms of ops that it has: " + " ".join(form for form in forms if form.split("/")[0] in offered))
-    for entry, kind, text, *_ in outcomes:
+    for entry, kind, verdict in outcomes:
         if kind == "failed":
             reason = reason_of(entry, device)
-            print(f"{entry}: {' '.join(text.split())[:200]}" + (f" [known: {reason}]" if reason else ""))
+            print(f"{entry}: {' '.join(verdict.text.split())[:200]}" + (f" [known: {reason}]" if reason else ""))
 
 
 def main() -> None:
@@ -190,9 +190,9 @@ def main() -> None:
         print_report(outcomes, options.device)
     if options.update:
         passed = {entry for op in LISTED.values() for entry in op}
-        write_list(passed | {entry for entry, kind, *_ in outcomes if kind == PASSED})
+        write_list(passed | {entry for entry, kind, _ in outcomes if kind == PASSED})
     if options.parity:
-        write_page(outcomes, options.parity, torch.__version__, CHECKS)
+        write_page(NAMES, outcomes, options.parity, torch.__version__, CHECKS)
 
 
 if __name__ == "__main__":

@@ -31,9 +31,7 @@ def svd_lowrank(
     return (v, s, u) if is_wide else (u, s, v)
 
 
-def pca_lowrank(
-    A: Tensor, q: int | None = None, center: bool = True, niter: int = 2
-) -> tuple[Tensor, Tensor, Tensor]:
+def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int = 2) -> tuple[Tensor, Tensor, Tensor]:
     """U, S and V of the principal components of the rows of A, less their mean unless `center` is False."""
     limit = min(A.shape[-2:])
     q = min(6, limit) if q is None else q
