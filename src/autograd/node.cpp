@@ -13,7 +13,7 @@ namespace tenon {
 namespace {
 
 // Numbers grow per thread: ops of one thread are ordered among themselves, which is all that the engine needs.
-thread_local constinit uint64_t next_sequence_nr = 0;
+thread_local constinit uint64_t next_number = 0;
 
 thread_local constinit bool destroying = false;
 thread_local constinit Node* first_dying = nullptr;
@@ -48,7 +48,9 @@ struct Node::Extras {
   std::string note;
 };
 
-Node::Node() : sequence_nr_(next_sequence_nr++) {}
+Node::Node() : sequence_nr_(next_number++) {}
+
+uint64_t Node::next_sequence_nr() { return next_number; }
 Node::~Node() = default;
 
 void* Node::operator new(size_t bytes) { return take_block(bytes); }

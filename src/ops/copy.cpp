@@ -104,7 +104,7 @@ Tensor Tensor::to(const TensorOptions& options, bool, bool copy) const {
   const MemoryFormat format = options.memory_format_opt().value_or(MemoryFormat::Preserve);
   if (format != MemoryFormat::Preserve) out = tenon::contiguous(out, format);
   if (copy && out.is_same(*this)) out = tenon::clone(out, MemoryFormat::Preserve);
-  return out;
+  return out.is_same(*this) ? out : shown_as("ToCopyBackward0", out);
 }
 
 Tensor Tensor::to(ScalarType dtype, bool non_blocking, bool copy) const {
@@ -148,25 +148,30 @@ const Tensor& copy_(const Tensor& self, const Tensor& src, bool) {
   return self;
 }
 
-const Tensor& fill_(const Tensor& self, const Scalar& value) {
-  check_holds("fill_", value, self.dtype());
+namespace {
+
+const Tensor& set_all(const char* op, const Tensor& self, const Scalar& value) {
+  check_holds(op, value, self.dtype());
   const bool records = self.requires_grad() && GradMode::is_enabled();
-  check_inplace(self, "fill_", records);
-  if (self.numel() > 0) kernels_of(self, "fill_").fill(view_of(self), value);
-  self.impl()->version().bump("fill_");
+  check_inplace(self, op, records);
+  if (self.numel() > 0) kernels_of(self, op).fill(view_of(self), value);
+  self.impl()->version().bump(op);
   if (records) {
-    record_inplace("fill_", self, &self, {},
-                   [](const BackwardContext& ctx) -> Grads { return {zeros_like(ctx.grad())}; });
+    record_inplace(op, self, &self, {}, [](const BackwardContext& ctx) -> Grads { return {zeros_like(ctx.grad())}; });
   }
   return self;
 }
+
+}  // namespace
+
+const Tensor& fill_(const Tensor& self, const Scalar& value) { return set_all("fill_", self, value); }
 
 const Tensor& fill_(const Tensor& self, const Tensor& value) {
   TENON_CHECK(value.dim() == 0, "fill_: value must be a number or a 0-d tensor, got shape ", value.sizes());
   return copy_(self, value);
 }
 
-const Tensor& zero_(const Tensor& self) { return fill_(self, Scalar(0)); }
+const Tensor& zero_(const Tensor& self) { return set_all("zero_", self, Scalar(0)); }
 
 const Tensor& resize_(const Tensor& self, IntArrayRef size) {
   TENON_CHECK(!self.requires_grad(), "resize_: cannot resize a tensor that requires grad");

@@ -119,7 +119,6 @@ from tenon._functions import (  # noqa: E402
     where,
 )
 from tenon._lazy import __dir__, __getattr__  # noqa: E402
-from tenon._lowrank import lobpcg, pca_lowrank, svd_lowrank  # noqa: E402
 from tenon._settings import (  # noqa: E402
     are_deterministic_algorithms_enabled,
     compile,

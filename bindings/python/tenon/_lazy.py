@@ -30,7 +30,7 @@ _HOMES = {
         "special",
         "testing",
     )
-} | {"vmap": "func"}
+} | {"vmap": "func"} | dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
 
 
 def lazy_attributes(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
