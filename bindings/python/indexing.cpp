@@ -24,6 +24,7 @@ TensorIndex to_index(PyObject* item, const Tensor& self) {
   if (item == Py_None) return indexing::None;
   if (item == Py_Ellipsis) return indexing::Ellipsis;
   if (PyBool_Check(item)) return item == Py_True;
+  refuse_pytorch_tensor(item, "index");
   int64_t number = 0;
   if (to_int(item, number)) return number;
   if (PySlice_Check(item)) {

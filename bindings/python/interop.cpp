@@ -84,10 +84,11 @@ const char* format_of(ScalarType dtype) {
     case ScalarType::Char: return "b";
     case ScalarType::Short: return "h";
     case ScalarType::Int: return "i";
-    case ScalarType::Long: return "q";
+    // What C calls long is NumPy's int64 where it is that long.
+    case ScalarType::Long: return sizeof(long) == 8 ? "l" : "q";
     case ScalarType::UInt16: return "H";
     case ScalarType::UInt32: return "I";
-    case ScalarType::UInt64: return "Q";
+    case ScalarType::UInt64: return sizeof(long) == 8 ? "L" : "Q";
     case ScalarType::Half: return "e";
     case ScalarType::Float: return "f";
     case ScalarType::Double: return "d";

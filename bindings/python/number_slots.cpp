@@ -59,6 +59,7 @@ PyObject* binary(PyObject* left, PyObject* right) {
       return wrap(compute(is_long_work(a, b), [&] { return op.tensors(a, b); }));
     }
     PyObject* const other = left_tensor ? right : left;
+    refuse_pytorch_tensor(other, op.name);
     Scalar number;
     if (!to_number(other, number)) {
       if (!is_numpy_array(other)) return not_implemented();
@@ -85,6 +86,7 @@ PyObject* inplace(PyObject* left, PyObject* right) {
     PyObject* const args[] = {left, right};
     if (is_overridden(args, 2)) return call_overridden_method(name.text, left, right);
     const Tensor& a = unwrap(left);
+    if (!is_tensor(right)) refuse_pytorch_tensor(right, name.text);
     Scalar number;
     if (is_tensor(right)) {
       ReleaseGil gil(is_long_work(a));

@@ -102,7 +102,19 @@ std::string given_types(const CallArguments& call) {
   return text;
 }
 
+void refuse_pytorch_tensors(const OpForms& forms, const CallArguments& call) {
+  for (size_t i = 0; i < call.positional + call.keyword_count(); ++i) {
+    PyObject* value = call.values[i];
+    const bool is_list = PyTuple_Check(value) || PyList_Check(value);
+    for (Py_ssize_t k = 0; is_list && k < PySequence_Fast_GET_SIZE(value); ++k) {
+      refuse_pytorch_tensor(PySequence_Fast_GET_ITEM(value, k), forms.name.c_str());
+    }
+    refuse_pytorch_tensor(value, forms.name.c_str());
+  }
+}
+
 [[noreturn]] void fail_to_match(const OpForms& forms, CallArguments call) {
+  refuse_pytorch_tensors(forms, call);
   if (forms.overloads.size() == 1) {
     ValueBuffer values(forms.overloads[0].info().params.size());
     PyObject* out = nullptr;
@@ -269,6 +281,7 @@ void init_ops(nb::module_& module) {
     for (const auto& [key, forms] : from) dict[key.c_str()] = nb::steal(make_op(forms));
     module.attr(name) = dict;
   };
+  module.attr("return_types") = return_types();
   nb::set elementwise;
   for (const OpInfo& op : op_registry()) {
     if (op.elementwise) elementwise.add(nb::str(op.name.c_str()));

@@ -45,33 +45,44 @@ constexpr Fields kFields[] = {
     {"linalg_lstsq", {"solution", "residuals", "rank", "singular_values"}},
 };
 
-// The type of an op's named tuple, made when first needed; null when its result has no names.
-PyTypeObject* named_tuple(const OpInfo& op, size_t size) {
-  static std::map<const OpInfo*, PyTypeObject*> types;
-  if (const auto found = types.find(&op); found != types.end()) return found->second;
+std::string qualified_name(const OpInfo& op) { return op.place == OpPlace::Linalg ? "linalg_" + op.name : op.name; }
+
+// A new type of named tuples, or the one that another form of the op has; null when the result has no names.
+PyTypeObject* make_named_tuple(const OpInfo& op) {
+  static std::map<std::string, PyTypeObject*> types;
+  const std::string name = qualified_name(op);
   std::array<const char*, 4> names = {};
   if (op.result == "ValuesIndices") names = {"values", "indices"};
-  const std::string name = op.place == OpPlace::Linalg ? "linalg_" + op.name : op.name;
   for (const Fields& fields : kFields) {
     if (fields.op == name) names = fields.names;
   }
-  PyTypeObject* type = nullptr;
-  if (names[0]) {
+  if (!names[0]) return nullptr;
+  PyTypeObject*& type = types[name];
+  if (!type) {
     PyStructSequence_Field fields[5] = {};
-    for (size_t i = 0; i < size; ++i) fields[i].name = names.at(i);
+    int size = 0;
+    for (; size < 4 && names.at(static_cast<size_t>(size)); ++size) {
+      fields[size].name = names.at(static_cast<size_t>(size));
+    }
     // Python keeps the pointer to the name.
     const auto* qualified = new std::string("tenon.return_types." + name);
-    PyStructSequence_Desc description = {qualified->c_str(), nullptr, fields, static_cast<int>(size)};
+    PyStructSequence_Desc description = {qualified->c_str(), nullptr, fields, size};
     type = PyStructSequence_NewType(&description);
     if (!type) throw_python_error();
   }
-  types.emplace(&op, type);
   return type;
+}
+
+PyTypeObject* named_tuple(const OpInfo& op) {
+  static std::map<const OpInfo*, PyTypeObject*> types;
+  const auto [entry, is_new] = types.try_emplace(&op);
+  if (is_new) entry->second = make_named_tuple(op);
+  return entry->second;
 }
 
 PyObject* tensors_to_python(std::vector<Tensor> tensors, const OpInfo& op) {
   const auto size = static_cast<Py_ssize_t>(tensors.size());
-  PyTypeObject* type = op.result == "std::vector<Tensor>" ? nullptr : named_tuple(op, tensors.size());
+  PyTypeObject* type = op.result == "std::vector<Tensor>" ? nullptr : named_tuple(op);
   nb::object result = steal(type ? PyStructSequence_New(type) : PyTuple_New(size));
   for (Py_ssize_t i = 0; i < size; ++i) {
     PyObject* item = checked(wrap(std::move(tensors[static_cast<size_t>(i)])));
@@ -115,6 +126,17 @@ void write_one(PyObject* out, const Tensor& result, const OpInfo& op) {
 }
 
 }  // namespace
+
+nb::dict return_types() {
+  nb::dict types;
+  for (const OpInfo& op : op_registry()) {
+    if (op.place == OpPlace::Hidden || op.result == "std::vector<Tensor>") continue;
+    if (PyTypeObject* type = named_tuple(op)) {
+      types[qualified_name(op).c_str()] = nb::borrow(reinterpret_cast<PyObject*>(type));
+    }
+  }
+  return types;
+}
 
 PyObject* to_python(Value result, const OpInfo& op) { return std::visit(Visitor{op}, result); }
 

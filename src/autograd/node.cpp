@@ -44,6 +44,7 @@ struct Node::Extras {
   std::vector<Numbered<PreHook>> pre_hooks;
   std::vector<Numbered<PostHook>> post_hooks;
   std::vector<Retained> retained;
+  std::shared_ptr<void> attachment;
   std::string note;
 };
 
@@ -85,6 +86,8 @@ Node::Extras& Node::extras() {
   if (!extras_) extras_ = std::make_unique<Extras>();
   return *extras_;
 }
+
+std::shared_ptr<void>& Node::attachment() { return extras().attachment; }
 
 uint64_t next_hook_id() {
   static std::atomic<uint64_t> next{1};

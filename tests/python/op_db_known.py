@@ -35,8 +35,6 @@ KNOWN = {
 ROUNDING = {
     "cov/-/function/complex128/second": "what is left of terms that cancel is rounding",
     "cov/-/function/float64/*": "in two samples float32 weights nearly cancel, and one rounding shows",
-    "linalg.svd/*/complex64/gradient": "one sample's singular values are so close that rounding shows",
-    "svd/*/complex64/gradient": "one sample's singular values are so close that rounding shows",
 }
 # The same as KNOWN on a CUDA device alone.
 KNOWN_ON_CUDA = {

@@ -19,8 +19,8 @@ from op_db_known import may_pass, reason_of, unused_reasons
 
 PASSED_FILE = Path(__file__).with_name("op_db_passed.txt")
 DEVICES = ["cpu"] + ["cuda"] * tenon.cuda.is_available()
-REQUIRED_DTYPES = ("float32", "float64", "int64")
-REQUIRED = 200
+# How many entries of op_db must pass.
+REQUIRED = {"float32": 650, "float64": 650, "int64": 450}
 INFOS = defaultdict(list)
 for _info in methods.op_db:
     INFOS[_info.name].append(_info)
@@ -102,13 +102,12 @@ def fully_passing(passed: set[Entry], dtype: str) -> set[tuple[str, str]]:
     return result
 
 
-def test_at_least_200_entries_pass_values_and_gradients_in_each_required_dtype(capsys):
+def test_as_many_entries_pass_values_and_gradients_as_are_required(capsys):
     passed = {entry for op in LISTED.values() for entry in op}
-    per_dtype = [fully_passing(passed, dtype) for dtype in REQUIRED_DTYPES]
-    counts = ", ".join(f"{dtype} {len(ops)}" for dtype, ops in zip(REQUIRED_DTYPES, per_dtype))
+    counts = {dtype: len(fully_passing(passed, dtype)) for dtype in REQUIRED}
     with capsys.disabled():
-        print(f"\nop_db entries that pass values and gradients: {counts}; {len(set.intersection(*per_dtype))} in all")
-    assert len(set.intersection(*per_dtype)) >= REQUIRED
+        print(f"\nop_db entries of {len(methods.op_db)} that pass values and gradients: {counts}")
+    assert all(counts[dtype] >= required for dtype, required in REQUIRED.items())
 
 
 # --- As a script

@@ -89,8 +89,12 @@ class TENON_API Node : public RefCounted {
   // The note, or "" where there is none.
   const char* anomaly_note_or_empty() const;
 
-  // The bindings' object for this node.
+  // The leaf whose gradient this node accumulates; null for others.
+  const Tensor* leaf() const;
+
+  // The bindings' object for this node, and what they keep as long as the node lives.
   void* python_object = nullptr;
+  std::shared_ptr<void>& attachment();
 
  protected:
   uint64_t sequence_nr_;

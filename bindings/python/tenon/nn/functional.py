@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tenon import _C
-from tenon.nn import _resampling
+from tenon.nn import _losses, _resampling
 
 # Ops of the top-level module that PyTorch has here as well.
 _SHARED = "hardshrink prelu sigmoid softplus softshrink tanh tanhshrink".split()
@@ -21,6 +21,8 @@ for _name, _alias in _ALIASES.items():
     if _name in _C.functions:
         globals()[_alias] = _C.functions[_name]
 globals().update(_C.nn_functions)
+for _name in _losses.__all__:
+    globals()[_name] = getattr(_losses, _name)
 affine_grid = _resampling.affine_grid
 grid_sample = _resampling.grid_sample
 interpolate = _resampling.interpolate
@@ -30,26 +32,56 @@ upsample_nearest = _resampling.upsample_nearest
 native_channel_shuffle = _C.nn_functions["channel_shuffle"]
 
 
-def _activation(name: str, parameters: int) -> Any:
-    # Activations edit their input on request: `inplace` comes after the op's own parameters.
+def _activation(name: str) -> Any:
+    # Activations edit their input on request.
     plain, editing = _C.functions[name], _C.functions[name + "_"]
 
-    def activation(input: _C.Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> _C.Tensor:
-        if len(args) > parameters:
-            *args, inplace = args
-        return (editing if inplace else plain)(input, *args, **kwargs)
+    def activation(input: _C.Tensor, inplace: bool = False) -> _C.Tensor:
+        return (editing if inplace else plain)(input)
 
     activation.__name__ = activation.__qualname__ = name
     activation.__doc__ = plain.__doc__
     return activation
 
 
-_ACTIVATIONS = {
-    "celu": 1, "elu": 1, "hardsigmoid": 0, "hardswish": 0, "hardtanh": 2, "leaky_relu": 1, "mish": 0, "relu": 0,
-    "relu6": 0, "rrelu": 3, "selu": 0, "silu": 0, "threshold": 2,
-}  # fmt: skip
-for _name, _count in _ACTIVATIONS.items():
-    globals()[_name] = _activation(_name, _count)
+for _name in ("hardsigmoid", "hardswish", "mish", "relu", "relu6", "selu", "silu"):
+    globals()[_name] = _activation(_name)
+
+
+def _form(name: str, inplace: bool) -> Any:
+    return _C.functions[name + "_" if inplace else name]
+
+
+def celu(input: _C.Tensor, alpha: float = 1.0, inplace: bool = False) -> _C.Tensor:
+    """x above zero, alpha (exp(x / alpha) - 1) below."""
+    return _form("celu", inplace)(input, alpha)
+
+
+def elu(input: _C.Tensor, alpha: float = 1.0, inplace: bool = False) -> _C.Tensor:
+    """x above zero, alpha (exp(x) - 1) below."""
+    return _form("elu", inplace)(input, alpha)
+
+
+def hardtanh(input: _C.Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> _C.Tensor:
+    """x from `min_val` to `max_val`, and these beyond."""
+    return _form("hardtanh", inplace)(input, min_val, max_val)
+
+
+def leaky_relu(input: _C.Tensor, negative_slope: float = 0.01, inplace: bool = False) -> _C.Tensor:
+    """x above zero, negative_slope x below."""
+    return _form("leaky_relu", inplace)(input, negative_slope)
+
+
+def rrelu(
+    input: _C.Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
+) -> _C.Tensor:
+    """leaky_relu with random slopes in training, else with the middle one."""
+    return _form("rrelu", inplace)(input, lower, upper, training)
+
+
+def threshold(input: _C.Tensor, threshold: float, value: float, inplace: bool = False) -> _C.Tensor:
+    """x above `threshold`, `value` elsewhere."""
+    return _form("threshold", inplace)(input, threshold, value)
 
 
 def _softmax_dim(input: _C.Tensor, dim: int | None) -> int:
@@ -209,44 +241,3 @@ def gumbel_softmax(
         return soft
     index = soft.max(dim, keepdim=True)[1]
     return _C.functions["zeros_like"](logits).scatter_(dim, index, 1.0) - soft.detach() + soft
-
-
-def triplet_margin_with_distance_loss(
-    anchor: _C.Tensor,
-    positive: _C.Tensor,
-    negative: _C.Tensor,
-    *,
-    distance_function: Any = None,
-    margin: float = 1.0,
-    swap: bool = False,
-    reduction: str = "mean",
-) -> _C.Tensor:
-    """max(0, margin + distance to positive - distance to negative), by any distance."""
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"triplet_margin_with_distance_loss: reduction must be none, mean or sum, got '{reduction}'")
-    if margin <= 0:
-        raise ValueError(f"triplet_margin_with_distance_loss: margin must be greater than 0, got {margin}")
-    if not anchor.ndim == positive.ndim == negative.ndim:
-        raise RuntimeError(
-            "triplet_margin_with_distance_loss: anchor, positive and negative must have as many dims, got "
-            f"{anchor.ndim}, {positive.ndim} and {negative.ndim}"
-        )
-    distance = distance_function or _C.nn_functions["pairwise_distance"]
-    near, far = distance(anchor, positive), distance(anchor, negative)
-    if swap:
-        far = far.minimum(distance(positive, negative))
-    loss = (margin + near - far).clamp_min(0)
-    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
-
-
-_linear_cross_entropy = _C.nn_functions["linear_cross_entropy"]
-
-
-def linear_cross_entropy(
-    input: _C.Tensor, linear_weight: _C.Tensor, target: _C.Tensor, *, options: Any = None, **kwargs: Any
-) -> _C.Tensor:
-    """cross_entropy of linear(input, linear_weight, linear_bias).
-
-    `options` of PyTorch say into which chunks it cuts the batch to save memory; here they change nothing.
-    """
-    return _linear_cross_entropy(input, linear_weight, target, **kwargs)
