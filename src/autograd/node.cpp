@@ -5,8 +5,8 @@
 #include <atomic>
 
 #include "autograd/engine.h"
-#include "autograd/free_list.h"
 #include "autograd/trace.h"
+#include "base/free_list.h"
 #include "tenon/autograd/grad_mode.h"
 
 namespace tenon {

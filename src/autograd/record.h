@@ -101,6 +101,14 @@ inline Tensor shown_as(const char* name, Tensor out) {
   return out;
 }
 
+// Records an op that has no derivative: its outputs are part of the graph, and backward raises.
+void record_without_derivative(const char* name, TensorPointers outputs, TensorPointers inputs);
+
+inline Tensor without_derivative(const char* name, Tensor out, TensorPointers inputs) {
+  record_without_derivative(name, &out, inputs);
+  return out;
+}
+
 // Records an in-place op on `self`, which is input 0; called after the data were written and the version bumped.
 template <class F>
 void record_inplace(const char* name, const Tensor& self, TensorPointers inputs, TensorPointers saved, F&& backward) {

@@ -296,4 +296,6 @@ int get_num_threads() {
 
 bool in_parallel_region() { return inside_piece; }
 
+void SerialRegion::set(bool serial) { inside_piece = serial; }
+
 }  // namespace tenon

@@ -6,6 +6,7 @@
 #include "autograd/record.h"
 #include "backend/backend.h"
 #include "ops/elementwise.h"
+#include "ops/same_device.h"
 #include "ops/view.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -112,6 +113,7 @@ Tensor add_product(const char* op, const Tensor& self, const Tensor& a, const Te
                    const Scalar& alpha) {
   check_pair(op, a, b);
   TENON_CHECK(self.dtype() == a.dtype(), op, ": self has dtype ", self.dtype(), ", the matrices have ", a.dtype());
+  check_same_device(op, a, self, "self");
   check_inner(op, a, b);
   DimVector sizes = a.impl()->sizes;
   sizes.back() = b.size(-1);
@@ -184,7 +186,10 @@ const Tensor& addbmm_(const Tensor& self, const Tensor& batch1, const Tensor& ba
 Tensor mv(const Tensor& self, const Tensor& vec) {
   check_dim("mv", "self", self, 2);
   check_dim("mv", "vec", vec, 1);
-  return mm(self, vec.unsqueeze(1)).squeeze(1);
+  check_pair("mv", self, vec);
+  const Tensor column = vec.unsqueeze(1);
+  check_inner("mv", self, column);
+  return mm(self, column).squeeze(1);
 }
 
 Tensor addmv(const Tensor& self, const Tensor& mat, const Tensor& vec, const Scalar& beta, const Scalar& alpha) {
@@ -201,6 +206,7 @@ const Tensor& addmv_(const Tensor& self, const Tensor& mat, const Tensor& vec, c
 Tensor dot(const Tensor& self, const Tensor& tensor) {
   check_dim("dot", "self", self, 1);
   check_dim("dot", "tensor", tensor, 1);
+  check_pair("dot", self, tensor);
   TENON_CHECK(self.size(0) == tensor.size(0), "dot: the vectors have ", self.size(0), " and ", tensor.size(0),
               " elements");
   return mm(self.unsqueeze(0), tensor.unsqueeze(1)).reshape({});
@@ -291,6 +297,7 @@ Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>&
   DimVector sizes = input.impl()->sizes;
   sizes.back() = weight.size(0);
   const bool fused = bias && bias->dim() == 1 && bias->size(0) == weight.size(0) && bias->dtype() == input.dtype();
+  if (fused) check_same_device("linear", input, *bias, "bias");
   Tensor rows = as_rows(input);
   Tensor out = fresh(rows, {rows.size(0), weight.size(0)}, "linear");
   {

@@ -95,9 +95,6 @@ Tensor as_strided(const Tensor& self, IntArrayRef size, IntArrayRef stride, opti
       });
 }
 
-namespace {
-
-// Whether two indices of the layout may be the same element.
 bool may_overlap(IntArrayRef sizes, IntArrayRef strides) {
   SmallVec<std::pair<int64_t, int64_t>, 6> dims;
   for (size_t d = 0; d < sizes.size(); ++d) {
@@ -112,8 +109,6 @@ bool may_overlap(IntArrayRef sizes, IntArrayRef strides) {
   }
   return false;
 }
-
-}  // namespace
 
 Tensor as_strided_backward(const Tensor& grad, IntArrayRef input_sizes, IntArrayRef input_strides, int64_t input_offset,
                            IntArrayRef sizes, IntArrayRef strides, int64_t offset) {
