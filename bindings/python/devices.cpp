@@ -21,6 +21,11 @@ DeviceType device_type(std::string_view name) {
   return device.type();
 }
 
+Device numbered(DeviceType type, int index) {
+  TENON_CHECK_AS(Error, index >= 0, "device: Device index must not be negative, got ", index);
+  return Device(type, index);
+}
+
 // The default devices around the blocks that this thread has entered.
 thread_local std::vector<Device> entered_devices;
 
@@ -51,10 +56,10 @@ void init_devices(nb::module_& module) {
       .def(
           "__init__", [](Device* self, const Device& other) { new (self) Device(other); }, nb::arg("device"))
       .def(
-          "__init__", [](Device* self, int index) { new (self) Device(kCUDA, index); }, nb::arg("index"))
+          "__init__", [](Device* self, int index) { new (self) Device(numbered(kCUDA, index)); }, nb::arg("index"))
       .def(
           "__init__",
-          [](Device* self, std::string_view type, int index) { new (self) Device(device_type(type), index); },
+          [](Device* self, std::string_view type, int index) { new (self) Device(numbered(device_type(type), index)); },
           nb::arg("type"), nb::arg("index"))
       .def_prop_ro("type", [](const Device& self) { return device_type_name(self.type()); })
       .def_prop_ro(

@@ -19,10 +19,7 @@ namespace {
 
 struct ReleaseBuffer {
   void operator()(Py_buffer* view) const {
-    if (Py_IsInitialized()) {
-      nb::gil_scoped_acquire gil;
-      PyBuffer_Release(view);
-    }
+    release_to_python([view] { PyBuffer_Release(view); });
     delete view;
   }
 };

@@ -2,7 +2,9 @@
 #include "nodes.h"
 
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
+#include "autograd/engine.h"
 #include "tensor_type.h"
 
 namespace tenon::python {
@@ -130,6 +132,16 @@ PyObject* wrap_node(const IntrusivePtr<Node>& node) {
 }
 
 void init_nodes(nb::module_& module) {
+  module.def("_current_pass", current_pass);
+  nb::class_<HookPlace>(module, "_HookPlace");
+  module.def(
+      "_hook_place",
+      [](const Tensor& tensor, uint64_t hook_id) {
+        const IntrusivePtr<Node> node = tensor.grad_fn();
+        return HookPlace{hook_id, node.get(), node ? node->sequence_nr() : 0};
+      },
+      nb::arg("tensor"), nb::arg("hook_id"));
+  module.def("_count_hooks_of_current_pass", count_hooks_of_current_pass, nb::arg("places"));
   module.attr("_node_types") = nb::dict();
   node_types = module.attr("_node_types");
   nb::class_<NodeObject>(module, "Node", "A recorded op of the autograd graph.")

@@ -7,6 +7,7 @@
 #include "interop.h"
 #include "overrides.h"
 #include "tensor_type.h"
+#include "tenon/autograd/node.h"
 #include "tenon/ops/ops.h"
 
 namespace tenon::python {
@@ -120,11 +121,19 @@ Tensor add_right(const Tensor& a, const Scalar& b) { return add(a, b); }
 Tensor add_left(const Scalar& a, const Tensor& b) { return add(b, a); }
 Tensor sub_tensors(const Tensor& a, const Tensor& b) { return sub(a, b); }
 Tensor sub_right(const Tensor& a, const Scalar& b) { return sub(a, b); }
-Tensor sub_left(const Scalar& a, const Tensor& b) { return rsub(b, a); }
+Tensor sub_left(const Scalar& a, const Tensor& b) { return b.rsub(a); }
 Tensor mul_left(const Scalar& a, const Tensor& b) { return mul(b, a); }
 Tensor div_tensors(const Tensor& a, const Tensor& b) { return div(a, b); }
 Tensor div_right(const Tensor& a, const Scalar& b) { return div(a, b); }
 Tensor div_left(const Scalar& a, const Tensor& b) { return mul(reciprocal(b), a); }
+// The methods name their nodes as PyTorch does.
+Tensor pow_tensors(const Tensor& a, const Tensor& b) { return a.pow(b); }
+Tensor pow_right(const Tensor& a, const Scalar& b) { return a.pow(b); }
+Tensor pow_left(const Scalar& a, const Tensor& b) {
+  Tensor result = pow(a, b);
+  if (const IntrusivePtr<Node> node = result.grad_fn()) node->shown_name = "PowBackward2";
+  return result;
+}
 const Tensor& add_inplace(const Tensor& a, const Tensor& b) { return add_(a, b); }
 const Tensor& add_inplace_number(const Tensor& a, const Scalar& b) { return add_(a, b); }
 const Tensor& sub_inplace(const Tensor& a, const Tensor& b) { return sub_(a, b); }
@@ -160,7 +169,7 @@ constexpr BinaryOp kLeftShift = {bitwise_left_shift, bitwise_left_shift, bitwise
 constexpr BinaryOp kRightShift = {bitwise_right_shift, bitwise_right_shift, bitwise_right_shift, "__rshift__",
                                   "__rrshift__"};
 constexpr BinaryOp kMatmul = {matmul, nullptr, nullptr, "matmul", "__rmatmul__"};
-constexpr BinaryOp kPow = {pow, pow, pow, "pow", "__rpow__"};
+constexpr BinaryOp kPow = {pow_tensors, pow_right, pow_left, "pow", "__rpow__"};
 
 #define TENON_COMPARISON(name, method) constexpr BinaryOp name##_forms = {name, name, name, method, method};
 TENON_COMPARISON(eq, "__eq__")

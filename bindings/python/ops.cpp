@@ -81,7 +81,8 @@ PyObject* invoke(const Overload& overload, ValueBuffer& values, PyObject* out) {
     ReleaseGil gil(releases_gil(values));
     result = overload.info().call(values.data());
   }
-  return out ? write_to_out(out, result, overload.info()) : to_python(std::move(result), overload.info());
+  const OpInfo& op = overload.info();
+  return out ? write_to_out(out, result, op, {values.data(), values.size()}) : to_python(std::move(result), op);
 }
 
 std::string given_types(const CallArguments& call) {

@@ -3,10 +3,12 @@
 
 #include <structseq.h>
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "arguments.h"
 #include "devices.h"
@@ -111,8 +113,47 @@ struct Visitor {
   PyObject* operator()(Generator& generator) const { return nb::cast(generator).release().ptr(); }
 };
 
-void write_one(PyObject* out, const Tensor& result, const OpInfo& op) {
+// What PyTorch asks of the `out` of an op beyond what write_out does.
+struct OutRule {
+  std::string_view op;
+  bool same_dtype;
+  bool apart;  // from the memory of all inputs
+};
+constexpr OutRule kOutRules[] = {
+    {"aminmax", true, false},      {"complex", true, false},     {"gather", true, true}, {"kthvalue", false, true},
+    {"masked_select", true, true}, {"multinomial", true, false}, {"take", true, true},
+};
+
+// The memory that a tensor reaches, as addresses of its first byte and past its last.
+std::pair<uintptr_t, uintptr_t> reach(const Tensor& tensor) {
+  uintptr_t first = reinterpret_cast<uintptr_t>(tensor.data_ptr());
+  int64_t elements = tensor.numel() > 0;
+  for (size_t d = 0; d < tensor.sizes().size(); ++d) elements += (tensor.sizes()[d] - 1) * tensor.strides()[d];
+  return {first, first + static_cast<uintptr_t>(std::max<int64_t>(elements, 0)) * tensor.itemsize()};
+}
+
+void check_out(PyObject* out, const Tensor& result, const OpInfo& op, ArrayRef<Value> inputs) {
   TENON_CHECK_TYPE(is_tensor(out), op.name, "(): argument 'out' must be Tensor, not ", Py_TYPE(out)->tp_name);
+  const Tensor& target = unwrap(out);
+  for (const OutRule& rule : kOutRules) {
+    if (rule.op != op.name) continue;
+    TENON_CHECK(!rule.same_dtype || target.dtype() == result.dtype(), op.name, ": Expected out tensor to have dtype ",
+                result.dtype(), ", but got ", target.dtype(), " instead");
+    if (!rule.apart) return;
+    // It is resized to fit.
+    const uintptr_t first = reach(target).first;
+    const uintptr_t end = std::max(reach(target).second, first + result.nbytes());
+    for (const Value& value : inputs) {
+      const auto* input = std::get_if<Tensor>(&value);
+      if (!input) continue;
+      const auto [begin, stop] = reach(*input);
+      TENON_CHECK(end <= begin || stop <= first, op.name, ": unsupported operation: some elements of the input tensor ",
+                  "and the written-to tensor refer to a single memory location; clone() the tensor first");
+    }
+  }
+}
+
+void write_one(PyObject* out, const Tensor& result, const OpInfo& op) {
   Tensor target = unwrap(out);
   if (target.numel() > 0 && target.sizes() != result.sizes()) {
     const std::string text = concat("An output with one or more elements was resized since it had shape ",
@@ -140,15 +181,16 @@ nb::dict return_types() {
 
 PyObject* to_python(Value result, const OpInfo& op) { return std::visit(Visitor{op}, result); }
 
-PyObject* write_to_out(PyObject* out, const Value& result, const OpInfo& op) {
+PyObject* write_to_out(PyObject* out, const Value& result, const OpInfo& op, ArrayRef<Value> inputs) {
   if (const auto* tensor = std::get_if<Tensor>(&result)) {
+    check_out(out, *tensor, op, inputs);
     write_one(out, *tensor, op);
   } else if (const auto* tensors = std::get_if<std::vector<Tensor>>(&result)) {
     TENON_CHECK_TYPE(PyTuple_Check(out) && PyTuple_GET_SIZE(out) == static_cast<Py_ssize_t>(tensors->size()), op.name,
                      "(): argument 'out' must be a tuple of ", tensors->size(), " Tensors");
-    for (size_t i = 0; i < tensors->size(); ++i) {
-      write_one(PyTuple_GET_ITEM(out, static_cast<Py_ssize_t>(i)), (*tensors)[i], op);
-    }
+    const auto target = [&](size_t i) { return PyTuple_GET_ITEM(out, static_cast<Py_ssize_t>(i)); };
+    for (size_t i = 0; i < tensors->size(); ++i) check_out(target(i), (*tensors)[i], op, inputs);
+    for (size_t i = 0; i < tensors->size(); ++i) write_one(target(i), (*tensors)[i], op);
   } else {
     detail::fail<TypeError>(op.name, "(): returns no tensor, so it takes no 'out'");
   }

@@ -55,13 +55,12 @@ IntrusivePtr<Node> accumulator_of(const Tensor& leaf) {
 }
 
 void AccumulateGrad::run_tensor_hooks(Grads& grads) {
-  AutogradMeta& meta = autograd_meta(leaf_);
-  if (!meta.rare) return;
-  auto& hooks = meta.rare->hooks;
-  for (size_t i = 0; i < hooks.size(); ++i) {
-    const uint64_t id = hooks[i].first;
-    run_tensor_hook(TensorHook(hooks[i].second), grads[0], name());
-    if (i < hooks.size() && hooks[i].first != id) --i;
+  const AutogradMeta& meta = autograd_meta(leaf_);
+  // A hook may add and remove hooks; detach_() in one leaves none.
+  for (size_t i = 0; meta.rare && i < meta.rare->hooks.size(); ++i) {
+    const auto [id, hook] = meta.rare->hooks[i];
+    run_tensor_hook(hook, grads[0], name());
+    if (meta.rare && i < meta.rare->hooks.size() && meta.rare->hooks[i].first != id) --i;
   }
 }
 

@@ -1,4 +1,4 @@
-// The thread-local switches of autograd, and anomaly mode, which is one for the process.
+// Anomaly mode, which is one for the process.
 #include "tenon/autograd/grad_mode.h"
 
 #include <atomic>
@@ -8,9 +8,6 @@
 
 namespace tenon {
 namespace {
-
-thread_local constinit bool grad_enabled = true;
-thread_local constinit bool inference_enabled = false;
 
 std::atomic<bool> anomaly_enabled{false};
 std::atomic<bool> anomaly_checks_nan{true};
@@ -25,21 +22,6 @@ Tracer& tracer() {
 }
 
 }  // namespace
-
-bool GradMode::is_enabled() { return grad_enabled; }
-void GradMode::set_enabled(bool enabled) { grad_enabled = enabled; }
-
-bool InferenceMode::is_enabled() { return inference_enabled; }
-
-InferenceMode::InferenceMode(bool enabled) : previous_inference_(inference_enabled), previous_grad_(grad_enabled) {
-  inference_enabled = enabled;
-  grad_enabled = !enabled;
-}
-
-InferenceMode::~InferenceMode() {
-  inference_enabled = previous_inference_;
-  grad_enabled = previous_grad_;
-}
 
 bool AnomalyMode::is_enabled() { return anomaly_enabled.load(std::memory_order_relaxed); }
 bool AnomalyMode::should_check_nan() { return anomaly_checks_nan.load(std::memory_order_relaxed); }

@@ -5,9 +5,9 @@
 #include <mutex>
 
 #include "autograd/accumulate_grad.h"
-#include "autograd/free_list.h"
 #include "autograd/history.h"
 #include "autograd/spin_lock.h"
+#include "base/free_list.h"
 #include "tenon/autograd/autograd.h"
 #include "tensor/make.h"
 

@@ -5,15 +5,15 @@
 #include <atomic>
 
 #include "autograd/engine.h"
-#include "autograd/free_list.h"
 #include "autograd/trace.h"
+#include "base/free_list.h"
 #include "tenon/autograd/grad_mode.h"
 
 namespace tenon {
 namespace {
 
 // Numbers grow per thread: ops of one thread are ordered among themselves, which is all that the engine needs.
-thread_local constinit uint64_t next_sequence_nr = 0;
+thread_local constinit uint64_t next_number = 0;
 
 thread_local constinit bool destroying = false;
 thread_local constinit Node* first_dying = nullptr;
@@ -48,7 +48,9 @@ struct Node::Extras {
   std::string note;
 };
 
-Node::Node() : sequence_nr_(next_sequence_nr++) {}
+Node::Node() : sequence_nr_(next_number++) {}
+
+uint64_t Node::next_sequence_nr() { return next_number; }
 Node::~Node() = default;
 
 void* Node::operator new(size_t bytes) { return take_block(bytes); }

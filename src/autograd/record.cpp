@@ -44,6 +44,12 @@ void RecordedNode::release_saved() {
   for (SavedTensor& saved : saved_) saved.release();
 }
 
+void record_without_derivative(const char* name, TensorPointers outputs, TensorPointers inputs) {
+  record_all(name, outputs, inputs, {}, [name](const BackwardContext&) -> Grads {
+    tenon::detail::fail<NotImplementedError>(name, ": the derivative is not implemented");
+  });
+}
+
 namespace detail {
 
 void wire(RecordedNode& node, TensorPointers outputs, TensorPointers inputs, TensorPointers saved) {

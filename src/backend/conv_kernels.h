@@ -19,10 +19,9 @@ struct ConvGeometry {
 };
 
 // Contiguous views of one dtype: x [batch, in_channels, in...], y [batch, out_channels, out...],
-// w [out_channels, in_channels / groups, kernel...]; bias is null or one number per output channel.
+// w [out_channels, in_channels / groups, kernel...].
 struct ConvKernels {
-  void (*forward)(const TensorView& y, const TensorView& x, const TensorView& w, const TensorView* bias,
-                  const ConvGeometry& geometry);
+  void (*forward)(const TensorView& y, const TensorView& x, const TensorView& w, const ConvGeometry& geometry);
   void (*input_gradient)(const TensorView& gx, const TensorView& gy, const TensorView& w, const ConvGeometry& geometry);
   void (*weight_gradient)(const TensorView& gw, const TensorView& gy, const TensorView& x,
                           const ConvGeometry& geometry);

@@ -22,7 +22,7 @@ int8_t parse_index(std::string_view digits, std::string_view text) {
   auto [stop, status] = std::from_chars(digits.data(), end, index);
   const bool padded = digits.size() > 1 && digits.front() == '0';
   TENON_CHECK_AS(Error, status == std::errc() && stop == end && index >= 0 && !padded, "Invalid device string: '", text,
-                 "': the index must be an integer from 0 to 127");
+                 "': the index must be an integer from 0 to ", Device::kGreatestIndex);
   return index;
 }
 

@@ -1,6 +1,7 @@
 // Ops made of elementwise lines: scaled sums, rounding modes, bounds, where.
 #include <cmath>
 
+#include "autograd/record.h"
 #include "ops/elementwise.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
@@ -85,6 +86,8 @@ void check_mask(const Tensor& mask) {
 
 Tensor fill_value(const Tensor& self, const Tensor& value) {
   TENON_CHECK(value.dim() == 0, "masked_fill: value must be a number or a 0-d tensor, got shape ", value.sizes());
+  TENON_CHECK(!value.is_complex() || self.is_complex(), "masked_fill: a ", value.dtype(),
+              " value cannot be converted to self's dtype ", self.dtype(), " without overflow");
   return to_dtype(value, self.dtype());
 }
 
@@ -259,30 +262,57 @@ Tensor round(const Tensor& self, int64_t decimals) {
   if (decimals == 0) return elementwise(Line::round_half_even, Input(self));
   TENON_CHECK(self.is_floating_point(), "round: decimals needs a floating-point tensor, got ", self.dtype());
   const double scale = std::pow(10.0, std::abs(static_cast<double>(decimals)));
-  return decimals > 0 ? div(round(mul(self, scale), 0), scale) : mul(round(div(self, scale), 0), scale);
+  return shown_as("RoundBackward1",
+                  decimals > 0 ? div(round(mul(self, scale), 0), scale) : mul(round(div(self, scale), 0), scale));
 }
 const Tensor& round_(const Tensor& self, int64_t decimals) {
   if (decimals == 0) return elementwise_inplace(Line::round_half_even, self, Input(self));
   return replace_inplace("round", self, [&](const Tensor& x) { return round(x, decimals); });
 }
 
-Tensor addcmul(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
+namespace {
+
+// `value` times a tensor, as a line of the table takes it: a double, and what no double holds goes into the tensor.
+struct Multiple {
+  Tensor tensor;
+  double factor;
+};
+
+Multiple multiple_of(const char* op, const Tensor& tensor, const Scalar& value, ScalarType common) {
+  if (value.equal(1)) return {tensor, 1};
+  check_holds(op, value, common);
   const double factor = value.to_double();
-  return elementwise(Line::addcmul_by, {self, tensor1, tensor2}, &factor);
+  const bool inexact = is_complex(common) ? value.is_complex() : value.is_integral() && std::abs(factor) >= 0x1p53;
+  return inexact ? Multiple{mul(to_dtype(tensor, common), value), 1} : Multiple{tensor, factor};
 }
-Tensor addcdiv(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
-  const double factor = value.to_double();
+
+Multiple added_product(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
+  return multiple_of("addcmul", tensor1, value, result_type({self, tensor1, tensor2}));
+}
+
+Multiple added_quotient(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
   TENON_CHECK(is_differentiable(result_type({tensor1, tensor2})),
               "addcdiv: tensor1 and tensor2 are integers; convert one of them");
-  return elementwise(Line::addcdiv_by, {self, tensor1, tensor2}, &factor);
+  return multiple_of("addcdiv", tensor1, value, result_type({self, tensor1, tensor2}));
+}
+
+}  // namespace
+
+Tensor addcmul(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
+  const auto [tensor, factor] = added_product(self, tensor1, tensor2, value);
+  return elementwise(Line::addcmul_by, {self, tensor, tensor2}, &factor);
+}
+Tensor addcdiv(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
+  const auto [tensor, factor] = added_quotient(self, tensor1, tensor2, value);
+  return elementwise(Line::addcdiv_by, {self, tensor, tensor2}, &factor);
 }
 const Tensor& addcmul_(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
-  const double factor = value.to_double();
-  return elementwise_inplace(Line::addcmul_by, self, {self, tensor1, tensor2}, &factor);
+  const auto [tensor, factor] = added_product(self, tensor1, tensor2, value);
+  return elementwise_inplace(Line::addcmul_by, self, {self, tensor, tensor2}, &factor);
 }
 const Tensor& addcdiv_(const Tensor& self, const Tensor& tensor1, const Tensor& tensor2, const Scalar& value) {
-  const double factor = value.to_double();
-  return elementwise_inplace(Line::addcdiv_by, self, {self, tensor1, tensor2}, &factor);
+  const auto [tensor, factor] = added_quotient(self, tensor1, tensor2, value);
+  return elementwise_inplace(Line::addcdiv_by, self, {self, tensor, tensor2}, &factor);
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include "ops/maybe_view.h"
 #include "ops/promotion.h"
 #include "ops/reduction.h"
+#include "ops/same_device.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 #include "tensor/make.h"
@@ -11,10 +12,7 @@
 namespace tenon {
 namespace {
 
-const NormKernels& norm_kernels(const Tensor& tensor) {
-  const Backend& backend = backend_of(tensor);
-  return require(backend.norm, backend, "batch_norm");
-}
+constexpr const char* kOp = "batch_norm";
 
 // input as [N, C, spatial].
 Tensor as_channels(const Tensor& input) { return input.reshape({input.size(0), input.size(1), -1}); }
@@ -32,7 +30,7 @@ Grads fused_grads(const BackwardContext& ctx, bool training) {
   if (ctx.needs(0)) grad_in = make_like(x, x.dtype());
   if (ctx.needs(1)) grad_weight = make_like(mean, mean.dtype());
   if (ctx.needs(2)) grad_bias = make_like(mean, mean.dtype());
-  norm_kernels(x).batch_norm_backward(MaybeView(grad_in), MaybeView(grad_weight), MaybeView(grad_bias), view_of(g),
+  norm_kernels(x, kOp).batch_norm_backward(MaybeView(grad_in), MaybeView(grad_weight), MaybeView(grad_bias), view_of(g),
                                       view_of(x), view_of(mean), view_of(rstd), MaybeView(weight), training);
   return {ctx.needs(0) ? grad_in.reshape(input.sizes()) : grad_in,
           ctx.needs(1) ? to_dtype(grad_weight, ctx.saved(1).dtype()) : grad_weight,
@@ -67,20 +65,23 @@ Grads formula_grads(const BackwardContext& ctx, bool training, double eps) {
   return grads;
 }
 
-void check_vector(const char* op, const char* name, const optional<Tensor>& vector, int64_t channels) {
+void check_vector(const char* op, const char* name, const optional<Tensor>& vector, const Tensor& input) {
+  const int64_t channels = input.size(1);
+  check_same_device(op, input, given(vector), name);
   TENON_CHECK(!vector || (vector->dim() == 1 && vector->numel() == channels), op, ": ", name, " should contain ",
               channels, " elements, got shape ", vector->sizes());
 }
 
 // Before anything is computed, so that a call that fails leaves both statistics as they were.
-void check_running(const char* op, const char* name, const optional<Tensor>& running, int64_t channels, bool updates) {
-  check_vector(op, name, running, channels);
+void check_running(const char* op, const char* name, const optional<Tensor>& running, const Tensor& input,
+                   bool updates) {
+  check_vector(op, name, running, input);
   if (!running) return;
   TENON_CHECK(running->is_floating_point(), op, ": ", name, " must be floating point, got ", running->dtype());
   if (!updates) return;
   TENON_CHECK(!running->requires_grad(), op, ": ", name, " is updated in place and must not require grad");
   check_inplace(*running, op, false);
-  check_no_internal_overlap(*running, op);
+  check_not_expanded(*running, op);
 }
 
 // (1 - momentum) * running + momentum * observed, in the wider dtype; undefined without running.
@@ -111,7 +112,7 @@ Tensor normalize_channels(const Tensor& input, const optional<Tensor>& running_m
     if (training) {
       mean = make_tensor({channels}, wide, x.device(), "batch_norm");
       var = make_tensor({channels}, wide, x.device(), "batch_norm");
-      norm_kernels(x).batch_norm_statistics(view_of(mean), view_of(var), view_of(x));
+      norm_kernels(x, kOp).batch_norm_statistics(view_of(mean), view_of(var), view_of(x));
       rstd = rsqrt(var + eps);
     } else {
       // Copies, since the running statistics may change before backward.
@@ -120,7 +121,7 @@ Tensor normalize_channels(const Tensor& input, const optional<Tensor>& running_m
     }
     out = make_like(x, x.dtype());
     const Tensor w = wide_or_none(weight, wide), b = wide_or_none(bias, wide);
-    norm_kernels(x).batch_norm(view_of(out), view_of(x), view_of(mean), view_of(rstd), MaybeView(w), MaybeView(b));
+    norm_kernels(x, kOp).batch_norm(view_of(out), view_of(x), view_of(mean), view_of(rstd), MaybeView(w), MaybeView(b));
     out = out.reshape(input.sizes());
     out = make_alias(out, out.sizes(), out.strides(), out.storage_offset());
     if (training) {
@@ -147,14 +148,14 @@ Tensor batch_norm(const Tensor& input, const optional<Tensor>& running_mean, con
   TENON_CHECK_AS(NotImplementedError, input.is_floating_point(), "batch_norm: not implemented for ", input.dtype(),
                  " tensors; it takes floating-point ones");
   const int64_t channels = input.size(1);
-  check_running("batch_norm", "running_mean", running_mean, channels, training);
-  check_running("batch_norm", "running_var", running_var, channels, training);
-  check_vector("batch_norm", "weight", weight, channels);
-  check_vector("batch_norm", "bias", bias, channels);
+  check_running("batch_norm", "running_mean", running_mean, input, training);
+  check_running("batch_norm", "running_var", running_var, input, training);
+  check_vector("batch_norm", "weight", weight, input);
+  check_vector("batch_norm", "bias", bias, input);
   TENON_CHECK(training || running_mean, "batch_norm: running_mean must be defined in evaluation mode");
   TENON_CHECK(training || running_var, "batch_norm: running_var must be defined in evaluation mode");
   TENON_CHECK_VALUE(!training || input.numel() != channels,
-                    "Expected more than 1 value per channel when training, got input size ", input.sizes());
+                    "batch_norm: Expected more than 1 value per channel when training, got input size ", input.sizes());
   return normalize_channels(input, running_mean, running_var, given(weight), given(bias), training, momentum, eps);
 }
 
@@ -165,14 +166,15 @@ Tensor instance_norm(const Tensor& input, const optional<Tensor>& running_mean, 
   TENON_CHECK_AS(NotImplementedError, input.is_floating_point(), "instance_norm: not implemented for ", input.dtype(),
                  " tensors; it takes floating-point ones");
   const int64_t samples = input.size(0), channels = input.size(1);
-  check_running("instance_norm", "running_mean", running_mean, channels, use_input_stats);
-  check_running("instance_norm", "running_var", running_var, channels, use_input_stats);
-  check_vector("instance_norm", "weight", weight, channels);
-  check_vector("instance_norm", "bias", bias, channels);
+  check_running("instance_norm", "running_mean", running_mean, input, use_input_stats);
+  check_running("instance_norm", "running_var", running_var, input, use_input_stats);
+  check_vector("instance_norm", "weight", weight, input);
+  check_vector("instance_norm", "bias", bias, input);
   TENON_CHECK(use_input_stats || (running_mean && running_var),
               "instance_norm: Expected running_mean and running_var to be defined when use_input_stats is false");
   TENON_CHECK_VALUE(!use_input_stats || input.numel() != samples * channels,
-                    "Expected more than 1 spatial element when training, got input size ", input.sizes());
+                    "instance_norm: Expected more than 1 spatial element when training, got input size ",
+                    input.sizes());
   if (input.numel() == 0) return input.clone();
   // Every channel of every sample is a channel of its own.
   auto repeated = [&](const optional<Tensor>& vector) {

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/record.h"
 #include "ops/reduction.h"
-#include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 #include "tensor/make.h"
@@ -70,6 +70,12 @@ Tensor search(const char* op, const Tensor& sequence, const Tensor& values, bool
 void check_floats(const char* op, const Tensor& self) {
   TENON_CHECK_AS(NotImplementedError, self.dtype() == kFloat || self.dtype() == kDouble, op, ": not implemented for ",
                  self.dtype(), " tensors; it takes float32 and float64");
+}
+
+std::vector<const Tensor*> pointers_to(TensorList tensors) {
+  std::vector<const Tensor*> pointers;
+  for (const Tensor& tensor : tensors) pointers.push_back(&tensor);
+  return pointers;
 }
 
 // The least and the greatest element, or what is given; never equal.
@@ -143,7 +149,11 @@ void check_weight(const char* op, const optional<Tensor>& weight, const Tensor& 
 TwoTensors histogram(const Tensor& self, const Tensor& bins, const optional<Tensor>& weight, bool density) {
   check_floats("histogram", self);
   check_weight("histogram", weight, self, self.sizes());
-  return {histogram_of("histogram", self.reshape({-1, 1}), bins, weight, density), bins};
+  const Tensor counts = histogram_of("histogram", self.reshape({-1, 1}), bins, weight, density);
+  const Tensor edges = bins.detach().clone();
+  const Tensor* outputs[] = {&counts, &edges};
+  record_without_derivative("histogram", TensorPointers(outputs, 2), {&self, &bins, weight ? &*weight : nullptr});
+  return {counts, edges};
 }
 
 TwoTensors histogram(const Tensor& self, int64_t bins, optional<FloatArrayRef> range, const optional<Tensor>& weight,
@@ -163,13 +173,13 @@ std::vector<Tensor> _histogramdd_bin_edges(const Tensor& self, IntArrayRef bins,
               "innermost dimension of the input ", rows.size(1), ", got ", bins.size());
   TENON_CHECK(!range || range->size() == 2 * bins.size(), kOp, ": range should have ", 2 * bins.size(),
               " elements if specified, got ", range->size());
-  NoGradGuard no_grad;
   std::vector<Tensor> edges;
   for (size_t d = 0; d < bins.size(); ++d) {
     TENON_CHECK(bins[d] > 0, kOp, ": bins must be > 0, but got ", bins[d], " for dimension ", d);
     const auto [low, high] = histogram_range(kOp, rows.select(1, static_cast<int64_t>(d)), range, d);
     edges.push_back(linspace(low, high, checked_add(bins[d], 1, kOp), self.options()));
   }
+  record_without_derivative(kOp, pointers_to(edges), &self);
   return edges;
 }
 
@@ -181,7 +191,10 @@ Tensor _histogramdd_from_bin_tensors(const Tensor& self, TensorList bins, const 
   TENON_CHECK(static_cast<int64_t>(bins.size()) == self.size(-1), kOp, ": The size of bins must be equal to the ",
               "innermost dimension of the input ", self.size(-1), ", got ", bins.size());
   check_weight(kOp, weight, self, self.sizes().slice(0, self.sizes().size() - 1));
-  return histogram_of(kOp, self.reshape({-1, self.size(-1)}), bins, weight, density);
+  std::vector<const Tensor*> inputs = pointers_to(bins);
+  inputs.push_back(&self);
+  if (weight) inputs.push_back(&*weight);
+  return without_derivative(kOp, histogram_of(kOp, self.reshape({-1, self.size(-1)}), bins, weight, density), inputs);
 }
 
 Tensor searchsorted(const Tensor& sorted_sequence, const Tensor& self, bool out_int32, bool right,
@@ -214,7 +227,6 @@ Tensor bincount(const Tensor& self, const optional<Tensor>& weights, int64_t min
   TENON_CHECK_AS(NotImplementedError, is_integral(self.dtype(), false), "bincount: not implemented for ", self.dtype(),
                  " tensors; it takes integers");
   TENON_CHECK(minlength >= 0, "bincount: minlength should be >= 0, got ", minlength);
-  NoGradGuard no_grad;
   TENON_CHECK(self.dim() == 1 && (self.numel() == 0 || min(self).item<int64_t>() >= 0),
               "bincount only supports 1-d non-negative integral inputs.");
   TENON_CHECK(!weights || weights->sizes() == self.sizes(),
@@ -224,8 +236,9 @@ Tensor bincount(const Tensor& self, const optional<Tensor>& weights, int64_t min
   const int64_t largest = self.numel() == 0 ? -1 : max(self).item<int64_t>();
   const int64_t length = std::max(minlength, checked_add(largest, 1, "bincount"));
   const ScalarType dtype = !weights ? kLong : weights->dtype() == kFloat ? kFloat : kDouble;
-  const Tensor values = weights ? weights->to(dtype) : ones_like(index);
-  return zeros({length}, TensorOptions(dtype).device(self.device())).index_add_(0, index, values);
+  Tensor counts = zeros({length}, TensorOptions(dtype).device(self.device()));
+  counts.index_add_(0, index, weights ? weights->detach().to(dtype) : ones_like(index));
+  return without_derivative("bincount", counts, weights ? &*weights : nullptr);
 }
 
 Tensor histc(const Tensor& self, int64_t bins, const Scalar& min, const Scalar& max) {

@@ -51,10 +51,13 @@ void copy_across(const Tensor& dst, const Tensor& src) {
   if (!direct) kernels_of(dst, "copy_").copy(view_of(dst), view_of(landing));
 }
 
-// dst's elements become src's, converted; equal sizes, nothing recorded.
+// dst's elements become src's, converted; equal sizes, nothing recorded. Of those that share memory the last one stays.
 void copy_values(const Tensor& dst, const Tensor& src) {
   if (dst.numel() == 0) return;
-  if (dst.device() != src.device()) {
+  if (shares_elements(dst)) {
+    NoGradGuard no_grad;
+    for (int64_t i = 0; i < dst.size(0); ++i) copy_values(dst.select(0, i), src.select(0, i));
+  } else if (dst.device() != src.device()) {
     NoGradGuard no_grad;
     copy_across(dst, src);
   } else {
@@ -85,7 +88,7 @@ Tensor to_dtype(const Tensor& self, ScalarType dtype) {
 }
 
 Tensor to_device(const Tensor& self, Device device) {
-  if (self.device() == device) return self;
+  if (self.device() == device.resolved()) return self;
   Tensor out = make_tensor_strided(self.sizes(), contiguous_strides(self.sizes()), self.dtype(), device, "to");
   copy_values(out, self);
   return record("to", out, &self, {}, [from = self.device()](const BackwardContext& ctx) -> Grads {
@@ -95,16 +98,12 @@ Tensor to_device(const Tensor& self, Device device) {
 
 Tensor Tensor::to(const TensorOptions& options, bool, bool copy) const {
   Tensor out = *this;
-  if (options.device_opt()) {
-    const Device wanted = *options.device_opt();
-    // "cuda" without a number is any CUDA device that the tensor is on already.
-    if (wanted.type() != device().type() || (wanted.has_index() && wanted != device())) out = to_device(out, wanted);
-  }
+  if (options.device_opt()) out = to_device(out, *options.device_opt());
   if (options.dtype_opt()) out = to_dtype(out, *options.dtype_opt());
   const MemoryFormat format = options.memory_format_opt().value_or(MemoryFormat::Preserve);
   if (format != MemoryFormat::Preserve) out = tenon::contiguous(out, format);
   if (copy && out.is_same(*this)) out = tenon::clone(out, MemoryFormat::Preserve);
-  return out;
+  return out.is_same(*this) ? out : shown_as("ToCopyBackward0", out);
 }
 
 Tensor Tensor::to(ScalarType dtype, bool non_blocking, bool copy) const {
@@ -117,30 +116,28 @@ Tensor Tensor::to(Device device, ScalarType dtype, bool non_blocking, bool copy)
   return to(TensorOptions(device).dtype(dtype), non_blocking, copy);
 }
 
-const Tensor& copy_(const Tensor& self, const Tensor& src, bool) {
-  TENON_CHECK(src.defined(), "copy_: src is an undefined tensor");
+const Tensor& copy_into(const Tensor& self, const Tensor& src, const char* op) {
+  TENON_CHECK(src.defined(), InplaceName{op}, ": src is an undefined tensor");
   if (self.is_same(src)) return self;
-  check_no_internal_overlap(self, "copy_");
+  check_not_expanded(self, op);
   const Tensor source = src.sizes() == self.sizes() ? src : src.expand(self.sizes());
   const Tensor* inputs[] = {&self, &src};
   const bool records = is_differentiable(self.dtype()) && needs_record(TensorPointers(inputs, 2));
-  check_inplace(self, "copy_", records);
+  check_inplace(self, op, records);
   if (self.storage() == source.storage() && self.numel() > 0) {
     NoGradGuard no_grad;
     copy_values(self, source.clone());
   } else {
     copy_values(self, source);
   }
-  self.impl()->version().bump("copy_");
+  self.impl()->version().bump(op);
   if (records) {
     record_inplace(
-        "copy_", self, TensorPointers(inputs, 2), {},
+        op, self, TensorPointers(inputs, 2), {},
         [sizes = src.impl()->sizes, dtype = src.dtype(), device = src.device()](const BackwardContext& ctx) -> Grads {
           Tensor to_src;
           if (ctx.needs(1)) {
-            to_src = sum_to_size(ctx.grad(), sizes);
-            if (to_src.is_complex() && !tenon::is_complex(dtype)) to_src = real(to_src);
-            to_src = to_device(to_dtype(to_src, dtype), device);
+            to_src = to_device(to_input_dtype(sum_to_size(ctx.grad(), sizes), dtype), device);
           }
           return {ctx.needs(0) ? zeros_like(ctx.grad()) : Tensor(), to_src};
         });
@@ -148,28 +145,37 @@ const Tensor& copy_(const Tensor& self, const Tensor& src, bool) {
   return self;
 }
 
-const Tensor& fill_(const Tensor& self, const Scalar& value) {
-  check_holds("fill_", value, self.dtype());
+const Tensor& copy_(const Tensor& self, const Tensor& src, bool) { return copy_into(self, src, "copy_"); }
+
+namespace {
+
+const Tensor& fill_with(const char* op, const Tensor& self, const Scalar& value) {
+  check_holds(op, value, self.dtype());
   const bool records = self.requires_grad() && GradMode::is_enabled();
-  check_inplace(self, "fill_", records);
-  if (self.numel() > 0) kernels_of(self, "fill_").fill(view_of(self), value);
-  self.impl()->version().bump("fill_");
+  check_inplace(self, op, records);
+  const SerialRegion serial(shares_elements(self));
+  if (self.numel() > 0) kernels_of(self, op).fill(view_of(self), value);
+  self.impl()->version().bump(op);
   if (records) {
-    record_inplace("fill_", self, &self, {},
-                   [](const BackwardContext& ctx) -> Grads { return {zeros_like(ctx.grad())}; });
+    record_inplace(op, self, &self, {}, [](const BackwardContext& ctx) -> Grads { return {zeros_like(ctx.grad())}; });
   }
   return self;
 }
 
+}  // namespace
+
+const Tensor& fill_(const Tensor& self, const Scalar& value) { return fill_with("fill_", self, value); }
+
 const Tensor& fill_(const Tensor& self, const Tensor& value) {
   TENON_CHECK(value.dim() == 0, "fill_: value must be a number or a 0-d tensor, got shape ", value.sizes());
-  return copy_(self, value);
+  return copy_into(self, value, "fill_");
 }
 
-const Tensor& zero_(const Tensor& self) { return fill_(self, Scalar(0)); }
+const Tensor& zero_(const Tensor& self) { return fill_with("zero_", self, Scalar(0)); }
 
 const Tensor& resize_(const Tensor& self, IntArrayRef size) {
   TENON_CHECK(!self.requires_grad(), "resize_: cannot resize a tensor that requires grad");
+  check_inplace(self, "resize_", false);
   const int64_t numel = checked_numel(size, "resize_");
   TensorImpl& impl = *self.impl();
   const int64_t wanted = checked_add(impl.offset, numel, "resize_");

@@ -4,6 +4,7 @@
 #include "autograd/record.h"
 #include "backend/backend.h"
 #include "ops/elementwise.h"
+#include "ops/same_device.h"
 #include "tensor/make.h"
 
 namespace tenon {
@@ -24,9 +25,10 @@ Tensor edit(const char* op, Place place, const Tensor& self, TensorPointers inpu
     return record(op, out, inputs, saved, std::forward<Backward>(backward));
   }
   const bool records = is_differentiable(self.dtype()) && needs_record(inputs);
-  check_no_internal_overlap(self, op);
+  check_not_expanded(self, op);
   check_inplace(self, op, records);
   {
+    const SerialRegion serial(shares_elements(self));
     NoGradGuard no_grad;
     write(self);
   }
@@ -58,11 +60,6 @@ inline void check_index_dtype(const char* op, const Tensor& index) {
   TENON_CHECK(index.defined(), op, ": index is an undefined tensor");
   TENON_CHECK(index.dtype() == kLong || index.dtype() == kInt, op, ": Expected dtype int32/int64 for index, got ",
               index.dtype());
-}
-
-inline void check_same_device(const char* op, const Tensor& self, const Tensor& other, const char* name) {
-  TENON_CHECK_DEVICE(self.device() == other.device(), op, ": self is on ", self.device(), " but ", name, " is on ",
-                     other.device());
 }
 
 inline void check_same_dtype(const char* op, const Tensor& self, const Tensor& other, const char* name) {

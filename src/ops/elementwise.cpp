@@ -5,6 +5,7 @@
 
 #include "autograd/record.h"
 #include "backend/backend.h"
+#include "ops/view.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 #include "tensor/make.h"
@@ -229,10 +230,8 @@ class ElementwiseNode final : public Node {
         inputs[k] = scalar_tensor(numbers_[k], TensorOptions(common_).device(g.device()));
       }
     }
-    Tensor grad = op_.gradient[i](g, inputs, values[kMaxInputs], params_);
-    grad = sum_to_size(grad, shapes_[i]);
-    if (grad.is_complex() && !tenon::is_complex(dtypes_[i])) grad = real(grad);
-    return to_dtype(grad, dtypes_[i]);
+    const Tensor grad = op_.gradient[i](g, inputs, values[kMaxInputs], params_);
+    return to_input_dtype(sum_to_size(grad, shapes_[i]), dtypes_[i]);
   }
 
   const ElementwiseOp& op_;
@@ -258,6 +257,9 @@ IntrusivePtr<ElementwiseNode> make_node(const ElementwiseOp& op, ScalarType comm
   if (!needs_record(TensorPointers(tensors, count))) return {};
   IntrusivePtr<ElementwiseNode> node(new ElementwiseNode(op, params, common));
   for (const Input& input : inputs) node->add_next_edge(input.tensor ? gradient_edge(*input.tensor) : Edge{});
+  // PyTorch numbers the form with a number on the right.
+  if (op.kernel == ElementwiseKernel::fmod && !inputs[1].tensor) node->shown_name = "FmodBackward0";
+  if (op.kernel == ElementwiseKernel::remainder && !inputs[1].tensor) node->shown_name = "RemainderBackward0";
   return node;
 }
 
@@ -287,6 +289,24 @@ class Untangled {
   Tensor copies_[kMaxInputs];
   SmallVec<Input, kMaxInputs> inputs_;
 };
+
+// Writes over `out`, which may be an input. Where elements of it share memory they are edited in turn, part by part.
+void run_over(const ElementwiseOp& op, ScalarType common, const Tensor& out, ArrayRef<Input> inputs,
+              const double* params) {
+  if (!shares_elements(out)) return run(op.kernel, op.user_name, common, out, inputs, params);
+  NoGradGuard no_grad;
+  for (int64_t i = 0; i < out.size(0); ++i) {
+    Tensor parts[kMaxInputs];
+    SmallVec<Input, kMaxInputs> part_inputs;
+    for (const Input& input : inputs) {
+      Tensor& part = parts[part_inputs.size()];
+      const bool whole = !input.tensor || input.tensor->device() != out.device();
+      if (!whole) part = input.tensor->expand(out.sizes()).select(0, i);
+      part_inputs.emplace_back(whole ? input : Input(part));
+    }
+    run_over(op, common, out.select(0, i), {part_inputs.data(), part_inputs.size()}, params);
+  }
+}
 
 }  // namespace
 
@@ -320,7 +340,7 @@ const Tensor& elementwise_inplace(ElementwiseKernel line, const Tensor& self, Ar
     if (reads_self) old_self = self.clone();
     node->save(inputs, &old_self);
   }
-  run(op.kernel, op.user_name, plan.common, self, Untangled(inputs, self), params);
+  run_over(op, plan.common, self, Untangled(inputs, self), params);
   self.impl()->version().bump(op.user_name);
   if (node) {
     rebase_history(self, node);
@@ -338,8 +358,8 @@ Tensor& elementwise_out(ElementwiseKernel line, Tensor& out, ArrayRef<Input> inp
   TENON_CHECK(!make_node(op, plan.common, plan.result, inputs, params), op.user_name,
               ": out= does not record gradients, but an input requires them");
   check_inplace(out, op.user_name, false);
-  check_no_internal_overlap(out, op.user_name);
-  run(op.kernel, op.user_name, plan.common, out, Untangled(inputs, out), params);
+  check_not_expanded(out, op.user_name);
+  run_over(op, plan.common, out, Untangled(inputs, out), params);
   out.impl()->version().bump(op.user_name);
   return out;
 }
@@ -352,12 +372,19 @@ Tensor& write_out(Tensor& out, const Tensor& result, const char* op) {
               ", which cannot be stored into out of dtype ", out.dtype());
   TENON_CHECK_DEVICE(out.device() == result.device(), op, ": out is on ", out.device(), ", the inputs are on ",
                      result.device());
+  check_not_expanded(out, op);
+  // Before out is resized, so that a call that fails leaves it as it was.
+  check_inplace(out, op, false);
   if (out.sizes() != result.sizes()) resize_(out, result.sizes());
-  out.copy_(result);
+  copy_into(out, result, op);
   return out;
 }
 
-void check_no_internal_overlap(const Tensor& tensor, const char* op) {
+bool shares_elements(const Tensor& tensor) {
+  return !tensor.impl()->contiguous && may_overlap(tensor.sizes(), tensor.strides());
+}
+
+void check_not_expanded(const Tensor& tensor, const char* op) {
   for (size_t d = 0; d < tensor.sizes().size(); ++d) {
     TENON_CHECK(tensor.sizes()[d] < 2 || tensor.strides()[d] != 0, op,
                 ": cannot write to an expanded tensor, since dim ", d, " of shape ", tensor.sizes(),
@@ -370,7 +397,7 @@ void check_inplace_result(const Tensor& self, ScalarType dtype, IntArrayRef size
               ", which cannot be stored into self of dtype ", self.dtype());
   TENON_CHECK(self.sizes() == sizes, InplaceName{op}, ": self has shape ", self.sizes(), ", but the result has shape ",
               sizes, "; an in-place op cannot change self's shape");
-  check_no_internal_overlap(self, op);
+  check_not_expanded(self, op);
 }
 
 const Tensor& replace_inplace(const char* op, const Tensor& self, FunctionRef<Tensor(const Tensor&)> compute) {
@@ -380,7 +407,7 @@ const Tensor& replace_inplace(const char* op, const Tensor& self, FunctionRef<Te
   const bool records = result.requires_grad();
   check_inplace_result(self, result.dtype(), result.sizes(), op);
   check_inplace(self, op, records);
-  return self.copy_(result);
+  return copy_into(self, result, op);
 }
 
 }  // namespace tenon

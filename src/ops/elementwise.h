@@ -50,8 +50,14 @@ Tensor& elementwise_out(ElementwiseKernel line, Tensor& out, ArrayRef<Input> inp
 // An in-place op as its out-of-place form, copied into self and given its history.
 const Tensor& replace_inplace(const char* op, const Tensor& self, FunctionRef<Tensor(const Tensor& old_self)> compute);
 
-// Throws unless no element of `tensor` shares its memory with another: what is written must be one element each.
-void check_no_internal_overlap(const Tensor& tensor, const char* op);
+// `self` takes the values of `src`, as a part of `op`, which errors and the history name.
+const Tensor& copy_into(const Tensor& self, const Tensor& src, const char* op);
+
+// Throws if `tensor` is expanded: an op cannot write different values to one element.
+void check_not_expanded(const Tensor& tensor, const char* op);
+// Whether elements of `tensor` may share memory, as windows of it do: an op that writes it then runs on one thread,
+// where what overlaps is written in order.
+bool shares_elements(const Tensor& tensor);
 // Throws unless a result of `dtype` and `sizes` may be stored into `self` in place.
 void check_inplace_result(const Tensor& self, ScalarType dtype, IntArrayRef sizes, const char* op);
 

@@ -120,10 +120,11 @@ Tensor embedding_bag(const Tensor& input, const Tensor& weight, const optional<T
                  ": per_sample_weights is only supported for mode='sum' (got mode='", mode, "')");
   check_index_dtype(kOp, input);
   Bags bags = bags_of(input, offsets, per_sample_weights, include_last_offset);
+  // Before max_norm changes the weight, so that a call that fails leaves it as it was.
+  TENON_CHECK(!padding_idx || (*padding_idx >= -weight.size(0) && *padding_idx < weight.size(0)), kOp,
+              ": padding_idx must be within the number of embeddings ", weight.size(0), ", got ", *padding_idx);
   if (max_norm) limit_norms(weight, bags.rows, *max_norm, norm_type);
   if (padding_idx) {
-    TENON_CHECK(*padding_idx >= -weight.size(0) && *padding_idx < weight.size(0), kOp,
-                ": padding_idx must be within the number of embeddings ", weight.size(0), ", got ", *padding_idx);
     const Tensor kept = bags.rows.ne(*padding_idx < 0 ? *padding_idx + weight.size(0) : *padding_idx);
     if (bags.weights.defined()) bags.weights = bags.weights.masked_select(kept);
     bags.bag = bags.bag.masked_select(kept);

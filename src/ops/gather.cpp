@@ -221,9 +221,6 @@ Grads scatter_reduce_grads(Fold fold, const Tensor& grad, const Tensor& self, in
   return grads;
 }
 
-// A 0-d tensor as one element.
-Tensor with_dim(const Tensor& tensor) { return tensor.dim() == 0 ? tensor.reshape({1}) : tensor; }
-
 }  // namespace
 
 Tensor gather(const Tensor& self, int64_t dim, const Tensor& index, bool /*sparse_grad*/) {
@@ -294,11 +291,11 @@ Tensor scatter_reduce(const Tensor& self, int64_t dim, const Tensor& index, cons
   return record("scatter_reduce", out, {&self, &src}, {&self, &index, &src, &out},
                 [fold, d, include_self](const BackwardContext& ctx) -> Grads {
                   // The formulas take as many elements of src as index has.
-                  const Tensor self = ctx.saved(0), index = with_dim(ctx.saved(1)), src = ctx.saved(2);
-                  Tensor covered = with_dim(src);
+                  const Tensor self = ctx.saved(0), index = atleast_1d(ctx.saved(1)), src = ctx.saved(2);
+                  Tensor covered = atleast_1d(src);
                   for (int64_t i = 0; i < index.dim(); ++i) covered = covered.narrow(i, 0, index.size(i));
-                  Grads grads = scatter_reduce_grads(fold, with_dim(ctx.grad()), with_dim(self), d, index, covered,
-                                                     with_dim(ctx.saved(3)), include_self);
+                  Grads grads = scatter_reduce_grads(fold, atleast_1d(ctx.grad()), atleast_1d(self), d, index, covered,
+                                                     atleast_1d(ctx.saved(3)), include_self);
                   grads[0] = grads[0].reshape(self.sizes());
                   if (covered.numel() == src.numel()) {
                     grads[1] = grads[1].reshape(src.sizes());

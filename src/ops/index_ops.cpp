@@ -35,12 +35,10 @@ void check_source(const char* op, const Tensor& self, int64_t d, const Tensor& i
   }
 }
 
-Tensor at_least_1d(const Tensor& tensor) { return tensor.dim() == 0 ? tensor.reshape({1}) : tensor; }
-
 // out[index[i], ...] = values[i, ...] along dim d, `values` with dim d first or broadcasting to that.
 void put_along(const char* op, const Tensor& out, int64_t d, const Tensor& index, const Tensor& values) {
   if (index.numel() == 0 || out.numel() == 0) return;
-  const Tensor target = at_least_1d(out).movedim(d, 0);
+  const Tensor target = atleast_1d(out).movedim(d, 0);
   DimVector sizes = target.impl()->sizes;
   sizes[0] = index.numel();
   const Tensor source = apart_from(values, out).expand(sizes);
@@ -86,7 +84,7 @@ Tensor index_copied(Place place, const Tensor& self, int64_t dim, const Tensor& 
   }
   return edit(
       "index_copy", place, self, {&self, &source}, &index,
-      [&](const Tensor& out) { put_along("index_copy", out, d, index, at_least_1d(source).movedim(d, 0)); },
+      [&](const Tensor& out) { put_along("index_copy", out, d, index, atleast_1d(source).movedim(d, 0)); },
       [d, sizes = source.impl()->sizes](const BackwardContext& ctx) -> Grads {
         return {ctx.needs(0) ? ctx.grad().index_fill(d, ctx.saved(0), Scalar(0)) : Tensor(),
                 ctx.needs(1) ? ctx.grad().index_select(d, ctx.saved(0)).reshape(sizes) : Tensor()};
@@ -255,7 +253,7 @@ Tensor nonzero_static(const Tensor& self, int64_t size, int64_t fill_value) {
 
 Tensor argwhere(const Tensor& self) { return nonzero(self); }
 
-std::vector<Tensor> where(const Tensor& condition) { return unbind(nonzero(at_least_1d(condition)), 1); }
+std::vector<Tensor> where(const Tensor& condition) { return unbind(nonzero(atleast_1d(condition)), 1); }
 
 Tensor take(const Tensor& self, const Tensor& index) {
   check_index_dtype("take", index);

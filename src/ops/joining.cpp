@@ -42,11 +42,6 @@ void copy_part(const Tensor& out, size_t d, int64_t at, const Tensor& part, bool
   require(backend.elementwise, backend, op).copy({data, out.dtype(), part.sizes(), strides}, view_of(part));
 }
 
-// The gradient of an input that had `dtype` before it was promoted.
-Tensor to_input_dtype(const Tensor& grad, ScalarType dtype) {
-  return to_dtype(grad.is_complex() && !is_complex(dtype) ? real(grad) : grad, dtype);
-}
-
 SmallVec<const Tensor*, 8> pointers_to(TensorList tensors) {
   SmallVec<const Tensor*, 8> pointers;
   for (const Tensor& tensor : tensors) pointers.push_back(&tensor);

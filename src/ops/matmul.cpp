@@ -6,6 +6,7 @@
 #include "autograd/record.h"
 #include "backend/backend.h"
 #include "ops/elementwise.h"
+#include "ops/same_device.h"
 #include "ops/view.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -112,6 +113,7 @@ Tensor add_product(const char* op, const Tensor& self, const Tensor& a, const Te
                    const Scalar& alpha) {
   check_pair(op, a, b);
   TENON_CHECK(self.dtype() == a.dtype(), op, ": self has dtype ", self.dtype(), ", the matrices have ", a.dtype());
+  check_same_device(op, a, self, "self");
   check_inner(op, a, b);
   DimVector sizes = a.impl()->sizes;
   sizes.back() = b.size(-1);
@@ -184,7 +186,10 @@ const Tensor& addbmm_(const Tensor& self, const Tensor& batch1, const Tensor& ba
 Tensor mv(const Tensor& self, const Tensor& vec) {
   check_dim("mv", "self", self, 2);
   check_dim("mv", "vec", vec, 1);
-  return mm(self, vec.unsqueeze(1)).squeeze(1);
+  check_pair("mv", self, vec);
+  const Tensor column = vec.unsqueeze(1);
+  check_inner("mv", self, column);
+  return mm(self, column).squeeze(1);
 }
 
 Tensor addmv(const Tensor& self, const Tensor& mat, const Tensor& vec, const Scalar& beta, const Scalar& alpha) {
@@ -201,6 +206,7 @@ const Tensor& addmv_(const Tensor& self, const Tensor& mat, const Tensor& vec, c
 Tensor dot(const Tensor& self, const Tensor& tensor) {
   check_dim("dot", "self", self, 1);
   check_dim("dot", "tensor", tensor, 1);
+  check_pair("dot", self, tensor);
   TENON_CHECK(self.size(0) == tensor.size(0), "dot: the vectors have ", self.size(0), " and ", tensor.size(0),
               " elements");
   return mm(self.unsqueeze(0), tensor.unsqueeze(1)).reshape({});
@@ -246,9 +252,12 @@ const Tensor& addr_(const Tensor& self, const Tensor& vec1, const Tensor& vec2, 
 Tensor matmul(const Tensor& self, const Tensor& other) {
   TENON_CHECK(self.dim() > 0 && other.dim() > 0, "matmul: both operands must have at least 1 dim, got shapes ",
               self.sizes(), " and ", other.sizes());
-  if (self.dim() == 1 && other.dim() == 1) return dot(self, other);
-  if (self.dim() == 1) return matmul(self.unsqueeze(0), other).squeeze(-2);
-  if (other.dim() == 1) return matmul(self, other.unsqueeze(1)).squeeze(-1);
+  if (self.dim() == 1 && other.dim() == 1) return self.dot(other);
+  const auto shown = [&](const char* of_matrix, const Tensor& out) {
+    return shown_as(self.dim() + other.dim() == 3 ? of_matrix : "UnsafeViewBackward0", out);
+  };
+  if (self.dim() == 1) return shown("SqueezeBackward4", matmul(self.unsqueeze(0), other).squeeze(-2));
+  if (other.dim() == 1) return shown("MvBackward0", matmul(self, other.unsqueeze(1)).squeeze(-1));
   if (self.dim() == 2 && other.dim() == 2) return mm(self, other);
   if (self.dim() == 3 && other.dim() == 3 && self.size(0) == other.size(0)) return bmm(self, other);
   check_pair("matmul", self, other);
@@ -260,7 +269,7 @@ Tensor matmul(const Tensor& self, const Tensor& other) {
     // All matrices of self share the right factor: one tall product.
     DimVector sizes = self.impl()->sizes;
     sizes.back() = other.size(1);
-    return mm(as_rows(self), other).view(sizes);
+    return shown_as("UnsafeViewBackward0", mm(as_rows(self), other).view(sizes));
   }
   auto batched = [&](const Tensor& x) {
     DimVector sizes = batch;
@@ -271,7 +280,7 @@ Tensor matmul(const Tensor& self, const Tensor& other) {
   DimVector sizes = batch;
   sizes.push_back(self.size(-2));
   sizes.push_back(other.size(-1));
-  return bmm(batched(self), batched(other)).view(sizes);
+  return shown_as("UnsafeViewBackward0", bmm(batched(self), batched(other)).view(sizes));
 }
 
 Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias) {
@@ -288,6 +297,7 @@ Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>&
   DimVector sizes = input.impl()->sizes;
   sizes.back() = weight.size(0);
   const bool fused = bias && bias->dim() == 1 && bias->size(0) == weight.size(0) && bias->dtype() == input.dtype();
+  if (fused) check_same_device("linear", input, *bias, "bias");
   Tensor rows = as_rows(input);
   Tensor out = fresh(rows, {rows.size(0), weight.size(0)}, "linear");
   {
@@ -300,7 +310,8 @@ Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>&
     return {ctx.needs(0) ? g.mm(ctx.saved(1).conj()) : Tensor(),
             ctx.needs(1) ? g.t().mm(ctx.saved(0).conj()) : Tensor(), ctx.needs(2) ? g.sum(0) : Tensor()};
   });
-  if (input.dim() != 2) out = out.view(sizes);
+  out = shown_as(fused ? "AddmmBackward0" : "MmBackward0", out);
+  if (input.dim() != 2) out = shown_as(fused ? "ViewBackward0" : "UnsafeViewBackward0", out.view(sizes));
   return bias && !fused ? add(out, *bias) : out;
 }
 

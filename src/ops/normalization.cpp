@@ -5,6 +5,7 @@
 #include "ops/maybe_view.h"
 #include "ops/promotion.h"
 #include "ops/reduction.h"
+#include "ops/same_device.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 #include "tensor/make.h"
@@ -13,11 +14,6 @@ namespace tenon {
 namespace {
 
 enum class RowNorm : bool { Layer, Rms };
-
-const NormKernels& norm_kernels(const Tensor& tensor, const char* op) {
-  const Backend& backend = backend_of(tensor);
-  return require(backend.norm, backend, op);
-}
 
 // The tensor as contiguous rows of n, not recorded.
 Tensor rows_of(const Tensor& x, int64_t n) {
@@ -88,6 +84,8 @@ Tensor normalize_rows(RowNorm kind, const char* op, const Tensor& input, IntArra
   TENON_CHECK(!normalized_shape.empty(), op, ": Expected normalized_shape to be at least 1-dimensional");
   check_parameter(op, "weight", weight, normalized_shape);
   check_parameter(op, "bias", bias, normalized_shape);
+  check_same_device(op, input, weight, "weight");
+  check_same_device(op, input, bias, "bias");
   const size_t dims = normalized_shape.size();
   TENON_CHECK(input.sizes().size() >= dims && input.sizes().slice(input.sizes().size() - dims) == normalized_shape, op,
               ": Given normalized_shape=", normalized_shape,
@@ -167,7 +165,8 @@ Tensor group_norm(const Tensor& input, int64_t num_groups, const optional<Tensor
   Tensor out = input;
   if (input.numel() > 0) {
     const int64_t n = input.numel() / (input.size(0) * num_groups);
-    TENON_CHECK_VALUE(input.size(0) * n > 1, "Expected more than 1 value per channel when training, got input size ",
+    TENON_CHECK_VALUE(input.size(0) * n > 1,
+                      "group_norm: Expected more than 1 value per channel when training, got input size ",
                       input.sizes());
     out = layer_norm(input.reshape({-1, n}), n, nullopt, nullopt, eps).reshape(input.sizes());
   }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "tenon/ops/ops.h"
+
 namespace tenon {
 namespace {
 
@@ -57,6 +59,10 @@ double greatest_finite(ScalarType dtype) {
 void check_holds(const char* op, const Scalar& value, ScalarType dtype) {
   const bool fits = visit_dtype(dtype, [&](auto zero) { return holds<decltype(zero)>(value); });
   TENON_CHECK(fits, op, ": value ", value, " cannot be converted to type ", dtype, " without overflow");
+}
+
+Tensor to_input_dtype(const Tensor& grad, ScalarType dtype) {
+  return to_dtype(grad.is_complex() && !is_complex(dtype) ? real(grad) : grad, dtype);
 }
 
 void Promotion::add(const Input& input) {

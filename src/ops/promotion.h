@@ -33,6 +33,9 @@ double greatest_finite(ScalarType dtype);
 // overflow, and negative integers may wrap around in an unsigned type.
 void check_holds(const char* op, const Scalar& value, ScalarType dtype);
 
+// The gradient of an input that had `dtype` before it was promoted: the real part, where that was real.
+Tensor to_input_dtype(const Tensor& grad, ScalarType dtype);
+
 // Integers and bool become the default float dtype.
 inline ScalarType to_floating(ScalarType dtype) { return is_differentiable(dtype) ? dtype : get_default_dtype(); }
 // The dtype kernels compute in: half types compute in float32.

@@ -8,7 +8,7 @@
 #include "autograd/record.h"
 #include "backend/backend.h"
 #include "backend/random_kernels.h"
-#include "ops/elementwise.h"
+#include "ops/edit.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 #include "tensor/make.h"
@@ -30,9 +30,10 @@ namespace {
 // Edits self by `fill(kernels, view)`, which cuts it off from its history.
 template <class Fill>
 const Tensor& fill_randomly(const char* op, const Tensor& self, Fill fill) {
-  check_no_internal_overlap(self, op);
+  check_not_expanded(self, op);
   const bool records = self.requires_grad() && GradMode::is_enabled();
   check_inplace(self, op, records);
+  const SerialRegion serial(shares_elements(self));
   if (self.numel() > 0) {
     const Backend& backend = backend_of(self);
     fill(require(backend.random, backend, op), view_of(self));
@@ -135,7 +136,8 @@ const Tensor& bernoulli_(const Tensor& self, double p, const MaybeGenerator& gen
 const Tensor& bernoulli_(const Tensor& self, const Tensor& p, const MaybeGenerator& generator) {
   check_real("bernoulli_", self);
   check_floating("bernoulli_", p);
-  Tensor probabilities = p.detach().expand(self.sizes());
+  check_same_device("bernoulli_", self, p, "p");
+  const Tensor probabilities = apart_from(p.detach(), self).expand(self.sizes());
   return fill_randomly("bernoulli_", self, [&](const RandomKernels& k, TensorView out) {
     k.bernoulli_each(out, view_of(probabilities), source(generator));
   });

@@ -36,13 +36,6 @@ void check_single_or_double(const char* op, const Tensor& input) {
                  input.dtype(), ", only for float32 and float64");
 }
 
-// Part of the graph; the derivative raises.
-Tensor without_derivative(const char* op, Tensor out, TensorPointers inputs) {
-  return record(op, std::move(out), inputs, {}, [op](const BackwardContext&) -> Grads {
-    detail::fail<NotImplementedError>(op, ": the derivative is not implemented");
-  });
-}
-
 }  // namespace
 
 Tensor poisson(const Tensor& self, const MaybeGenerator& generator) {

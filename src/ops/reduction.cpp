@@ -14,6 +14,8 @@ namespace tenon {
 
 ReducedDims::ReducedDims(const Tensor& self, OptionalIntArrayRef dim, const char* op) : kept(self.impl()->sizes) {
   const DimVector listed = dim ? wrap_dims(*dim, self.dim(), op) : DimVector();
+  TENON_CHECK(listed.empty() || self.dim() <= 64, op, ": only tensors with up to 64 dims are supported, got ",
+              self.dim());
   for (size_t d = 0; d < kept.size(); ++d) {
     const bool reduced = listed.empty() || std::count(listed.begin(), listed.end(), static_cast<int64_t>(d)) > 0;
     if (reduced) {
@@ -89,11 +91,6 @@ ScalarType accumulated(const Tensor& self, optional<ScalarType> dtype) {
   return dtype.value_or(is_integral(self.dtype(), true) ? kLong : self.dtype());
 }
 
-// A gradient as an input of dtype `from` receives it.
-Tensor received(const Tensor& grad, ScalarType from) {
-  return to_dtype(grad.is_complex() && !is_complex(from) ? real(grad) : grad, from);
-}
-
 // prod_{j != i} x_j along dim, right where some x_j are zero.
 Tensor product_of_others(const Tensor& x, int64_t dim) {
   const int64_t n = x.size(dim);
@@ -151,7 +148,7 @@ Tensor sum(const Tensor& self, OptionalIntArrayRef dim, bool keepdim, optional<S
   return record(
       "sum", out, &self, {},
       [kept = dims.kept, sizes = self.impl()->sizes, from = self.dtype()](const BackwardContext& ctx) -> Grads {
-        return {received(ctx.grad().reshape(kept).expand(sizes), from)};
+        return {to_input_dtype(ctx.grad().reshape(kept).expand(sizes), from)};
       });
 }
 
@@ -172,7 +169,7 @@ Tensor mean(const Tensor& self, OptionalIntArrayRef dim, bool keepdim, optional<
                 [kept = dims.kept, count = dims.count, sizes = self.impl()->sizes,
                  from = self.dtype()](const BackwardContext& ctx) -> Grads {
                   const Tensor share = ctx.grad() / Scalar(static_cast<double>(count));
-                  return {received(share.reshape(kept).expand(sizes), from)};
+                  return {to_input_dtype(share.reshape(kept).expand(sizes), from)};
                 });
 }
 
@@ -194,7 +191,7 @@ Tensor prod(const Tensor& self, optional<ScalarType> dtype) {
   Tensor out = reduce("prod", Reduction::Prod, self, ReducedDims(self, nullopt, "prod"), false, result, result);
   return record("prod", out, &self, {&self, &out}, [result, from = self.dtype()](const BackwardContext& ctx) -> Grads {
     const Tensor self = ctx.saved(0), x = to_dtype(self, result).reshape({-1});
-    return {received(prod_grad(ctx.grad(), x, ctx.saved(1), 0).reshape(self.sizes()), from)};
+    return {to_input_dtype(prod_grad(ctx.grad(), x, ctx.saved(1), 0).reshape(self.sizes()), from)};
   });
 }
 
@@ -206,8 +203,8 @@ Tensor prod(const Tensor& self, int64_t dim, bool keepdim, optional<ScalarType> 
                 [result, kept = dims.kept, d = wrap_dim(dim, self.dim(), "prod"),
                  from = self.dtype()](const BackwardContext& ctx) -> Grads {
                   const Tensor x = to_dtype(ctx.saved(0), result);
-                  if (x.dim() == 0) return {received(ctx.grad(), from)};
-                  return {received(prod_grad(ctx.grad().reshape(kept), x, ctx.saved(1).reshape(kept), d), from)};
+                  if (x.dim() == 0) return {to_input_dtype(ctx.grad(), from)};
+                  return {to_input_dtype(prod_grad(ctx.grad().reshape(kept), x, ctx.saved(1).reshape(kept), d), from)};
                 });
 }
 

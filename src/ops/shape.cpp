@@ -95,9 +95,6 @@ Tensor as_strided(const Tensor& self, IntArrayRef size, IntArrayRef stride, opti
       });
 }
 
-namespace {
-
-// Whether two indices of the layout may be the same element.
 bool may_overlap(IntArrayRef sizes, IntArrayRef strides) {
   SmallVec<std::pair<int64_t, int64_t>, 6> dims;
   for (size_t d = 0; d < sizes.size(); ++d) {
@@ -112,8 +109,6 @@ bool may_overlap(IntArrayRef sizes, IntArrayRef strides) {
   }
   return false;
 }
-
-}  // namespace
 
 Tensor as_strided_backward(const Tensor& grad, IntArrayRef input_sizes, IntArrayRef input_strides, int64_t input_offset,
                            IntArrayRef sizes, IntArrayRef strides, int64_t offset) {
@@ -290,6 +285,12 @@ Tensor narrow(const Tensor& self, int64_t dim, int64_t start, int64_t length) {
   TENON_CHECK(length <= size - start, "narrow: start ", start, " and length ", length, " exceed dim ", dim, " of size ",
               size);
   return slice(self, dim, start, start + length, 1);
+}
+
+Tensor narrow(const Tensor& self, int64_t dim, const Tensor& start, int64_t length) {
+  TENON_CHECK(start.dim() == 0 && is_integral(start.dtype(), false), "narrow: start must be a 0-d integer tensor, got ",
+              start.dtype(), " of shape ", start.sizes());
+  return narrow(self, dim, start.item().to_int64(), length);
 }
 
 Tensor flatten(const Tensor& self, int64_t start_dim, int64_t end_dim) {

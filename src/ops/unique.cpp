@@ -1,6 +1,6 @@
 // Distinct elements and slices, made of sorts and comparisons of neighbours.
+#include "autograd/record.h"
 #include "ops/reduction.h"
-#include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 #include "tensor/make.h"
@@ -64,36 +64,52 @@ void check_dim_not_empty(const char* op, const Tensor& slices) {
               slices.sizes());
 }
 
+// What `compute` gives, outside the graph but for the distinct values, whose derivative raises.
+template <class Compute>
+ThreeTensors record_distinct(const char* op, const Tensor& self, Compute compute) {
+  ThreeTensors parts;
+  {
+    NoGradGuard no_grad;
+    parts = compute();
+  }
+  record_without_derivative(op, &std::get<0>(parts), &self);
+  return parts;
+}
+
 }  // namespace
 
 ThreeTensors _unique2(const Tensor& self, bool, bool return_inverse, bool return_counts) {
   check_real("unique", self);
-  NoGradGuard no_grad;
-  const Tensor flat = self.reshape({-1});
-  auto [values, inverse, counts] = distinct(flat, argsort(flat, 0, false), return_inverse, return_counts);
-  return {values, return_inverse ? inverse.reshape(self.sizes()) : inverse, counts};
+  return record_distinct("unique", self, [&]() -> ThreeTensors {
+    const Tensor flat = self.reshape({-1});
+    auto [values, inverse, counts] = distinct(flat, argsort(flat, 0, false), return_inverse, return_counts);
+    return {values, return_inverse ? inverse.reshape(self.sizes()) : inverse, counts};
+  });
 }
 
 ThreeTensors unique_dim(const Tensor& self, int64_t dim, bool, bool return_inverse, bool return_counts) {
   check_real("unique", self);
-  NoGradGuard no_grad;
   const int64_t d = wrap_dim(dim, self.dim(), "unique");
-  const Tensor slices = self.dim() == 0 ? self.reshape({1}) : self.movedim(d, 0);
-  check_dim_not_empty("unique", slices);
-  const Tensor order =
-      slices.size(0) == 0 ? Tensor() : lexicographic_order(slices.dim() == 1 ? slices.unsqueeze(1) : slices.flatten(1));
-  auto [values, inverse, counts] = distinct(slices, order, return_inverse, return_counts);
-  return {values.movedim(0, d).contiguous(), inverse, counts};
+  return record_distinct("unique", self, [&]() -> ThreeTensors {
+    const Tensor slices = self.dim() == 0 ? self.reshape({1}) : self.movedim(d, 0);
+    check_dim_not_empty("unique", slices);
+    const Tensor order = slices.size(0) == 0
+                             ? Tensor()
+                             : lexicographic_order(slices.dim() == 1 ? slices.unsqueeze(1) : slices.flatten(1));
+    auto [values, inverse, counts] = distinct(slices, order, return_inverse, return_counts);
+    return {values.movedim(0, d).contiguous(), inverse, counts};
+  });
 }
 
 ThreeTensors _unique_consecutive(const Tensor& self, bool return_inverse, bool return_counts, optional<int64_t> dim) {
-  NoGradGuard no_grad;
   const int64_t d = dim ? wrap_dim(*dim, self.dim(), "unique_consecutive") : 0;
-  const Tensor slices = dim && self.dim() > 0 ? self.movedim(d, 0) : self.reshape({-1});
-  check_dim_not_empty("unique_consecutive", slices);
-  auto [values, inverse, counts] = distinct(slices, Tensor(), return_inverse, return_counts);
-  if (!dim && return_inverse) inverse = inverse.reshape(self.sizes());
-  return {values.movedim(0, d).contiguous(), inverse, counts};
+  return record_distinct("unique_consecutive", self, [&]() -> ThreeTensors {
+    const Tensor slices = dim && self.dim() > 0 ? self.movedim(d, 0) : self.reshape({-1});
+    check_dim_not_empty("unique_consecutive", slices);
+    auto [values, inverse, counts] = distinct(slices, Tensor(), return_inverse, return_counts);
+    if (!dim && return_inverse) inverse = inverse.reshape(self.sizes());
+    return {values.movedim(0, d).contiguous(), inverse, counts};
+  });
 }
 
 }  // namespace tenon

@@ -10,6 +10,9 @@ namespace tenon {
 // naming `op`, unless it is a layout whose addresses and those of its views can be computed in 64 bits.
 int64_t checked_end(const char* op, IntArrayRef sizes, IntArrayRef strides, int64_t offset);
 
+// Whether two indices of the layout may be the same element.
+bool may_overlap(IntArrayRef sizes, IntArrayRef strides);
+
 // A view of `self` with another layout: it shares memory and version, and edits of it reach self's graph.
 Tensor make_view(const Tensor& self, IntArrayRef sizes, IntArrayRef strides, int64_t offset);
 

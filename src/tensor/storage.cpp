@@ -1,23 +1,24 @@
-// Storage and TensorImpl: allocation, release, and the free lists that make small ops cheap.
+// Storage and TensorImpl: allocation and release.
 #include "tenon/tensor/storage.h"
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 #include <utility>
 
 #include "backend/backend.h"
-#include "base/sanitizer.h"
+#include "base/free_list.h"
 #include "tenon/tensor/tensor_impl.h"
 
 namespace tenon {
 
-Storage::Storage(size_t nbytes, Device device) : nbytes_(nbytes), device_(device) {
-  if (nbytes > 0) data_ = backend_of(device).memory->allocate(nbytes, device.index());
+Storage::Storage(size_t nbytes, Device device) : nbytes_(nbytes), device_(device.resolved()) {
+  // A device that is not there holds no storage, not even one of no bytes.
+  const MemoryKernels& memory = *backend_of(device_).memory;
+  if (nbytes > 0) data_ = memory.allocate(nbytes, device_.index());
 }
 
 Storage::Storage(void* data, size_t nbytes, Device device, std::function<void()> release)
-    : data_(data), nbytes_(nbytes), device_(device), borrowed_(true), release_(std::move(release)) {}
+    : data_(data), nbytes_(nbytes), device_(device.resolved()), borrowed_(true), release_(std::move(release)) {}
 
 Storage::~Storage() {
   if (borrowed_) {
@@ -43,55 +44,18 @@ void Storage::resize(size_t nbytes) {
   nbytes_ = nbytes;
 }
 
-namespace {
-
-// Blocks of one size, kept by the thread that freed them and chained through their own memory: thread-local storage
-// must stay small for the library to be loadable by dlopen.
-template <size_t Size>
-class BlockCache {
- public:
-  ~BlockCache() {
-    while (head_) ::operator delete(std::exchange(head_, head_->next));
-    count_ = kCapacity;
-  }
-  void* take() {
-    if (!head_) return ::operator new(Size);
-    --count_;
-    return std::exchange(head_, head_->next);
-  }
-  void give(void* block) {
-    if (count_ == kCapacity) {
-      ::operator delete(block);
-      return;
-    }
-    ++count_;
-    head_ = new (block) FreeBlock{head_};
-  }
-
- private:
-  struct FreeBlock {
-    FreeBlock* next;
-  };
-  static constexpr size_t kCapacity = kAddressSanitizer ? 0 : 64;
-  FreeBlock* head_ = nullptr;
-  size_t count_ = 0;
-};
-
-thread_local BlockCache<sizeof(TensorImpl)> impl_cache;
-
-}  // namespace
-
 TensorImpl::~TensorImpl() = default;
 
-void* TensorImpl::operator new(size_t) { return impl_cache.take(); }
-void TensorImpl::operator delete(void* object) { impl_cache.give(object); }
+void* TensorImpl::operator new(size_t bytes) { return take_block(bytes); }
+void TensorImpl::operator delete(void* object) { give_block(object, sizeof(TensorImpl)); }
 
 void TensorImpl::refresh() {
   numel = 1;
   contiguous = true;
   for (size_t d = sizes.size(); d-- > 0;) {
     if (sizes[d] != 1 && strides[d] != numel) contiguous = false;
-    numel *= sizes[d];
+    TENON_CHECK(!__builtin_mul_overflow(numel, sizes[d], &numel), "the number of elements of a tensor of shape ",
+                IntArrayRef(sizes), " does not fit in 64 bits");
   }
   if (numel == 0) contiguous = true;
 }

@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "backend/backend.h"
-#include "tenon/autograd/grad_mode.h"
+#include "tenon/base/grad_mode.h"
 #include "tenon/base/shape.h"
 #include "tenon/base/small_vec.h"
 #include "tensor/make.h"

@@ -59,6 +59,21 @@ TEST(Hooks, MayRemoveThemselves) {
   EXPECT_EQ(calls, 3);
 }
 
+TEST(Hooks, MayDetachTheirLeafWhichRemovesThemAll) {
+  Tensor x = leaf({1});
+  int calls = 0;
+  for (int i = 0; i < 3; ++i) {
+    x.register_hook([&](const Tensor&) {
+      ++calls;
+      x.detach_();
+      return Tensor();
+    });
+  }
+  (x * 2).backward();
+  EXPECT_EQ(calls, 1);
+  EXPECT_FALSE(x.requires_grad());
+}
+
 TEST(Hooks, ApplyToCapturedGradients) {
   // PyTorch: a hook is part of a captured gradient unless the tensor's own node runs as well.
   Tensor x = leaf({1, 1});

@@ -1,5 +1,6 @@
 // In-place edits and views: gradients are those that PyTorch computes for the same programs.
 #include "helpers.h"
+#include "tenon/tensor/print.h"
 
 namespace tenon::testing {
 namespace {
@@ -48,6 +49,45 @@ TEST(InPlace, OfReadOnlyMemoryIsRefused) {
   Tensor x = values({1, 2});
   x.storage()->set_read_only();
   EXPECT_ERROR(x.add_(1), "read-only");
+}
+
+TEST(InPlace, ThatComputesACopyFirstIsNamedAsItWasCalled) {
+  Tensor x = leaf({0.25, 0.5});
+  for (const auto& [name, edit] : std::initializer_list<std::pair<const char*, void (*)(const Tensor&)>>{
+           {"logit", [](const Tensor& y) { y.logit_(); }},
+           {"zero_", [](const Tensor& y) { y.zero_(); }},
+           {"fill_", [](const Tensor& y) { y.fill_(ones({})); }},
+           {"cumsum", [](const Tensor& y) { y.cumsum_(0); }},
+           {"copy_", [](const Tensor& y) { y.copy_(ones({2})); }}}) {
+    Tensor y = x.exp();
+    Tensor z = y * y;
+    edit(y);
+    EXPECT_PRED2(contains, message_of([&] { z.sum().backward(); }), std::string("and '") + name);
+  }
+  // PyTorch's names of the nodes.
+  Tensor y = x.exp();
+  y.logit_();
+  EXPECT_EQ(grad_fn_name(y), "LogitBackward0");
+  y.zero_();
+  EXPECT_EQ(grad_fn_name(y), "ZeroBackward0");
+  y.copy_(x);
+  EXPECT_EQ(grad_fn_name(y), "CopyBackwards");
+}
+
+TEST(InPlace, ThatFailsLeavesTheLayoutAsItWas) {
+  Tensor fixed;
+  {
+    InferenceMode mode;
+    fixed = values({1, 2, 3});
+  }
+  Tensor matrix = values({1, 2, 3, 4}, {2, 2});
+  EXPECT_ERROR(write_out(fixed, matrix, "mm"), "mm_: Inplace update to inference tensor");
+  EXPECT_EQ(fixed.sizes(), (IntArrayRef{3}));
+  EXPECT_ERROR(fixed.resize_({2}), "Inplace update to inference tensor");
+  Tensor read_only = values({1, 2, 3, 4, 5});
+  read_only.storage()->set_read_only();
+  EXPECT_ERROR(write_out(read_only, matrix, "mm"), "mm_: self's memory is read-only");
+  EXPECT_EQ(read_only.sizes(), (IntArrayRef{5}));
 }
 
 TEST(InPlace, OfASavedTensorIsNoticedAndBothOpsAreNamed) {

@@ -90,6 +90,8 @@ TEST(Device, RejectsWhatIsNoDevice) {
   for (const char* text : {"", "gpu", "cpu:", "cpu:-1", "cuda:01", "cuda:128", "cuda:1:2", " cpu", "cuda:1x", "CPU"}) {
     EXPECT_THROW(Device{text}, Error) << text;
   }
+  for (const int index : {-2, 128, 256, 512}) EXPECT_THROW(Device(kCUDA, index), Error) << index;
+  EXPECT_EQ(Device(kCUDA, 127).index(), 127);
 }
 
 }  // namespace

@@ -71,6 +71,25 @@ TEST_P(Parallel, RunsNestedLoopsInlineInTheSameThread) {
   EXPECT_FALSE(in_parallel_region());
 }
 
+TEST_P(Parallel, RunsInOrderInTheCallersThreadWithinASerialRegion) {
+  const auto caller = std::this_thread::get_id();
+  const auto pieces = [&] {
+    std::vector<int64_t> begins;
+    parallel_for(0, 64, 1, [&](int64_t b, int64_t) {
+      EXPECT_EQ(std::this_thread::get_id(), caller);
+      begins.push_back(b);
+    });
+    return begins;
+  };
+  const SerialRegion serial(true);
+  {
+    const SerialRegion nested(true), none(false);
+    EXPECT_TRUE(std::ranges::is_sorted(pieces()));
+  }
+  EXPECT_EQ(pieces().size(), 64u);
+  EXPECT_TRUE(in_parallel_region());
+}
+
 TEST_P(Parallel, RethrowsTheErrorOfTheFirstFailingPiece) {
   for (int loop = 0; loop < 100; ++loop) {
     std::atomic<int> running{0};

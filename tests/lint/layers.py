@@ -24,9 +24,6 @@ LAYERS = [
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 TOP = len(LAYERS)
 
-# Thread-local switches that depend on base alone: the lower layers ask whether gradients or inference mode are on.
-LOW_HEADERS = {"tenon/autograd/grad_mode.h": RANK["base"]}
-
 # The bindings offer the choice of an instruction set.
 OPEN_INSIDES = {("bindings", "backend/cpu/isa.h")}
 
@@ -56,8 +53,6 @@ def layer_of_file(path):
 
 def layer_of_include(name):
     """The rank of an included file, or None where any file may include it."""
-    if name in LOW_HEADERS:
-        return LOW_HEADERS[name]
     parts = name.split("/")
     if parts[0] == "tenon":
         if parts[1] == "table":

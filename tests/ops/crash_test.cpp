@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "helpers.h"
+#include "samples.h"
 #include "tenon/backend/memory.h"
 
 namespace tenon::testing {
@@ -46,6 +47,39 @@ TEST(Crash, TheLeastIntegerDividedByMinusOne) {
   check_least_by_minus_one<int64_t>();
 }
 
+TEST(Crash, TheLeastMeanDividedByMinusOne) {
+  const int64_t least = std::numeric_limits<int64_t>::min();
+  const Tensor x = full({1, 1, 1, 1}, least, kLong);
+  EXPECT_EQ(list<int64_t>(avg_pool2d(x, 1, 1, 0, false, true, -1)), (Longs{least}));
+  EXPECT_EQ(list<int64_t>(avg_pool2d(x.neg().sub_(1), 1, 1, 0, false, true, -2)), (Longs{-(INT64_MAX / 2)}));
+}
+
+TEST(Crash, ViewsOfMoreElementsThan64BitsCount) {
+  const Tensor many = zeros({1}).expand({int64_t{1} << 61});
+  EXPECT_THROWS(TensorError, many.unfold(0, 1024, 1), "unfold: the number of elements of a tensor of shape [");
+  EXPECT_THROWS(TensorError, zeros({1, 1}, kLong).expand({int64_t{1} << 61, 1}).view(kByte), "does not fit in 64 bits");
+  EXPECT_THROWS(TensorError, view_as_real(zeros({1}, kComplexFloat).expand({int64_t{1} << 62})), "does not fit");
+  EXPECT_EQ(many.unfold(0, 2, 1 << 30).sizes(), (IntArrayRef{int64_t{1} << 31, 2}));
+}
+
+// Windows over one memory, each element of which is in two of them: PyTorch edits it twice.
+TEST(Crash, ElementsThatShareMemoryAreEditedInTurn) {
+  constexpr int64_t kCount = 1 << 17;
+  const auto windows = [](const Tensor& x) { return x.as_strided({kCount - 1, 2}, {1, 1}); };
+  List expected(kCount, 2);
+  expected.front() = expected.back() = 1;
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    const Tensor x = zeros({kCount});
+    windows(x).add_(1);
+    ASSERT_EQ(list(x), expected);
+    windows(x).copy_(ramp({kCount - 1, 2}));
+    ASSERT_EQ(list(x.narrow(0, 0, 4)), (List{0, 2, 4, 6}));
+    ASSERT_EQ(list(x.narrow(0, kCount / 2, 2)), (List{kCount, kCount + 2}));
+    windows(x).masked_fill_(windows(x).ge(4), Scalar(3));
+    ASSERT_EQ(list(x.narrow(0, 0, 4)), (List{0, 2, 3, 3}));
+  }
+}
+
 TEST(Crash, AnyByteButZeroIsTrueInMemorySeenAsBool) {
   const Tensor mask = full({5000}, 255, kByte).view(kBool), x = ones({5000});
   EXPECT_EQ(nonzero(mask).size(0), 5000);
@@ -67,6 +101,39 @@ TEST(Crash, AFailedAllocationTellsWhatWasAskedForAndWhatIsInUse) {
     EXPECT_PRED2(has_part, message, part);
   }
   EXPECT_THROWS(OutOfMemoryError, empty({int64_t{1} << 50}), "requested 4503599627370496 bytes");
+}
+
+// Calls `compute` with `bytes` more memory than is in use, and returns its error.
+template <class Compute>
+std::string error_with_room_for(size_t bytes, Compute compute) {
+  const size_t limit = memory_stats().limit;
+  set_memory_limit(memory_stats().in_use + bytes);
+  const std::string message = message_of<OutOfMemoryError>(compute);
+  set_memory_limit(limit);
+  return message;
+}
+
+TEST(Crash, WhatAKernelKeepsBesidesTensorsCountsTowardsTheMemoryLimit) {
+  const Tensor x = generic_values({1 << 18}, 1, kFloat), image = x.view({1, 16, 128, 128});
+  const Tensor weight = generic_values({1, 16, 5, 5}, 2, kFloat);
+  // Results alone would fit.
+  EXPECT_PRED2(has_part, error_with_room_for(size_t{4} << 20, [&] { x.sort(); }), "sort: out of memory: requested");
+  EXPECT_PRED2(has_part, error_with_room_for(size_t{4} << 20, [&] { conv2d(image, weight); }),
+               "out of memory: requested");
+}
+
+// A column for every position at once would take 276 GB.
+TEST(Crash, AConvolutionUnfoldsItsInputInParts) {
+  const Tensor x = ones({1, 1, 512, 512}), weight = zeros({1, 1, 512, 512});
+  weight.select(2, 0).select(2, 511).fill_(1);
+  reset_peak_memory();
+  const size_t before = memory_stats().in_use;
+  const Tensor some = conv2d(x, weight, {}, IntArrayRef{64}, IntArrayRef{256});
+  EXPECT_EQ(some.sizes(), (IntArrayRef{1, 1, 9, 9}));
+  EXPECT_LT(memory_stats().peak - before, size_t{64} << 20);
+  // The one element of the kernel meets the image from row 256 on and before column 257.
+  EXPECT_EQ(list(some.select(2, 0)), List(9, 0));
+  EXPECT_EQ(list(some.select(2, 8)), (List{1, 1, 1, 1, 1, 0, 0, 0, 0}));
 }
 
 }  // namespace

@@ -15,8 +15,8 @@ const std::set<std::string> kNoGradient = {
     "new_empty", "new_empty_strided", "new_zeros", "new_ones", "new_full",
     // The same bytes read as another type.
     "view(self, dtype)", "view_copy(self, dtype)",
-    // Counts.
-    "histc", "bincount", "histogram", "_histogramdd_from_bin_tensors", "_histogramdd_bin_edges",
+    // Counts, which do not depend on small changes of the values.
+    "histc",
 };
 
 // Ops of which zeros flow back, whatever they draw.
@@ -34,7 +34,8 @@ const std::set<std::string> kGradientRaises = {
     "chebyshev_polynomial_u", "chebyshev_polynomial_v", "chebyshev_polynomial_w", "shifted_chebyshev_polynomial_t",
     "shifted_chebyshev_polynomial_u", "shifted_chebyshev_polynomial_v", "shifted_chebyshev_polynomial_w",
     "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p", "binomial",
-    "_standard_gamma_grad", "_dirichlet_grad", "geqrf", "ldl_factor", "ldl_factor_ex", "ldl_solve",
+    "_standard_gamma_grad", "_dirichlet_grad", "_unique2", "unique_dim", "_unique_consecutive", "bincount", "histogram",
+    "_histogramdd_from_bin_tensors", "_histogramdd_bin_edges", "geqrf", "ldl_factor", "ldl_factor_ex", "ldl_solve",
 };
 
 // Ops of which some float results do not depend on the input: permutations, and those that were not asked for.

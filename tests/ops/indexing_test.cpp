@@ -244,6 +244,14 @@ TEST(Embedding, MaxNormScalesTheRowsThatAreUsed) {
   EXPECT_EQ(list(weight[2]), (List{6, 8}));
 }
 
+TEST(EmbeddingBag, ThatIsRefusedLeavesTheWeightAsItWas) {
+  const Tensor weight = floats({3, 4, 6, 8}, {2, 2});
+  EXPECT_THROWS(TensorError,
+                embedding_bag(longs({0, 1}), weight, longs({0}), 1.0, 2, false, "mean", false, nullopt, false, 7),
+                "embedding_bag: padding_idx must be within the number of embeddings 2, got 7");
+  EXPECT_EQ(list(weight), (List{3, 4, 6, 8}));
+}
+
 TEST(OneHot, CountsClassesAndChecksThem) {
   EXPECT_EQ(list<int64_t>(one_hot(longs({2, 0}))), (Longs{0, 0, 1, 1, 0, 0}));
   EXPECT_EQ(one_hot(longs({0}), 4).sizes(), IntArrayRef({1, 4}));

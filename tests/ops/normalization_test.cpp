@@ -127,5 +127,11 @@ TEST(LocalResponseNorm, AWindowWiderThanAllChannelsIsTheSameAsOneThatHoldsThem) 
   EXPECT_EQ(list(local_response_norm(x, wide, static_cast<double>(wide))), list(local_response_norm(x, 5, 5)));
 }
 
+TEST(Normalization, ErrorsNameTheFunctionThatWasCalled) {
+  EXPECT_THROWS(ValueError, batch_norm(ones({1, 3}), nullopt, nullopt, nullopt, nullopt, true), "batch_norm: Expected");
+  EXPECT_THROWS(ValueError, instance_norm(ones({1, 3, 1}), nullopt, nullopt, nullopt, nullopt), "instance_norm: Exp");
+  EXPECT_THROWS(ValueError, group_norm(ones({1, 3}), 3), "group_norm: Expected");
+}
+
 }  // namespace
 }  // namespace tenon::testing

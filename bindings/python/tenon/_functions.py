@@ -257,13 +257,15 @@ def set_default_device(device: Any) -> None:
 
 def set_default_tensor_type(t: Any) -> None:
     """Sets the default dtype, and with it the device, by the name of a type of tensors."""
-    from tenon._typed_tensors import TYPED_TENSORS, TypedTensor
+    from tenon._typed_tensors import CUDA_TENSORS, TYPED_TENSORS, TypedTensor
 
     if isinstance(t, str):
-        module, _, name = t.rpartition(".")
-        if module not in ("tenon", "torch") or name not in TYPED_TENSORS:
+        package, _, name = t.partition(".")
+        module, _, name = name.rpartition(".")
+        types = {"": TYPED_TENSORS, "cuda": CUDA_TENSORS}.get(module, {})
+        if package not in ("tenon", "torch") or name not in types:
             raise TypeError(f"invalid type name {t!r}")
-        t = TYPED_TENSORS[name]
+        t = types[name]
     if not isinstance(t, TypedTensor):
         raise TypeError("invalid type object")
     if not t.dtype.is_floating_point:
@@ -271,30 +273,17 @@ def set_default_tensor_type(t: Any) -> None:
             "only floating-point types are supported as the default type, but got "
             f"{t.__module__}.{t.__name__}"
         )
+    if t.is_cuda:
+        from tenon import cuda
+
+        cuda.init()
+    set_default_device("cuda" if t.is_cuda else "cpu")
     _C.set_default_dtype(t.dtype)
 
 
 def get_cpu_isa() -> str:
     """The instruction set that CPU kernels use: 'baseline', 'avx2' or 'avx512'."""
     return _C.get_cpu_isa()
-
-
-_matmul_precision = "highest"
-
-
-def set_float32_matmul_precision(precision: str) -> None:
-    """Says how exact float32 matrix products must be: 'highest', 'high' or 'medium'; all are computed as 'highest'."""
-    global _matmul_precision
-    if precision not in ("highest", "high", "medium"):
-        raise RuntimeError(
-            f"set_float32_matmul_precision: expected 'highest', 'high' or 'medium', but got {precision!r}"
-        )
-    _matmul_precision = precision
-
-
-def get_float32_matmul_precision() -> str:
-    """What set_float32_matmul_precision() said; 'highest' at first."""
-    return _matmul_precision
 
 
 def unique(

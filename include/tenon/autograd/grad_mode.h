@@ -1,43 +1,12 @@
-// Thread-local switches: whether ops are recorded, and whether tensors may ever be part of a graph.
+// The switches of autograd: those of each thread, and anomaly mode, which is one for the process.
 #pragma once
 
 #include <functional>
 #include <string>
 
-#include "tenon/base/export.h"
+#include "tenon/base/grad_mode.h"
 
 namespace tenon {
-
-struct TENON_API GradMode {
-  static bool is_enabled();
-  static void set_enabled(bool enabled);
-};
-
-struct TENON_API InferenceMode {
-  static bool is_enabled();
-
-  // Within the guard's life nothing is recorded and new tensors are inference tensors.
-  explicit InferenceMode(bool enabled = true);
-  ~InferenceMode();
-  InferenceMode(const InferenceMode&) = delete;
-
- private:
-  bool previous_inference_, previous_grad_;
-};
-
-class AutoGradMode {
- public:
-  explicit AutoGradMode(bool enabled) : previous_(GradMode::is_enabled()) { GradMode::set_enabled(enabled); }
-  ~AutoGradMode() { GradMode::set_enabled(previous_); }
-  AutoGradMode(const AutoGradMode&) = delete;
-
- private:
-  bool previous_;
-};
-
-struct NoGradGuard : AutoGradMode {
-  NoGradGuard() : AutoGradMode(false) {}
-};
 
 // While anomaly mode is on, backward names the forward op whose gradient is NaN.
 struct TENON_API AnomalyMode {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "tenon/base/error.h"
 #include "tenon/base/export.h"
 
 namespace tenon {
@@ -17,7 +18,12 @@ inline constexpr DeviceType kCUDA = DeviceType::CUDA;
 // A device type and, for accelerators, which one; index -1 means the current one.
 class Device {
  public:
-  constexpr Device(DeviceType type = kCPU, int index = -1) : type_(type), index_(static_cast<int8_t>(index)) {}
+  static constexpr int kGreatestIndex = 127;
+
+  constexpr Device(DeviceType type = kCPU, int index = -1) : type_(type), index_(static_cast<int8_t>(index)) {
+    TENON_CHECK_AS(Error, index >= -1 && index <= kGreatestIndex, "Device: the index must be from 0 to ",
+                   kGreatestIndex, ", or -1 for none, got ", index);
+  }
   // Parses "cpu", "cuda", "cuda:1", "metal:0"; throws Error on anything else.
   TENON_API Device(std::string_view text);
   Device(const char* text) : Device(std::string_view(text)) {}
@@ -27,6 +33,8 @@ class Device {
   constexpr bool has_index() const { return index_ >= 0; }
   constexpr bool is_cpu() const { return type_ == kCPU; }
   constexpr bool is_cuda() const { return type_ == kCUDA; }
+  // As memory has it: the CPU without an index, an accelerator with one, 0 where none is given.
+  constexpr Device resolved() const { return is_cpu() ? Device() : Device(type_, has_index() ? index_ : 0); }
   TENON_API std::string str() const;
   friend constexpr bool operator==(const Device&, const Device&) = default;
 

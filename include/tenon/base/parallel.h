@@ -40,4 +40,20 @@ TENON_API int get_num_threads();
 // Whether the caller is inside a piece of a parallel_for.
 TENON_API bool in_parallel_region();
 
+// While it lives and `serial` is true, parallel_for runs the pieces that this thread asks for here, in order.
+class SerialRegion {
+ public:
+  explicit SerialRegion(bool serial) : entered_(serial && !in_parallel_region()) {
+    if (entered_) set(true);
+  }
+  ~SerialRegion() {
+    if (entered_) set(false);
+  }
+  SerialRegion(const SerialRegion&) = delete;
+
+ private:
+  TENON_API static void set(bool serial);
+  bool entered_;
+};
+
 }  // namespace tenon

@@ -36,6 +36,7 @@ class Storage final : public RefCounted {
 
   void* data() const { return data_; }
   size_t nbytes() const { return nbytes_; }
+  // Resolved, so that equal devices compare equal.
   Device device() const { return device_; }
   VersionCounter& version() { return version_; }
   // Memory that must not be written, such as a read-only NumPy array.

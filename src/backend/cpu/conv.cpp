@@ -1,31 +1,27 @@
 // Convolution as matrix products over unfolded input: each output position's receptive field becomes a column.
-// A kernel of one element with unit stride and no padding needs no unfolding.
+// A kernel of one element with unit stride and no padding needs no unfolding. Columns are unfolded in blocks, so that
+// they take little memory however large kernel and image are.
 #include <algorithm>
-#include <cstring>
-#include <vector>
 
 #include "backend/backend.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/scratch.h"
+#include "backend/cpu/wrapping.h"
 #include "tenon/base/parallel.h"
 
 namespace tenon::cpu {
 namespace {
 
-// Integers wrap around.
-template <class T>
-T plus(T a, T b) {
-  if constexpr (std::is_integral_v<T>) {
-    return static_cast<T>(static_cast<std::make_unsigned_t<T>>(a) + static_cast<std::make_unsigned_t<T>>(b));
-  } else {
-    return a + b;
-  }
-}
+// What a block of columns takes at most, unless a few columns take more.
+constexpr int64_t kBlockBytes = int64_t{16} << 20;
+constexpr int64_t kLeastColumns = 8;
 
-// Positions o of a kernel tap for which o * stride + offset falls inside [0, size).
+// Positions in [begin, end).
 struct Span {
   int64_t begin, end;
 };
 
+// Positions o of a kernel tap for which o * stride + offset falls inside [0, size).
 Span inside(int64_t offset, int64_t stride, int64_t size, int64_t count) {
   const int64_t begin = offset >= 0 ? 0 : (-offset - 1) / stride + 1;
   const int64_t end = offset >= size ? 0 : (size - 1 - offset) / stride + 1;
@@ -37,95 +33,123 @@ bool needs_no_unfolding(const ConvGeometry& g) {
          g.padding == std::array<int64_t, 3>{0, 0, 0};
 }
 
-// Calls visit(row, tap offsets) for each row of the column matrix of `channels` channels.
+// Neighbouring output positions of one line: (d, h, w) for w in [begin, end).
+struct Run {
+  int64_t d, h, begin, end;
+};
+
+// Calls visit(run) for positions [begin, end) of an output plane, line by line.
 template <class Visit>
-void for_each_tap(const ConvGeometry& g, int64_t channels, Visit visit) {
+void for_each_run(const ConvGeometry& g, int64_t begin, int64_t end, Visit visit) {
+  const int64_t line = begin / g.out[2];
+  Run run{line / g.out[1], line % g.out[1], begin % g.out[2], 0};
+  for (int64_t left = end - begin; left > 0; left -= run.end - run.begin, run.begin = 0) {
+    if (run.h == g.out[1]) run.h = 0, ++run.d;
+    run.end = std::min(g.out[2], run.begin + left);
+    visit(run);
+    ++run.h;
+  }
+}
+
+// One row of the column matrix: what one element of the kernel meets in one channel.
+struct Tap {
+  int64_t channel;
+  std::array<int64_t, 3> at;
+  Span within[3];
+
+  // The positions of the run that meet the image rather than its padding.
+  Span inside(const Run& run) const {
+    const auto [depth, height, width] = within;
+    if (run.d < depth.begin || run.d >= depth.end || run.h < height.begin || run.h >= height.end) {
+      return {run.end, run.end};
+    }
+    return {std::clamp(width.begin, run.begin, run.end), std::clamp(width.end, run.begin, run.end)};
+  }
+
+  // The place in the image of position w of the run. Offsets are added to positions before anything else, since each
+  // may be far outside of the image that their sum is in.
+  int64_t place(const ConvGeometry& g, const Run& run, int64_t w) const {
+    return ((channel * g.in[0] + (run.d * g.stride[0] + at[0])) * g.in[1] + (run.h * g.stride[1] + at[1])) * g.in[2] +
+           (w * g.stride[2] + at[2]);
+  }
+};
+
+// Calls visit(row, tap) for each row of the column matrix.
+template <class Visit>
+void for_each_tap(const ConvGeometry& g, Visit visit) {
   int64_t row = 0;
-  for (int64_t c = 0; c < channels; ++c) {
+  for (int64_t c = 0; c < g.in_channels; ++c) {
     for (int64_t i = 0; i < g.kernel[0]; ++i) {
       for (int64_t j = 0; j < g.kernel[1]; ++j) {
         for (int64_t k = 0; k < g.kernel[2]; ++k) {
-          visit(row++, c, std::array<int64_t, 3>{i * g.dilation[0] - g.padding[0], j * g.dilation[1] - g.padding[1],
-                                                 k * g.dilation[2] - g.padding[2]});
+          Tap tap{
+              c,
+              {i * g.dilation[0] - g.padding[0], j * g.dilation[1] - g.padding[1], k * g.dilation[2] - g.padding[2]},
+              {}};
+          for (size_t d = 0; d < 3; ++d) tap.within[d] = inside(tap.at[d], g.stride[d], g.in[d], g.out[d]);
+          visit(row++, tap);
         }
       }
     }
   }
 }
 
-// Where the line of an image begins that position (d, h) of a tap of channel c falls into. Offsets are added to
-// positions before anything else, since each may be far outside of the image that their sum is in.
-int64_t line_start(const ConvGeometry& g, int64_t c, int64_t d, int64_t h, std::array<int64_t, 3> at) {
-  return ((c * g.in[0] + (d * g.stride[0] + at[0])) * g.in[1] + (h * g.stride[1] + at[1])) * g.in[2];
-}
-
-// columns[channels * kernel, out_plane] from one sample's channels.
+// columns[taps of all channels, end - begin] of positions [begin, end) from one sample's channels.
 template <class T>
-void unfold(T* columns, const T* x, const ConvGeometry& g, int64_t channels) {
-  for_each_tap(g, channels, [&](int64_t row, int64_t c, std::array<int64_t, 3> at) {
-    T* out = columns + row * g.out_plane();
-    const Span depth = inside(at[0], g.stride[0], g.in[0], g.out[0]);
-    const Span height = inside(at[1], g.stride[1], g.in[1], g.out[1]);
-    const Span width = inside(at[2], g.stride[2], g.in[2], g.out[2]);
-    for (int64_t d = 0; d < g.out[0]; ++d) {
-      for (int64_t h = 0; h < g.out[1]; ++h, out += g.out[2]) {
-        if (d < depth.begin || d >= depth.end || h < height.begin || h >= height.end || width.begin == width.end) {
-          std::fill_n(out, g.out[2], T());
-          continue;
-        }
-        const T* line = x + line_start(g, c, d, h, at);
-        std::fill_n(out, width.begin, T());
+void unfold(T* columns, const T* x, const ConvGeometry& g, int64_t begin, int64_t end) {
+  for_each_tap(g, [&](int64_t row, const Tap& tap) {
+    T* out = columns + row * (end - begin);
+    for_each_run(g, begin, end, [&](const Run& run) {
+      const auto [first, last] = tap.inside(run);
+      out = std::fill_n(out, first - run.begin, T());
+      if (first < last) {
+        const T* in = x + tap.place(g, run, first);
         if (g.stride[2] == 1) {
-          std::copy_n(line + (width.begin + at[2]), width.end - width.begin, out + width.begin);
+          out = std::copy_n(in, last - first, out);
         } else {
-          for (int64_t w = width.begin; w < width.end; ++w) out[w] = line[w * g.stride[2] + at[2]];
+          for (int64_t w = first; w < last; ++w, in += g.stride[2]) *out++ = *in;
         }
-        std::fill_n(out + width.end, g.out[2] - width.end, T());
       }
-    }
+      out = std::fill_n(out, run.end - last, T());
+    });
   });
 }
 
 // Adds columns back into one sample's channels: the transpose of unfold.
 template <class T>
-void fold(T* x, const T* columns, const ConvGeometry& g, int64_t channels) {
-  for_each_tap(g, channels, [&](int64_t row, int64_t c, std::array<int64_t, 3> at) {
-    const T* in = columns + row * g.out_plane();
-    const Span depth = inside(at[0], g.stride[0], g.in[0], g.out[0]);
-    const Span height = inside(at[1], g.stride[1], g.in[1], g.out[1]);
-    const Span width = inside(at[2], g.stride[2], g.in[2], g.out[2]);
-    for (int64_t d = depth.begin; d < depth.end; ++d) {
-      for (int64_t h = height.begin; h < height.end; ++h) {
-        T* line = x + line_start(g, c, d, h, at);
-        const T* source = in + (d * g.out[1] + h) * g.out[2];
-        for (int64_t w = width.begin; w < width.end; ++w) {
-          T& element = line[w * g.stride[2] + at[2]];
-          element = plus(element, source[w]);
-        }
+void fold(T* x, const T* columns, const ConvGeometry& g, int64_t begin, int64_t end) {
+  for_each_tap(g, [&](int64_t row, const Tap& tap) {
+    const T* in = columns + row * (end - begin);
+    for_each_run(g, begin, end, [&](const Run& run) {
+      const auto [first, last] = tap.inside(run);
+      if (first < last) {
+        T* element = x + tap.place(g, run, first);
+        const T* source = in + (first - run.begin);
+        for (int64_t w = first; w < last; ++w, element += g.stride[2]) *element = wrapping_sum(*element, *source++);
       }
-    }
+      in += run.end - run.begin;
+    });
   });
 }
 
-// Strides of a row-major 3-d view.
+// The 3-d view of matrices whose rows are `row_stride` apart.
 struct Matrices {
   std::array<int64_t, 3> sizes, strides;
   TensorView view;
 
-  Matrices(void* data, ScalarType dtype, std::array<int64_t, 3> sizes_, bool transpose = false)
-      : sizes(sizes_), strides{sizes_[1] * sizes_[2], sizes_[2], 1} {
+  Matrices(void* data, ScalarType dtype, std::array<int64_t, 3> sizes_, int64_t row_stride, bool transpose = false)
+      : sizes(sizes_), strides{sizes_[1] * row_stride, row_stride, 1} {
     if (transpose) {
       std::swap(sizes[1], sizes[2]);
       std::swap(strides[1], strides[2]);
     }
     view = {data, dtype, sizes, strides};
   }
+  Matrices(const Matrices&) = delete;
 };
 
-template <class T>
-void product(T* out, const Matrices& a, const Matrices& b, bool accumulate) {
-  Matrices result(out, dtype_v<T>, {a.sizes[0], a.sizes[1], b.sizes[2]});
-  matmul_table().matmul(result.view, a.view, b.view, 1, accumulate ? 1 : 0, nullptr);
+void product(const Matrices& out, const Matrices& a, const Matrices& b, bool accumulate) {
+  matmul_table().matmul(out.view, a.view, b.view, 1, accumulate ? 1 : 0, nullptr);
 }
 
 template <class T>
@@ -135,60 +159,86 @@ class Conv {
       : g_(geometry), plain_(needs_no_unfolding(geometry)), in_group_(g_.in_channels / g_.groups),
         out_group_(g_.out_channels / g_.groups), taps_(in_group_ * g_.kernel_size()) {}
 
-  void forward(T* y, const T* x, const T* w, const T* bias) const {
-    parallel_for(0, g_.batch, 1, [&](int64_t begin, int64_t end) {
-      std::vector<T> columns(column_count());
-      for (int64_t n = begin; n < end; ++n) {
-        T* sample_y = y + n * g_.out_channels * g_.out_plane();
-        const T* cols = unfolded(columns, x + n * g_.in_channels * g_.in_plane());
-        product(sample_y, weights(w, false), column_matrices(cols, false), false);
-        for (int64_t c = 0; bias && c < g_.out_channels; ++c) {
-          T* plane = sample_y + c * g_.out_plane();
-          for (int64_t i = 0; i < g_.out_plane(); ++i) plane[i] = plus(plane[i], bias[c]);
-        }
-      }
+  void forward(T* y, const T* x, const T* w) const {
+    for_each_sample([&](int64_t n, T* columns) {
+      for_each_block([&](int64_t begin, int64_t end) {
+        const T* cols = unfolded(columns, sample_in(x, n), begin, end);
+        product(outputs(sample_out(y, n), begin, end), weights(w, false), column_matrices(cols, begin, end, false),
+                false);
+      });
     });
   }
 
   void input_gradient(T* gx, const T* gy, const T* w) const {
-    parallel_for(0, g_.batch, 1, [&](int64_t begin, int64_t end) {
-      std::vector<T> columns(column_count());
-      for (int64_t n = begin; n < end; ++n) {
-        T* sample_gx = gx + n * g_.in_channels * g_.in_plane();
-        T* target = plain_ ? sample_gx : columns.data();
-        product(target, weights(w, true), outputs(gy + n * g_.out_channels * g_.out_plane()), false);
-        if (plain_) continue;
-        std::fill_n(sample_gx, g_.in_channels * g_.in_plane(), T());
-        fold(sample_gx, columns.data(), g_, g_.in_channels);
-      }
+    for_each_sample([&](int64_t n, T* columns) {
+      T* into = sample_in(gx, n);
+      if (!plain_) std::fill_n(into, g_.in_channels * g_.in_plane(), T());
+      for_each_block([&](int64_t begin, int64_t end) {
+        T* cols = plain_ ? into : columns;
+        product(column_matrices(cols, begin, end, false), weights(w, true), outputs(sample_out(gy, n), begin, end),
+                false);
+        if (!plain_) fold(into, cols, g_, begin, end);
+      });
     });
   }
 
   // Samples add up in their order, whatever the number of threads.
   void weight_gradient(T* gw, const T* gy, const T* x) const {
     if (g_.batch == 0) std::fill_n(gw, g_.out_channels * taps_, T());
-    std::vector<T> columns(column_count());
+    const Scratch columns(column_bytes());
     for (int64_t n = 0; n < g_.batch; ++n) {
-      const T* cols = unfolded(columns, x + n * g_.in_channels * g_.in_plane());
-      product(gw, outputs(gy + n * g_.out_channels * g_.out_plane()), column_matrices(cols, true), n > 0);
+      for_each_block([&](int64_t begin, int64_t end) {
+        const T* cols = unfolded(columns.as<T>(), sample_in(x, n), begin, end);
+        product(weights(gw, false), outputs(sample_out(gy, n), begin, end), column_matrices(cols, begin, end, true),
+                n > 0 || begin > 0);
+      });
     }
   }
 
  private:
-  size_t column_count() const { return plain_ ? 0 : static_cast<size_t>(g_.groups * taps_ * g_.out_plane()); }
-  const T* unfolded(std::vector<T>& columns, const T* sample) const {
+  // Calls body(n, columns) for every sample, with room for a block of columns.
+  template <class Body>
+  void for_each_sample(Body body) const {
+    parallel_for(0, g_.batch, 1, [&](int64_t begin, int64_t end) {
+      const Scratch columns(column_bytes());
+      for (int64_t n = begin; n < end; ++n) body(n, columns.as<T>());
+    });
+  }
+  // Calls body(begin, end) for the blocks of an output plane.
+  template <class Body>
+  void for_each_block(Body body) const {
+    const int64_t step = block_columns();
+    for (int64_t begin = 0; begin < g_.out_plane(); begin += step) body(begin, std::min(begin + step, g_.out_plane()));
+  }
+  int64_t block_columns() const {
+    if (plain_) return g_.out_plane();
+    const int64_t column = g_.groups * taps_ * static_cast<int64_t>(sizeof(T));
+    return std::min(g_.out_plane(), std::max(kBlockBytes / column, kLeastColumns));
+  }
+  size_t column_bytes() const {
+    return plain_ ? 0 : static_cast<size_t>(g_.groups * taps_ * block_columns()) * sizeof(T);
+  }
+  const T* unfolded(T* columns, const T* sample, int64_t begin, int64_t end) const {
     if (plain_) return sample;
-    unfold(columns.data(), sample, g_, g_.in_channels);
-    return columns.data();
+    unfold(columns, sample, g_, begin, end);
+    return columns;
+  }
+  template <class U>
+  U* sample_in(U* x, int64_t n) const {
+    return x + n * g_.in_channels * g_.in_plane();
+  }
+  template <class U>
+  U* sample_out(U* y, int64_t n) const {
+    return y + n * g_.out_channels * g_.out_plane();
   }
   Matrices weights(const T* w, bool transpose) const {
-    return {const_cast<T*>(w), dtype_v<T>, {g_.groups, out_group_, taps_}, transpose};
+    return {const_cast<T*>(w), dtype_v<T>, {g_.groups, out_group_, taps_}, taps_, transpose};
   }
-  Matrices column_matrices(const T* columns, bool transpose) const {
-    return {const_cast<T*>(columns), dtype_v<T>, {g_.groups, taps_, g_.out_plane()}, transpose};
+  Matrices column_matrices(const T* columns, int64_t begin, int64_t end, bool transpose) const {
+    return {const_cast<T*>(columns), dtype_v<T>, {g_.groups, taps_, end - begin}, end - begin, transpose};
   }
-  Matrices outputs(const T* y) const {
-    return {const_cast<T*>(y), dtype_v<T>, {g_.groups, out_group_, g_.out_plane()}};
+  Matrices outputs(const T* y, int64_t begin, int64_t end) const {
+    return {const_cast<T*>(y) + begin, dtype_v<T>, {g_.groups, out_group_, end - begin}, g_.out_plane()};
   }
 
   const ConvGeometry& g_;
@@ -209,11 +259,10 @@ void visit_conv_dtype(ScalarType dtype, Visit visit) {
   }
 }
 
-void forward(const TensorView& y, const TensorView& x, const TensorView& w, const TensorView* bias,
-             const ConvGeometry& g) {
+void forward(const TensorView& y, const TensorView& x, const TensorView& w, const ConvGeometry& g) {
   visit_conv_dtype(y.dtype, [&](auto zero) {
     using T = decltype(zero);
-    Conv<T>(g).forward(y.as<T>(), x.as<T>(), w.as<T>(), bias ? bias->as<T>() : nullptr);
+    Conv<T>(g).forward(y.as<T>(), x.as<T>(), w.as<T>());
   });
 }
 

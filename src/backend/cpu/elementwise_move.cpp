@@ -5,12 +5,10 @@
 #include <cstring>
 #include <utility>
 
+#include "backend/cpu/bytes.h"
+
 namespace tenon::cpu {
 namespace {
-
-struct Bytes16 {
-  uint64_t low, high;
-};
 
 template <class E>
 void fill_with(char* to, E value, int64_t n) {
@@ -102,33 +100,13 @@ void move_block(const char* from, int64_t from_row, int64_t from_col, char* to, 
 }  // namespace
 
 void repeat_element(const void* value, int64_t element_bytes, char* to, int64_t n) {
-  switch (element_bytes) {
-    case 1:
-      return fill_with(to, element_at<uint8_t>(value), n);
-    case 2:
-      return fill_with(to, element_at<uint16_t>(value), n);
-    case 4:
-      return fill_with(to, element_at<uint32_t>(value), n);
-    case 8:
-      return fill_with(to, element_at<uint64_t>(value), n);
-    default:
-      return fill_with(to, element_at<Bytes16>(value), n);
-  }
+  visit_size(static_cast<size_t>(element_bytes),
+             [&](auto zero) { fill_with(to, element_at<decltype(zero)>(value), n); });
 }
 
 MoveBlock* move_block_of(int64_t element_bytes) {
-  switch (element_bytes) {
-    case 1:
-      return move_block<uint8_t>;
-    case 2:
-      return move_block<uint16_t>;
-    case 4:
-      return move_block<uint32_t>;
-    case 8:
-      return move_block<uint64_t>;
-    default:
-      return move_block<Bytes16>;
-  }
+  return visit_size(static_cast<size_t>(element_bytes),
+                    [](auto zero) -> MoveBlock* { return move_block<decltype(zero)>; });
 }
 
 }  // namespace tenon::cpu

@@ -5,8 +5,9 @@
 #include <bit>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <vector>
+
+#include "backend/cpu/scratch.h"
 
 namespace tenon::cpu {
 namespace {
@@ -19,11 +20,7 @@ constexpr int64_t kTaskElements = 65536;
 constexpr int64_t kMaxCols = 2048;
 constexpr int64_t kMaxStateSize = 32;
 
-using Bytes = std::unique_ptr<std::byte[]>;
-
-Bytes allocate_bytes(int64_t count, size_t size) {
-  return Bytes(new std::byte[static_cast<size_t>(count) * size]);
-}
+Scratch states_of(int64_t count, size_t size) { return Scratch(static_cast<size_t>(count) * size); }
 
 // Merges states of consecutive pieces as a binary tree, so that rounding errors grow with the logarithm of the count.
 class Cascade {
@@ -33,9 +30,9 @@ class Cascade {
   // Room for the next piece's states; push() takes them.
   void* next() {
     if (levels_.size() <= depth_) {
-      levels_.push_back(allocate_bytes(max_width_, kernel_.state_size));
+      levels_.push_back(states_of(max_width_, kernel_.state_size));
     }
-    return levels_[depth_].get();
+    return levels_[depth_].as<void>();
   }
   void push() {
     ++count_;
@@ -45,7 +42,7 @@ class Cascade {
   // The states of everything pushed; at least one piece was.
   void* finish() {
     while (depth_ > 1) merge_top();
-    return levels_[0].get();
+    return levels_[0].as<void>();
   }
   // Begins anew, for pieces of `width` states, at most those of the constructor.
   void reset(int64_t width) { width_ = width, depth_ = 0, count_ = 0; }
@@ -53,7 +50,7 @@ class Cascade {
  private:
   void merge_top() {
     --depth_;
-    kernel_.merge(levels_[depth_ - 1].get(), levels_[depth_].get(), width_);
+    kernel_.merge(levels_[depth_ - 1].as<void>(), levels_[depth_].as<void>(), width_);
   }
 
   const FoldKernel& kernel_;
@@ -61,7 +58,7 @@ class Cascade {
   int64_t max_width_;
   size_t depth_ = 0;
   uint64_t count_ = 0;
-  std::vector<Bytes> levels_;
+  std::vector<Scratch> levels_;
 };
 
 struct Dim {
@@ -210,24 +207,25 @@ struct Fold {
   void run_narrow(FoldFinish finish) const {
     const int64_t cols = outputs, together = 256 / cols, width = together * cols, rows = count / together;
     const size_t state = kernel.state_size;
-    Bytes states = allocate_bytes(width, state);
+    const Scratch states = states_of(width, state);
     const Fold wide{kernel, loader, element_map, data, in_size, {{width, 1, {1, 1}}}, {{rows, width, {0, 0}}},
                     width,  rows};
     wide.run_columns([&](void* done, int64_t n, const int64_t offset[2], const int64_t*) {
-      std::memcpy(states.get() + static_cast<size_t>(offset[0]) * state, done, static_cast<size_t>(n) * state);
+      std::memcpy(states.as<std::byte>() + static_cast<size_t>(offset[0]) * state, done,
+                  static_cast<size_t>(n) * state);
     });
-    auto group = [&](int64_t g) { return states.get() + static_cast<size_t>(g * cols) * state; };
+    auto group = [&](int64_t g) { return states.as<std::byte>() + static_cast<size_t>(g * cols) * state; };
     for (int64_t step = 1; step < together; step *= 2) {
       for (int64_t g = 0; g + step < together; g += 2 * step) kernel.merge(group(g), group(g + step), cols);
     }
     const int64_t rest = count - rows * together;
     if (rest > 0) {
-      Bytes buffer = allocate_bytes(rest * cols, acc_size(kernel.element));
-      load(buffer.get(), rows * width, 1, rest * cols);
-      kernel.rows(states.get(), buffer.get(), cols, rest, cols);
+      const Scratch buffer = states_of(rest * cols, acc_size(kernel.element));
+      load(buffer.as<std::byte>(), rows * width, 1, rest * cols);
+      kernel.rows(states.as<std::byte>(), buffer.as<std::byte>(), cols, rest, cols);
     }
     const int64_t origin[2] = {0, 0};
-    finish(states.get(), cols, origin, kept[0].out);
+    finish(states.as<std::byte>(), cols, origin, kept[0].out);
   }
 
   void run_rows(FoldFinish finish) const {
@@ -241,48 +239,48 @@ struct Fold {
       const int64_t cols = std::clamp<int64_t>(kTaskElements / count, 1, std::min<int64_t>(across, 256));
       const int64_t pieces = (across + cols - 1) / cols;
       parallel_for(0, groups * pieces, std::max<int64_t>(1, kTaskElements / (cols * count)), [&](int64_t b, int64_t e) {
-        Bytes buffer = allocate_bytes(kRun, acc_size(kernel.element));
-        Bytes states = allocate_bytes(cols, state);
+        const Scratch buffer = states_of(kRun, acc_size(kernel.element));
+        const Scratch states = states_of(cols, state);
         Cascade cascade(kernel, 1);
         for (int64_t t = b; t < e; ++t) {
           const int64_t first = t % pieces * cols, n = std::min(cols, across - first);
           int64_t base, out[2];
           offsets_at(kept, t / pieces * across + first, &base, out);
           for (int64_t c = 0; c < n; ++c) {
-            std::byte* one = states.get() + static_cast<size_t>(c) * state;
+            std::byte* one = states.as<std::byte>() + static_cast<size_t>(c) * state;
             const int64_t offset = base + c * kept.back().in;
             if (reduced.size() == 1 && count <= kRun) {
-              fold_run(one, buffer.get(), offset);
+              fold_run(one, buffer.as<std::byte>(), offset);
             } else {
               cascade.reset(1);
-              fold_range(cascade, buffer.get(), offset, 0, count);
+              fold_range(cascade, buffer.as<std::byte>(), offset, 0, count);
               std::memcpy(one, cascade.finish(), state);
             }
           }
-          finish(states.get(), n, out, out_stride);
+          finish(states.as<std::byte>(), n, out, out_stride);
         }
       });
       return;
     }
     const int64_t blocks = (count + kTaskElements - 1) / kTaskElements;
-    Bytes partial = allocate_bytes(outputs * blocks, state);
+    const Scratch partial = states_of(outputs * blocks, state);
     parallel_for(0, outputs * blocks, 1, [&](int64_t b, int64_t e) {
-      Bytes buffer = allocate_bytes(kRun, acc_size(kernel.element));
+      const Scratch buffer = states_of(kRun, acc_size(kernel.element));
       Cascade cascade(kernel, 1);
       for (int64_t t = b; t < e; ++t) {
         int64_t base, out[2];
         offsets_at(kept, t / blocks, &base, out);
         const int64_t begin = t % blocks * kTaskElements;
         cascade.reset(1);
-        fold_range(cascade, buffer.get(), base, begin, std::min(count, begin + kTaskElements));
-        std::memcpy(partial.get() + static_cast<size_t>(t) * state, cascade.finish(), state);
+        fold_range(cascade, buffer.as<std::byte>(), base, begin, std::min(count, begin + kTaskElements));
+        std::memcpy(partial.as<std::byte>() + static_cast<size_t>(t) * state, cascade.finish(), state);
       }
     });
     Cascade cascade(kernel, 1);
     for (int64_t o = 0; o < outputs; ++o) {
       cascade.reset(1);
       for (int64_t i = 0; i < blocks; ++i) {
-        std::memcpy(cascade.next(), partial.get() + static_cast<size_t>(o * blocks + i) * state, state);
+        std::memcpy(cascade.next(), partial.as<std::byte>() + static_cast<size_t>(o * blocks + i) * state, state);
         cascade.push();
       }
       int64_t base, out[2];
@@ -318,13 +316,13 @@ struct Fold {
     if (!split) {
       const int64_t grain = std::max<int64_t>(1, kTaskElements / (cols * count));
       parallel_for(0, groups * pieces, grain, [&](int64_t b, int64_t e) {
-        Bytes buffer = allocate_bytes(std::max(kRun, cols), acc_size(kernel.element));
+        const Scratch buffer = states_of(std::max(kRun, cols), acc_size(kernel.element));
         Cascade cascade(kernel, cols);
         for (int64_t t = b; t < e; ++t) {
           int64_t n, base, out[2];
           locate(t, &n, &base, out);
           cascade.reset(n);
-          fold_columns(cascade, buffer.get(), base, n, 0, count, block);
+          fold_columns(cascade, buffer.as<std::byte>(), base, n, 0, count, block);
           finish(cascade.finish(), n, out, out_stride);
         }
       });
@@ -332,27 +330,27 @@ struct Fold {
     }
     const int64_t blocks = (count + block - 1) / block;
     const size_t stride = static_cast<size_t>(cols) * state;
-    Bytes partial = allocate_bytes(groups * pieces * blocks, stride);
-    parallel_for(0, groups * pieces * blocks, std::max<int64_t>(1, kTaskElements / (cols * block)),
-                 [&](int64_t b, int64_t e) {
-                   Bytes buffer = allocate_bytes(std::max(kRun, cols), acc_size(kernel.element));
-                   for (int64_t t = b; t < e; ++t) {
-                     int64_t n, base, out[2];
-                     locate(t / blocks, &n, &base, out);
-                     const int64_t begin = t % blocks * block;
-                     Cascade cascade(kernel, n);
-                     fold_columns(cascade, buffer.get(), base, n, begin, std::min(count, begin + block), block);
-                     std::memcpy(partial.get() + static_cast<size_t>(t) * stride, cascade.finish(),
-                                 static_cast<size_t>(n) * state);
-                   }
-                 });
+    const Scratch partial = states_of(groups * pieces * blocks, stride);
+    parallel_for(
+        0, groups * pieces * blocks, std::max<int64_t>(1, kTaskElements / (cols * block)), [&](int64_t b, int64_t e) {
+          const Scratch buffer = states_of(std::max(kRun, cols), acc_size(kernel.element));
+          for (int64_t t = b; t < e; ++t) {
+            int64_t n, base, out[2];
+            locate(t / blocks, &n, &base, out);
+            const int64_t begin = t % blocks * block;
+            Cascade cascade(kernel, n);
+            fold_columns(cascade, buffer.as<std::byte>(), base, n, begin, std::min(count, begin + block), block);
+            std::memcpy(partial.as<std::byte>() + static_cast<size_t>(t) * stride, cascade.finish(),
+                        static_cast<size_t>(n) * state);
+          }
+        });
     Cascade cascade(kernel, cols);
     for (int64_t t = 0; t < groups * pieces; ++t) {
       int64_t n, base, out[2];
       locate(t, &n, &base, out);
       cascade.reset(n);
       for (int64_t i = 0; i < blocks; ++i) {
-        std::memcpy(cascade.next(), partial.get() + static_cast<size_t>(t * blocks + i) * stride,
+        std::memcpy(cascade.next(), partial.as<std::byte>() + static_cast<size_t>(t * blocks + i) * stride,
                     static_cast<size_t>(n) * state);
         cascade.push();
       }

@@ -4,28 +4,13 @@
 #include <cstring>
 #include <type_traits>
 
+#include "backend/cpu/bytes.h"
 #include "backend/cpu/index_util.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/nonzero.h"
 
 namespace tenon::cpu {
 namespace {
-
-struct Bytes16 {
-  uint64_t words[2];
-};
-
-// visit(T{}) for a type T of `size` bytes, to move elements about.
-template <class Visit>
-void visit_size(size_t size, const Visit& visit) {
-  switch (size) {
-    case 1: return visit(uint8_t{});
-    case 2: return visit(uint16_t{});
-    case 4: return visit(uint32_t{});
-    case 8: return visit(uint64_t{});
-    default: return visit(Bytes16{});
-  }
-}
 
 // --- gather and scatter
 

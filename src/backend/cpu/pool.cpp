@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/wrapping.h"
 #include "tenon/base/parallel.h"
 
 namespace tenon::cpu {
@@ -17,16 +18,6 @@ template <class T>
 bool is_nan(T value) {
   if constexpr (std::is_floating_point_v<T>) return std::isnan(value);
   return false;
-}
-
-// Integers wrap around.
-template <class T>
-T plus(T a, T b) {
-  if constexpr (std::is_integral_v<T>) {
-    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-  } else {
-    return a + b;
-  }
 }
 
 // Calls visit(o, i0, i1, i2) for each window of a plane in order: its place in the output and its index in each dim.
@@ -95,8 +86,8 @@ void mean_of(const TensorView& y, const TensorView& x, const PoolGeometry& g) {
     T* out = y.as<T>() + plane * g.out_plane();
     for_each_window(g, [&](int64_t o, int64_t i0, int64_t i1, int64_t i2) {
       T sum = 0;
-      for_each_element(g, i0, i1, i2, [&](int64_t i) { sum = plus(sum, in[i]); });
-      out[o] = sum / divisor_of<T>(g, i0, i1, i2);
+      for_each_element(g, i0, i1, i2, [&](int64_t i) { sum = wrapping_sum(sum, in[i]); });
+      out[o] = wrapping_quotient(sum, divisor_of<T>(g, i0, i1, i2));
     });
   });
 }
@@ -108,8 +99,8 @@ void mean_gradient_of(const TensorView& gx, const TensorView& gy, const PoolGeom
     const T* out = gy.as<const T>() + plane * g.out_plane();
     std::fill_n(in, g.in_plane(), T(0));
     for_each_window(g, [&](int64_t o, int64_t i0, int64_t i1, int64_t i2) {
-      const T share = out[o] / divisor_of<T>(g, i0, i1, i2);
-      for_each_element(g, i0, i1, i2, [&](int64_t i) { in[i] = plus(in[i], share); });
+      const T share = wrapping_quotient(out[o], divisor_of<T>(g, i0, i1, i2));
+      for_each_element(g, i0, i1, i2, [&](int64_t i) { in[i] = wrapping_sum(in[i], share); });
     });
   });
 }

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "backend/cpu/bytes.h"
 #include "backend/cpu/simd.h"
 #include "backend/expr/convert.h"
 
@@ -132,10 +133,6 @@ void copy_elements(void* to, int64_t to_stride, const void* from, int64_t from_s
   for (int64_t i = 0; i < n; ++i) y[i * to_stride] = x[i * from_stride];
 }
 
-struct Bytes16 {
-  uint64_t words[2];
-};
-
 template <class T>
 void gather_as(void* to, const void* from, const int64_t* offsets, int64_t n) {
   T* y = static_cast<T*>(to);
@@ -150,23 +147,11 @@ void copy_strided(void* to, int64_t to_stride, const void* from, int64_t from_st
     if (n > 0) std::memcpy(to, from, static_cast<size_t>(n) * size);
     return;
   }
-  switch (size) {
-    case 1: return copy_elements<uint8_t>(to, to_stride, from, from_stride, n);
-    case 2: return copy_elements<uint16_t>(to, to_stride, from, from_stride, n);
-    case 4: return copy_elements<uint32_t>(to, to_stride, from, from_stride, n);
-    case 8: return copy_elements<uint64_t>(to, to_stride, from, from_stride, n);
-    default: return copy_elements<Bytes16>(to, to_stride, from, from_stride, n);
-  }
+  visit_size(size, [&](auto zero) { copy_elements<decltype(zero)>(to, to_stride, from, from_stride, n); });
 }
 
 void gather_elements(void* to, const void* from, const int64_t* offsets, int64_t n, size_t size) {
-  switch (size) {
-    case 1: return gather_as<uint8_t>(to, from, offsets, n);
-    case 2: return gather_as<uint16_t>(to, from, offsets, n);
-    case 4: return gather_as<uint32_t>(to, from, offsets, n);
-    case 8: return gather_as<uint64_t>(to, from, offsets, n);
-    default: return gather_as<Bytes16>(to, from, offsets, n);
-  }
+  visit_size(size, [&](auto zero) { gather_as<decltype(zero)>(to, from, offsets, n); });
 }
 
 void RowLoader::load(void* to, const void* from, int64_t stride, int64_t n) const {

@@ -1,52 +1,29 @@
-// Scratch: aligned working memory that a thread keeps and reuses from call to call. Depends on base alone.
+// Scratch: working memory of a kernel, of the caching allocator as tensors are: it counts towards the memory limit, and
+// where there is none, the error tells how much was asked for.
 #pragma once
 
-#include <cstddef>
-#include <memory>
-#include <new>
+#include <utility>
+
+#include "backend/cpu/memory.h"
 
 namespace tenon::cpu {
 
-// A lease of at least `bytes` bytes, uninitialised. Leases of a thread end in the reverse order of their beginning.
+// At least `bytes` bytes aligned to 64, uninitialised.
 class Scratch {
  public:
-  explicit Scratch(size_t bytes) : block_(depth_ < kSlots ? slots_[depth_] : own_) {
-    if (block_.size < bytes) {
-      block_ = Block{};
-      block_.data.reset(::operator new(bytes, kAlign));
-      block_.size = bytes;
-    }
-    ++depth_;
-  }
-  ~Scratch() {
-    --depth_;
-    if (block_.size > kKeepAtMost) block_ = Block{};
-  }
+  explicit Scratch(size_t bytes) : bytes_(bytes), data_(cpu_memory.allocate(bytes, -1)) {}
+  Scratch(Scratch&& other) noexcept : bytes_(other.bytes_), data_(std::exchange(other.data_, nullptr)) {}
   Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { cpu_memory.deallocate(data_, bytes_, -1); }
 
   template <class T>
   T* as() const {
-    return static_cast<T*>(block_.data.get());
+    return static_cast<T*>(data_);
   }
 
  private:
-  static constexpr size_t kKeepAtMost = size_t{32} << 20;
-  static constexpr std::align_val_t kAlign{64};
-  static constexpr int kSlots = 3;
-
-  struct Free {
-    void operator()(void* data) const { ::operator delete(data, kAlign); }
-  };
-  struct Block {
-    std::unique_ptr<void, Free> data;
-    size_t size;
-  };
-
-  static inline thread_local Block slots_[kSlots];
-  static inline thread_local int depth_ = 0;
-  Block own_{};
-  Block& block_;
+  size_t bytes_;
+  void* data_;
 };
 
 }  // namespace tenon::cpu

@@ -9,6 +9,7 @@
 
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/row_convert.h"
+#include "backend/cpu/scratch.h"
 #include "tenon/base/parallel.h"
 
 namespace tenon::cpu {
@@ -152,11 +153,11 @@ void select_items(Item* items, int64_t room, int64_t n, int64_t k, const Make& m
 template <class Item>
 class Items {
  public:
-  explicit Items(int64_t n) : data_(new Item[static_cast<size_t>(n)]) {}
-  Item* get() { return data_.get(); }
+  explicit Items(int64_t n) : memory_(static_cast<size_t>(n) * sizeof(Item)) {}
+  Item* get() { return memory_.template as<Item>(); }
 
  private:
-  std::unique_ptr<Item[]> data_;
+  Scratch memory_;
 };
 
 // Writes the elements of a row and their places in the order of `items`.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tenon import _C
-from tenon.nn import _losses, _resampling
+from tenon.nn import _attention, _losses, _resampling
 
 # Ops of the top-level module that PyTorch has here as well.
-_SHARED = "hardshrink prelu sigmoid softplus softshrink tanh tanhshrink".split()
+_SHARED = "hardshrink prelu sigmoid softplus tanh tanhshrink".split()
 _ALIASES = {
     "log_sigmoid": "logsigmoid",
     "celu_": "celu_", "elu_": "elu_", "hardtanh_": "hardtanh_", "leaky_relu_": "leaky_relu_", "relu_": "relu_",
@@ -26,6 +26,7 @@ for _name in _losses.__all__:
 affine_grid = _resampling.affine_grid
 grid_sample = _resampling.grid_sample
 interpolate = _resampling.interpolate
+multi_head_attention_forward = _attention.multi_head_attention_forward
 upsample = _resampling.upsample
 upsample_bilinear = _resampling.upsample_bilinear
 upsample_nearest = _resampling.upsample_nearest
@@ -64,6 +65,8 @@ def elu(input: _C.Tensor, alpha: float = 1.0, inplace: bool = False) -> _C.Tenso
 
 def hardtanh(input: _C.Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> _C.Tensor:
     """x from `min_val` to `max_val`, and these beyond."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val must not be greater than max_val, got {min_val} and {max_val}")
     return _form("hardtanh", inplace)(input, min_val, max_val)
 
 
@@ -82,6 +85,13 @@ def rrelu(
 def threshold(input: _C.Tensor, threshold: float, value: float, inplace: bool = False) -> _C.Tensor:
     """x above `threshold`, `value` elsewhere."""
     return _form("threshold", inplace)(input, threshold, value)
+
+
+def softshrink(input: _C.Tensor, lambd: float = 0.5, *, out: _C.Tensor | None = None) -> _C.Tensor:
+    """Each element moved towards zero by lambd, and zero where it is nearer."""
+    if lambd < 0:
+        raise _C.TensorError(f"softshrink: lambd must not be negative, got {lambd}")
+    return _C.functions["softshrink"](input, lambd, out=out)
 
 
 def _softmax_dim(input: _C.Tensor, dim: int | None) -> int:
@@ -134,7 +144,11 @@ def _grid(input: _C.Tensor, output_size: Any, dims: int) -> Any:
     # None stands for the input's own size.
     if not isinstance(output_size, (list, tuple)):
         return output_size
-    return [own if size is None else size for size, own in zip(output_size, input.shape[-dims:], strict=True)]
+    if dims > 1 and input.ndim <= len(output_size):
+        raise ValueError(f"adaptive pooling: input must have at least {len(output_size) + 1} dims, got {input.ndim}")
+    if len(output_size) != dims:
+        raise _C.TensorError(f"adaptive pooling: output_size must have {dims} entries, got {output_size}")
+    return [own if size is None else size for size, own in zip(output_size, input.shape[-dims:])]
 
 
 def _mean_pooling(name: str, dims: int) -> Any:

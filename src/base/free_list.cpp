@@ -1,5 +1,5 @@
 // Free lists by size class. A block freed on another thread simply joins that thread's list.
-#include "autograd/free_list.h"
+#include "base/free_list.h"
 
 #include <new>
 

@@ -1,4 +1,4 @@
-// Per-thread free lists for the small objects that recording makes: nodes and metas. Depends on nothing.
+// Per-thread free lists for the small objects that every op makes: tensors, nodes and metas. Depends on nothing.
 #pragma once
 
 #include <cstddef>
