@@ -36,6 +36,7 @@ def test_error_types_specialise_pythons():
         (lambda x: tenon.zeros(-1), RuntimeError, ["zeros", "-1"]),
         (lambda x: tenon.zeros(2**40, 2**40), RuntimeError, ["zeros"]),
         (lambda x: tenon.cat([x, 3]), TypeError, ["cat()"]),
+        (lambda x: tenon.nn.functional.pad(x, (1, 1), "typo"), NotImplementedError, ["pad", "typo", "reflect"]),
         (lambda x: tenon.hstack([x, tenon.ones(2, 2)]), tenon.TensorError, ["hstack: ", "got 1 and 2"]),
         (lambda x: tenon.floor_divide(x, 1j), tenon.TensorError, ["floor_divide: ", "complex64"]),
         (lambda x: x.clamp_(min=tenon.ones(3)), tenon.TensorError, ["clamp", "[2]", "[3]"]),
