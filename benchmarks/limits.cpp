@@ -62,8 +62,9 @@ Figure add_by_hand(Loop loop) {
 }
 
 #if defined(__x86_64__)
-// Chains of independent multiply-adds, as many as hide the latency.
-constexpr int64_t kFmaSteps = 50000, kChains = 12;
+// Chains of independent multiply-adds, as many as hide the latency, and so many steps that starting a thread is nothing
+// beside them.
+constexpr int64_t kFmaSteps = 2000000, kChains = 12;
 
 [[gnu::target("avx512f")]] void fma_avx512(int) {
   const __m512 c = _mm512_set1_ps(0.5f);

@@ -85,7 +85,7 @@ def exchange_bodies(library, numpy):
 
 
 def threads_gain(library, turns, tensors=8, passes=20):
-    """How many times as fast two Python threads are as one, over tensors of a million floats; ops keep to one thread."""
+    """How many times as fast two Python threads are as one on tensors of a million floats; ops keep to one thread."""
     library.set_num_threads(1)
     values = [library.rand(1_000_000) for _ in range(tensors)]
 

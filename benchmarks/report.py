@@ -92,7 +92,8 @@ class Program:
         return subprocess.run([self.path, *flags], check=True, capture_output=True, text=True).stdout
 
     def measure(self, figure, threads, turns):
-        """{(figure, contender): {"seconds": median per call, "flops": ..., "bytes": ...}} from interleaved turns."""
+        """{(figure, contender): {"seconds": median per call, "fastest": least, "flops": ..., "bytes": ...}} from
+        interleaved turns."""
         names = "|".join([re.escape(figure), *self.limits[figure]])
         out = self.output(
             f"--threads={threads}",
@@ -112,8 +113,13 @@ class Program:
         for name, samples in runs.items():
             first = samples[0]
             assert first["time_unit"] == "ns"
-            seconds = statistics.median(sample[clock] for sample in samples) * 1e-9 / first["calls"]
-            medians[name] = {"seconds": seconds, "flops": first["flops"], "bytes": first["bytes"]}
+            turns_seconds = [sample[clock] * 1e-9 / first["calls"] for sample in samples]
+            medians[name] = {
+                "seconds": statistics.median(turns_seconds),
+                "fastest": min(turns_seconds),
+                "flops": first["flops"],
+                "bytes": first["bytes"],
+            }
         return medians
 
     def row(self, figure, threads, turns):
@@ -126,8 +132,8 @@ def share_of_limit(medians, figure):
     """Which part of the machine's multiply-adds or memory traffic per second Tenon's body of a figure reached."""
     ours = medians[figure, "tenon"]
     for work, probes in LIMITS.items():
-        rates = [medians[p, "machine"][work] / medians[p, "machine"]["seconds"] for p in probes
-                 if (p, "machine") in medians]
+        found = [medians[p, "machine"] for p in probes if (p, "machine") in medians]
+        rates = [probe[work] / probe["fastest"] for probe in found]
         if ours[work] and rates:
             return f"{100 * ours[work] / ours['seconds'] / max(rates):.0f} % {'FMA' if work == 'flops' else 'memory'}"
     return ""

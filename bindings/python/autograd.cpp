@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "arguments.h"
+#include "hooks.h"
 #include "nodes.h"
 #include "tenon/autograd/function.h"
 #include "tenon/autograd/transform.h"
@@ -58,27 +59,6 @@ nb::object run_grad(nb::handle outputs, nb::handle inputs, nb::handle grad_outpu
     PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(result[i])));
   }
   return tuple;
-}
-
-// --- hooks of tensors
-
-uint64_t register_hook(const Tensor& self, nb::object hook) {
-  return self.register_hook([hook = SharedObject(std::move(hook))](const Tensor& grad) -> Tensor {
-    nb::gil_scoped_acquire gil;
-    nb::object result = nb::borrow(hook.get())(grad);
-    if (result.is_none()) return Tensor();
-    TENON_CHECK_TYPE(is_tensor(result.ptr()),
-                     "register_hook: expected the hook to return a Tensor or None, but it returned ",
-                     Py_TYPE(result.ptr())->tp_name);
-    return unwrap(result.ptr());
-  });
-}
-
-uint64_t register_post_accumulate_grad_hook(const Tensor& self, nb::object hook) {
-  return autograd::register_post_accumulate_grad_hook(self, [hook = SharedObject(std::move(hook))](const Tensor& leaf) {
-    nb::gil_scoped_acquire gil;
-    nb::borrow(hook.get())(leaf);
-  });
 }
 
 // --- saved-tensor hooks, a stack per thread
@@ -180,28 +160,23 @@ void method(const char* name, F&& function, const Extra&... extra) {
 }
 
 // Methods that edit self and return the same object.
-template <class F>
-auto returning_self(F function) {
-  return [function](nb::handle self) {
-    TENON_CHECK_TYPE(is_tensor(self.ptr()), "expected a Tensor");
-    function(unwrap(self.ptr()));
+template <class... Args>
+auto returning_self(void (*function)(const Tensor& self, Args... args)) {
+  return [function](nb::handle self, Args... args) {
+    TENON_CHECK_TYPE(is_tensor(self.ptr()), "expected a Tensor, got ", Py_TYPE(self.ptr())->tp_name);
+    function(unwrap(self.ptr()), args...);
     return nb::borrow(self);
   };
 }
 
 void add_methods() {
   method("detach", &Tensor::detach, "An alias outside any graph.");
-  method("detach_", returning_self([](const Tensor& self) { self.detach_(); }));
+  method("detach_", returning_self(+[](const Tensor& self) { self.detach_(); }));
   method(
       "retain_grad", [](const Tensor& self) { self.retain_grad(); },
       "Makes backward fill .grad though self is no leaf.");
-  method(
-      "requires_grad_",
-      [](nb::handle self, bool requires_grad) {
-        unwrap(self.ptr()).requires_grad_(requires_grad);
-        return nb::borrow(self);
-      },
-      nb::arg("requires_grad") = true, "Sets whether gradients are computed for self.");
+  method("requires_grad_", returning_self(+[](const Tensor& self, bool value) { self.requires_grad_(value); }),
+         nb::arg("requires_grad") = true, "Sets whether gradients are computed for self.");
   method("_register_hook", register_hook, nb::arg("hook"));
   method("_register_post_accumulate_grad_hook", register_post_accumulate_grad_hook, nb::arg("hook"));
   method("_remove_hook", [](const Tensor& self, uint64_t id) { self.remove_hook(id); }, nb::arg("id"));

@@ -10,6 +10,7 @@
 
 #include "arguments.h"
 #include "interop.h"
+#include "overrides.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -211,6 +212,7 @@ Tensor tensor_from_data(PyObject* data, optional<ScalarType> dtype, optional<Dev
   } else if (is_numpy_array(data)) {
     result = copied(tensor_over_buffer(data, op));
   } else {
+    refuse_pytorch_tensor(data, op);
     result = from_nested(data, dtype, op);
   }
   if (dtype || device) {

@@ -165,10 +165,8 @@ Tensor take_capsule(PyObject* capsule) {
   const bool read_only = T::flags(*managed) & kReadOnlyFlag;
   check_status(PyCapsule_SetName(capsule, T::used_name));
   auto release = [managed](void*) {
-    if (!managed->deleter || !Py_IsInitialized()) return;
     // A producer's deleter may drop Python objects.
-    nb::gil_scoped_acquire gil;
-    managed->deleter(managed);
+    if (managed->deleter) release_to_python([managed] { managed->deleter(managed); });
   };
   Tensor result = from_blob(data, sizes, strides, release, TensorOptions(dtype).device(device));
   if (read_only) result.storage()->set_read_only();

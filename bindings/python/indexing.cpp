@@ -24,6 +24,7 @@ TensorIndex to_index(PyObject* item, const Tensor& self) {
   if (item == Py_None) return indexing::None;
   if (item == Py_Ellipsis) return indexing::Ellipsis;
   if (PyBool_Check(item)) return item == Py_True;
+  refuse_pytorch_tensor(item, "index");
   int64_t number = 0;
   if (to_int(item, number)) return number;
   if (PySlice_Check(item)) {
@@ -52,6 +53,19 @@ void to_indices(PyObject* key, const Tensor& self, Indices& out) {
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key); ++i) out.push_back(to_index(PyTuple_GET_ITEM(key, i), self));
 }
 
+// Whether tensors among the indices pick many elements; without such, what is read is a view.
+bool gathers_much(const Tensor& self, const Indices& indices) {
+  double picked = 1;
+  bool gathers = false;
+  for (const TensorIndex& index : indices) {
+    const auto* tensor = std::get_if<Tensor>(&index);
+    if (!tensor) continue;
+    gathers = true;
+    picked *= static_cast<double>(std::max<int64_t>(1, tensor->numel()));
+  }
+  return gathers && picked * static_cast<double>(self.numel()) > kReleaseGilProduct;
+}
+
 PyObject* get_item(PyObject* self, PyObject* key) {
   return guarded([&]() -> PyObject* {
     PyObject* const args[] = {self, key};
@@ -61,7 +75,7 @@ PyObject* get_item(PyObject* self, PyObject* key) {
     to_indices(key, x, indices);
     Tensor result;
     {
-      ReleaseGil gil(x.numel() > kReleaseGilElements);
+      ReleaseGil gil(gathers_much(x, indices));
       result = x.index(ArrayRef<TensorIndex>(indices.data(), indices.size()));
     }
     return wrap(std::move(result));
@@ -82,15 +96,16 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
         to_indices(key, x, indices);
         const ArrayRef<TensorIndex> where(indices.data(), indices.size());
         Scalar number;
-        if (is_tensor(value)) {
-          const Tensor& source = unwrap(value);
-          ReleaseGil gil(x.numel() > kReleaseGilElements);
-          x.index_put_(where, source);
-        } else if (to_number(value, number)) {
-          ReleaseGil gil(x.numel() > kReleaseGilElements);
+        const bool is_number = !is_tensor(value) && to_number(value, number);
+        Tensor source;
+        if (!is_number) {
+          source = is_tensor(value) ? unwrap(value) : tensor_from_data(value, x.dtype(), x.device(), "index_put_");
+        }
+        ReleaseGil gil(x.numel() > kReleaseGilElements || gathers_much(x, indices));
+        if (is_number) {
           x.index_put_(where, number);
         } else {
-          x.index_put_(where, tensor_from_data(value, x.dtype(), x.device(), "index_put_"));
+          x.index_put_(where, source);
         }
         return 0;
       },
@@ -119,15 +134,11 @@ int contains(PyObject* self, PyObject* value) {
         }
         const Tensor& x = unwrap(self);
         Scalar number;
-        Tensor equal;
-        if (is_tensor(value)) {
-          equal = eq(x, unwrap(value));
-        } else {
-          TENON_CHECK_AS(Error, to_number(value, number),
-                         "Tensor.__contains__ only supports Tensor or scalar, but you passed in a ",
-                         Py_TYPE(value)->tp_name);
-          equal = eq(x, number);
-        }
+        TENON_CHECK_AS(Error, is_tensor(value) || to_number(value, number),
+                       "Tensor.__contains__ only supports Tensor or scalar, but you passed in a ",
+                       Py_TYPE(value)->tp_name);
+        ReleaseGil gil(x.numel() > kReleaseGilElements);
+        const Tensor equal = is_tensor(value) ? eq(x, unwrap(value)) : eq(x, number);
         return equal.any().item().to<bool>() ? 1 : 0;
       },
       -1);

@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 
 #include <memory>
+#include <numeric>
 #include <string_view>
 
 #include "arguments.h"
@@ -18,10 +19,7 @@ namespace {
 
 struct ReleaseBuffer {
   void operator()(Py_buffer* view) const {
-    if (Py_IsInitialized()) {
-      nb::gil_scoped_acquire gil;
-      PyBuffer_Release(view);
-    }
+    release_to_python([view] { PyBuffer_Release(view); });
     delete view;
   }
 };
@@ -86,10 +84,11 @@ const char* format_of(ScalarType dtype) {
     case ScalarType::Char: return "b";
     case ScalarType::Short: return "h";
     case ScalarType::Int: return "i";
-    case ScalarType::Long: return "q";
+    // What C calls long is NumPy's int64 where it is that long.
+    case ScalarType::Long: return sizeof(long) == 8 ? "l" : "q";
     case ScalarType::UInt16: return "H";
     case ScalarType::UInt32: return "I";
-    case ScalarType::UInt64: return "Q";
+    case ScalarType::UInt64: return sizeof(long) == 8 ? "L" : "Q";
     case ScalarType::Half: return "e";
     case ScalarType::Float: return "f";
     case ScalarType::Double: return "d";
@@ -101,16 +100,26 @@ const char* format_of(ScalarType dtype) {
   return nullptr;
 }
 
+// The dims of `x`, last first.
+std::vector<int64_t> reversed_dims(const Tensor& x) {
+  std::vector<int64_t> dims(static_cast<size_t>(x.dim()));
+  std::iota(dims.rbegin(), dims.rend(), 0);
+  return dims;
+}
+
 // Why the memory of `x` cannot be exported as asked; null when it can.
 const char* refusal(const Tensor& x, int flags) {
   if (x.requires_grad()) return "Tensor requires grad; use tensor.detach()";
   if (!x.is_cpu()) return "Tensor is not on the CPU; use tensor.cpu()";
   if (!format_of(x.dtype())) return "the buffer protocol has no bfloat16";
   if ((flags & PyBUF_WRITABLE) && x.storage()->read_only()) return "the memory of this tensor is read-only";
-  const bool needs_contiguous =
-      (flags & PyBUF_STRIDES) != PyBUF_STRIDES || (flags & PyBUF_C_CONTIGUOUS) == PyBUF_C_CONTIGUOUS;
-  if (needs_contiguous && !x.is_contiguous()) return "Tensor is not contiguous; use tensor.contiguous()";
-  return nullptr;
+  const auto asks = [flags](int wanted) { return (flags & wanted) == wanted; };
+  const auto is_column_major = [&] { return x.permute(reversed_dims(x)).is_contiguous(); };
+  if (asks(PyBUF_F_CONTIGUOUS)) return is_column_major() ? nullptr : "Tensor is not contiguous in Fortran's order";
+  const bool row_major = !asks(PyBUF_STRIDES) || asks(PyBUF_C_CONTIGUOUS);
+  if (!row_major && !asks(PyBUF_ANY_CONTIGUOUS)) return nullptr;
+  const bool fits = x.is_contiguous() || (!row_major && is_column_major());
+  return fits ? nullptr : "Tensor is not contiguous; use tensor.contiguous()";
 }
 
 int get_buffer(PyObject* self, Py_buffer* view, int flags) {

@@ -92,6 +92,7 @@ class Node:
     metadata: builtins.dict[Any, Any]
     def register_hook(self, fn: Callable[..., Any]) -> Any: ...
     def register_prehook(self, fn: Callable[..., Any]) -> Any: ...
+    variable: Any
     def __call__(self, *args: Any) -> Any: ...
 
 _Dtype = dtype
@@ -107,6 +108,7 @@ linalg_functions: builtins.dict[builtins.str, Callable[..., Any]]
 fft_functions: builtins.dict[builtins.str, Callable[..., Any]]
 elementwise_names: Any
 special_functions: builtins.dict[builtins.str, Callable[..., Any]]
+return_types: builtins.dict[builtins.str, builtins.type[Any]]
 nn_init: Any
 def __getattr__(name: builtins.str) -> Any: ...
 """
@@ -265,7 +267,7 @@ def of_form(name: str, form: dict[str, Any], method: bool) -> Iterator[str]:
         parts: list[str] = []
         keywords: list[str] = []
         required = True
-        for i, (param, kind, nullable, keyword_only, optional) in enumerate(form["params"]):
+        for i, (param, kind, nullable, keyword_only, optional, _) in enumerate(form["params"]):
             if kind == "options":
                 keywords += OPTIONS
                 continue

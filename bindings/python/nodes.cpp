@@ -1,7 +1,10 @@
-// See nodes.h: grad_fn objects with name(), next_functions and hooks.
+// See nodes.h: grad_fn objects with name(), next_functions, hooks and metadata, of a type for each op.
 #include "nodes.h"
 
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "autograd/engine.h"
 #include "tensor_type.h"
 
 namespace tenon::python {
@@ -57,17 +60,90 @@ std::string full_name(const NodeObject& self) {
   return is_class ? "torch::autograd::" + name : name;
 }
 
+// The types of nodes, by name; the module owns it.
+nb::handle node_types;
+
+// A subclass of Node for each name, as PyTorch has them: graphs are read by type(x.grad_fn).__name__.
+nb::object type_of(const Node& node) {
+  const std::string name = node_display_name(node);
+  if (PyObject* found = PyDict_GetItemString(node_types.ptr(), name.c_str())) return nb::borrow(found);
+  nb::handle base = nb::type<NodeObject>();
+  nb::dict members;
+  members["__module__"] = base.attr("__module__");
+  members["__slots__"] = nb::tuple();
+  nb::object type = base.type()(name, nb::make_tuple(base), members);
+  node_types[name.c_str()] = type;
+  return type;
+}
+
+nb::object metadata(const NodeObject& self) {
+  std::shared_ptr<void>& attachment = self.node->attachment();
+  if (!attachment) attachment = std::make_shared<SharedObject>(nb::dict());
+  return nb::borrow(static_cast<SharedObject*>(attachment.get())->get());
+}
+
+nb::object variable(const NodeObject& self) {
+  const Tensor* leaf = self.node->leaf();
+  if (!leaf) throw nb::attribute_error(concat("'", node_display_name(*self.node), "' has no variable").c_str());
+  return steal(wrap(*leaf));
+}
+
+// A gradient given for an output of the op, which must be like it.
+Tensor checked_gradient(const Node& node, size_t i, PyObject* given) {
+  if (given == Py_None) return Tensor();
+  const std::string name = node_display_name(node);
+  TENON_CHECK_TYPE(is_tensor(given), name, ": argument ", i, " must be Tensor or None, not ", Py_TYPE(given)->tp_name);
+  const Tensor& grad = unwrap(given);
+  const Node::InputMeta& meta = node.input_meta(i);
+  TENON_CHECK_AS(Error,
+                 grad.sizes() == IntArrayRef(meta.sizes) && grad.dtype() == meta.dtype && grad.device() == meta.device,
+                 name, ": gradient ", i, " must be like the output: shape ", IntArrayRef(meta.sizes), ", ", meta.dtype,
+                 " on ", meta.device, ", got shape ", grad.sizes(), ", ", grad.dtype(), " on ", grad.device());
+  return grad;
+}
+
+nb::object call_node(const NodeObject& self, nb::args args) {
+  Node& node = *self.node;
+  TENON_CHECK_TYPE(args.size() == node.num_inputs(), node_display_name(node), ": expected ", node.num_inputs(),
+                   " arguments, got ", args.size(), " instead");
+  Grads grads;
+  bool some = false;
+  for (size_t i = 0; i < args.size(); ++i) {
+    grads.push_back(checked_gradient(node, i, args[i].ptr()));
+    some = some || grads[i].defined();
+  }
+  if (some) {
+    ReleaseGil gil;
+    grads = node.apply(std::move(grads));
+  } else {
+    grads = Grads(node.next_edges().size());
+  }
+  return grads.size() == 1 ? steal(wrap(grads[0])) : tuple_of(grads);
+}
+
 }  // namespace
 
 PyObject* wrap_node(const IntrusivePtr<Node>& node) {
   if (!node) return Py_NewRef(Py_None);
   if (node->python_object) return Py_NewRef(static_cast<PyObject*>(node->python_object));
-  nb::object object = nb::cast(new NodeObject(node), nb::rv_policy::take_ownership);
+  nb::object object = nb::inst_take_ownership(type_of(*node), new NodeObject(node));
   node->python_object = object.ptr();
   return object.release().ptr();
 }
 
 void init_nodes(nb::module_& module) {
+  module.def("_current_pass", current_pass);
+  nb::class_<HookPlace>(module, "_HookPlace");
+  module.def(
+      "_hook_place",
+      [](const Tensor& tensor, uint64_t hook_id) {
+        const IntrusivePtr<Node> node = tensor.grad_fn();
+        return HookPlace{hook_id, node.get(), node ? node->sequence_nr() : 0};
+      },
+      nb::arg("tensor"), nb::arg("hook_id"));
+  module.def("_count_hooks_of_current_pass", count_hooks_of_current_pass, nb::arg("places"));
+  module.attr("_node_types") = nb::dict();
+  node_types = module.attr("_node_types");
   nb::class_<NodeObject>(module, "Node", "A recorded op of the autograd graph.")
       .def("name", full_name)
       .def_prop_ro("next_functions",
@@ -78,6 +154,9 @@ void init_nodes(nb::module_& module) {
                      }
                      return nb::tuple(list);
                    })
+      .def_prop_ro("metadata", metadata)
+      .def_prop_ro("variable", variable)
+      .def("__call__", call_node, nb::arg("args"))
       .def_prop_ro("_sequence_nr", [](const NodeObject& self) { return self.node->sequence_nr(); })
       .def("_add_pre_hook", add_pre_hook, nb::arg("hook"))
       .def("_add_post_hook", add_post_hook, nb::arg("hook"))

@@ -7,6 +7,7 @@
 #include "interop.h"
 #include "overrides.h"
 #include "tensor_type.h"
+#include "tenon/autograd/node.h"
 #include "tenon/ops/ops.h"
 
 namespace tenon::python {
@@ -26,6 +27,10 @@ using InplaceTensor = const Tensor& (*)(const Tensor&, const Tensor&);
 using InplaceNumber = const Tensor& (*)(const Tensor&, const Scalar&);
 
 bool is_long_work(const Tensor& a) { return a.numel() > kReleaseGilElements; }
+bool is_long_work(const Tensor& a, const Tensor& b) {
+  if (is_long_work(a) || is_long_work(b)) return true;
+  return static_cast<double>(a.numel()) * static_cast<double>(b.numel()) > kReleaseGilProduct && a.sizes() != b.sizes();
+}
 
 template <class F>
 Tensor compute(bool release, F&& body) {
@@ -52,14 +57,15 @@ PyObject* binary(PyObject* left, PyObject* right) {
     }
     if (left_tensor && right_tensor) {
       const Tensor &a = unwrap(left), &b = unwrap(right);
-      return wrap(compute(is_long_work(a) || is_long_work(b), [&] { return op.tensors(a, b); }));
+      return wrap(compute(is_long_work(a, b), [&] { return op.tensors(a, b); }));
     }
     PyObject* const other = left_tensor ? right : left;
+    refuse_pytorch_tensor(other, op.name);
     Scalar number;
     if (!to_number(other, number)) {
       if (!is_numpy_array(other)) return not_implemented();
       const Tensor own = unwrap(left_tensor ? left : right), array = array_operand(other, own);
-      return wrap(compute(is_long_work(array) || is_long_work(own),
+      return wrap(compute(is_long_work(array, own),
                           [&] { return left_tensor ? op.tensors(own, array) : op.tensors(array, own); }));
     }
     if (left_tensor) {
@@ -81,6 +87,7 @@ PyObject* inplace(PyObject* left, PyObject* right) {
     PyObject* const args[] = {left, right};
     if (is_overridden(args, 2)) return call_overridden_method(name.text, left, right);
     const Tensor& a = unwrap(left);
+    if (!is_tensor(right)) refuse_pytorch_tensor(right, name.text);
     Scalar number;
     if (is_tensor(right)) {
       ReleaseGil gil(is_long_work(a));
@@ -114,11 +121,19 @@ Tensor add_right(const Tensor& a, const Scalar& b) { return add(a, b); }
 Tensor add_left(const Scalar& a, const Tensor& b) { return add(b, a); }
 Tensor sub_tensors(const Tensor& a, const Tensor& b) { return sub(a, b); }
 Tensor sub_right(const Tensor& a, const Scalar& b) { return sub(a, b); }
-Tensor sub_left(const Scalar& a, const Tensor& b) { return rsub(b, a); }
+Tensor sub_left(const Scalar& a, const Tensor& b) { return b.rsub(a); }
 Tensor mul_left(const Scalar& a, const Tensor& b) { return mul(b, a); }
 Tensor div_tensors(const Tensor& a, const Tensor& b) { return div(a, b); }
 Tensor div_right(const Tensor& a, const Scalar& b) { return div(a, b); }
 Tensor div_left(const Scalar& a, const Tensor& b) { return mul(reciprocal(b), a); }
+// The methods name their nodes as PyTorch does.
+Tensor pow_tensors(const Tensor& a, const Tensor& b) { return a.pow(b); }
+Tensor pow_right(const Tensor& a, const Scalar& b) { return a.pow(b); }
+Tensor pow_left(const Scalar& a, const Tensor& b) {
+  Tensor result = pow(a, b);
+  if (const IntrusivePtr<Node> node = result.grad_fn()) node->shown_name = "PowBackward2";
+  return result;
+}
 const Tensor& add_inplace(const Tensor& a, const Tensor& b) { return add_(a, b); }
 const Tensor& add_inplace_number(const Tensor& a, const Scalar& b) { return add_(a, b); }
 const Tensor& sub_inplace(const Tensor& a, const Tensor& b) { return sub_(a, b); }
@@ -154,7 +169,7 @@ constexpr BinaryOp kLeftShift = {bitwise_left_shift, bitwise_left_shift, bitwise
 constexpr BinaryOp kRightShift = {bitwise_right_shift, bitwise_right_shift, bitwise_right_shift, "__rshift__",
                                   "__rrshift__"};
 constexpr BinaryOp kMatmul = {matmul, nullptr, nullptr, "matmul", "__rmatmul__"};
-constexpr BinaryOp kPow = {pow, pow, pow, "pow", "__rpow__"};
+constexpr BinaryOp kPow = {pow_tensors, pow_right, pow_left, "pow", "__rpow__"};
 
 #define TENON_COMPARISON(name, method) constexpr BinaryOp name##_forms = {name, name, name, method, method};
 TENON_COMPARISON(eq, "__eq__")

@@ -33,20 +33,46 @@ PyTypeObject* op_type;
 
 OpForms& forms_of(PyObject* op) { return *reinterpret_cast<PyOp*>(op)->forms; }
 
-bool releases_gil(ValueBuffer& values) {
+// What `values` say about how much a call reads and how much it may make.
+struct WorkBound {
+  bool has_tensor = false, alike = true;
   int64_t elements = 0;
-  bool has_tensor = false;
+  double product = 1;
+  const Tensor* largest = nullptr;
+
+  void add(const Tensor& tensor) {
+    has_tensor = true;
+    if (!tensor.defined()) return;
+    elements += tensor.numel();
+    if (tensor.numel() <= 1) return;
+    if (largest) alike = alike && largest->sizes() == tensor.sizes();
+    largest = &tensor;
+    product *= static_cast<double>(tensor.numel());
+  }
+  // A number can be a size, as repeat's.
+  void add(int64_t number) {
+    if (number <= 1) return;
+    alike = false;
+    product *= static_cast<double>(number);
+  }
+};
+
+bool releases_gil(ValueBuffer& values) {
+  WorkBound bound;
   for (size_t i = 0; i < values.size(); ++i) {
     if (const auto* tensor = std::get_if<Tensor>(&values[i])) {
-      has_tensor = true;
-      elements += tensor->numel();
-    } else if (const auto* list = std::get_if<std::vector<Tensor>>(&values[i])) {
-      has_tensor = true;
-      for (const Tensor& tensor : *list) elements += tensor.numel();
+      bound.add(*tensor);
+    } else if (const auto* tensors = std::get_if<std::vector<Tensor>>(&values[i])) {
+      for (const Tensor& tensor : *tensors) bound.add(tensor);
+    } else if (const auto* sizes = std::get_if<std::vector<int64_t>>(&values[i])) {
+      for (int64_t size : *sizes) bound.add(size);
+    } else if (const auto* scalar = std::get_if<Scalar>(&values[i])) {
+      if (scalar->is_integral()) bound.add(scalar->to<int64_t>());
     }
   }
   // An op without inputs fills what it returns, however large that is.
-  return !has_tensor || elements > kReleaseGilElements;
+  if (!bound.has_tensor || bound.elements > kReleaseGilElements) return true;
+  return !bound.alike && bound.product > kReleaseGilProduct;
 }
 
 PyObject* invoke(const Overload& overload, ValueBuffer& values, PyObject* out) {
@@ -55,7 +81,8 @@ PyObject* invoke(const Overload& overload, ValueBuffer& values, PyObject* out) {
     ReleaseGil gil(releases_gil(values));
     result = overload.info().call(values.data());
   }
-  return out ? write_to_out(out, result, overload.info()) : to_python(std::move(result), overload.info());
+  const OpInfo& op = overload.info();
+  return out ? write_to_out(out, result, op, {values.data(), values.size()}) : to_python(std::move(result), op);
 }
 
 std::string given_types(const CallArguments& call) {
@@ -76,7 +103,19 @@ std::string given_types(const CallArguments& call) {
   return text;
 }
 
+void refuse_pytorch_tensors(const OpForms& forms, const CallArguments& call) {
+  for (size_t i = 0; i < call.positional + call.keyword_count(); ++i) {
+    PyObject* value = call.values[i];
+    const bool is_list = PyTuple_Check(value) || PyList_Check(value);
+    for (Py_ssize_t k = 0; is_list && k < PySequence_Fast_GET_SIZE(value); ++k) {
+      refuse_pytorch_tensor(PySequence_Fast_GET_ITEM(value, k), forms.name.c_str());
+    }
+    refuse_pytorch_tensor(value, forms.name.c_str());
+  }
+}
+
 [[noreturn]] void fail_to_match(const OpForms& forms, CallArguments call) {
+  refuse_pytorch_tensors(forms, call);
   if (forms.overloads.size() == 1) {
     ValueBuffer values(forms.overloads[0].info().params.size());
     PyObject* out = nullptr;
@@ -243,6 +282,7 @@ void init_ops(nb::module_& module) {
     for (const auto& [key, forms] : from) dict[key.c_str()] = nb::steal(make_op(forms));
     module.attr(name) = dict;
   };
+  module.attr("return_types") = return_types();
   nb::set elementwise;
   for (const OpInfo& op : op_registry()) {
     if (op.elementwise) elementwise.add(nb::str(op.name.c_str()));

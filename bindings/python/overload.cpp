@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "arguments.h"
+#include "results.h"
 
 namespace tenon::python {
 namespace {
@@ -32,8 +33,8 @@ PyObject* out_name() {
 
 bool same_name(PyObject* a, PyObject* b) { return a == b || PyUnicode_Compare(a, b) == 0; }
 
-// The names that NumPy users write.
-void add_aliases(const std::string& name, PyObject* (&aliases)[2]) {
+// The names that NumPy users write, and the degree of an orthogonal polynomial.
+void add_aliases(const std::string& op, const std::string& name, PyObject* (&aliases)[2]) {
   if (name == "self") {
     aliases[0] = interned("input");
     aliases[1] = interned("x");
@@ -43,8 +44,7 @@ void add_aliases(const std::string& name, PyObject* (&aliases)[2]) {
     aliases[0] = interned("keepdims");
   } else if (name == "other") {
     aliases[0] = interned("x2");
-    // The degree of an orthogonal polynomial.
-    aliases[1] = interned("n");
+    if (op.find("_polynomial_") != std::string::npos) aliases[1] = interned("n");
   }
 }
 
@@ -66,7 +66,7 @@ Overload::Overload(const OpInfo& info, bool method)
   size_t positional = 0;
   for (size_t i = 0; i < info.params.size(); ++i) {
     names_[i].own = interned(info.params[i].name.c_str());
-    add_aliases(info.params[i].name, names_[i].aliases);
+    add_aliases(info.name, info.params[i].name, names_[i].aliases);
     defaults_.push_back(info.params[i].has_default ? &info.params[i].default_value : nullptr);
     if (!info.params[i].keyword_only && info.params[i].kind != ParamKind::Options) positional = i + 1;
   }
@@ -280,12 +280,16 @@ std::string Overload::signature() const {
   return text + ")";
 }
 
+nb::object Overload::default_of(size_t i) const {
+  return defaults_[i] ? steal(to_python(*defaults_[i], *info_)) : nb::none();
+}
+
 nb::dict Overload::description() const {
   nb::list params;
   for (size_t i = 0; i < info_->params.size(); ++i) {
     const Param& param = info_->params[i];
     params.append(nb::make_tuple(param.name.c_str(), kind_name(param.kind), param.nullable, param.keyword_only,
-                                 defaults_[i] != nullptr));
+                                 defaults_[i] != nullptr, default_of(i)));
   }
   nb::dict result;
   result["params"] = params;

@@ -61,8 +61,9 @@ class Overload {
   // "(Tensor self, Tensor other, *, Number alpha)"
   std::string signature() const;
 
-  // What a stub says of this form: {"params": [(name, kind, nullable, keyword_only, optional), ...], "variadic": index
-  // of the parameter that takes all remaining arguments or None, "result": the C++ type, "takes_out": bool}.
+  // What a stub says of this form: {"params": [(name, kind, nullable, keyword_only, optional, default), ...],
+  // "variadic": index of the parameter that takes all remaining arguments or None, "result": the C++ type, "takes_out":
+  // bool}.
   nb::dict description() const;
 
  private:
@@ -71,6 +72,7 @@ class Overload {
     PyObject* aliases[2] = {};    // what NumPy calls it
   };
 
+  nb::object default_of(size_t i) const;
   bool matches(const Name& name, PyObject* keyword) const;
   PyObject* find_keyword(const CallArguments& call, size_t i) const;
   bool bind_options(const CallArguments& call, Value& value, size_t& used, std::string* why) const;

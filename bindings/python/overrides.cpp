@@ -31,10 +31,27 @@ bool is_plain(PyObject* object) {
          object == Py_None || type == &PyUnicode_Type;
 }
 
+// PyTorch's class of tensors where PyTorch is loaded, else null; borrowed.
+PyTypeObject* pytorch_tensor_type() {
+  static PyObject* const name = PyUnicode_InternFromString("torch");
+  nb::object module = nb::steal(PyImport_GetModule(name));
+  if (!module.is_valid() || !nb::hasattr(module, "Tensor")) {
+    PyErr_Clear();
+    return nullptr;
+  }
+  nb::object type = module.attr("Tensor");
+  const bool is_other = PyType_Check(type.ptr()) && type.ptr() != reinterpret_cast<PyObject*>(tensor_type);
+  return is_other ? reinterpret_cast<PyTypeObject*>(type.ptr()) : nullptr;
+}
+
 bool type_overrides(PyObject* object) {
   if (overriding != Overriding::All) return false;
   PyObject* function = _PyType_Lookup(Py_TYPE(object), torch_function_name());
-  return function && function != disabled_function;
+  if (!function || function == disabled_function) return false;
+  // What PyTorch's tensors answer, its parameters by a function of C, is to make the same call again.
+  PyTypeObject* theirs = is_tensor(object) ? nullptr : pytorch_tensor_type();
+  if (!theirs || !PyType_IsSubtype(Py_TYPE(object), theirs)) return true;
+  return !PyCFunction_Check(function) && _PyType_Lookup(theirs, torch_function_name()) != function;
 }
 
 // The overriding arguments of a call: one for each type, in the order in which they are asked.
@@ -280,6 +297,13 @@ PyMethodDef disabled_definition = {"_disabled_torch_function_impl", call_disable
                                    "As a type's __torch_function__, makes its tensors plain ones."};
 
 }  // namespace
+
+void refuse_pytorch_tensor(PyObject* argument, const char* op) {
+  PyTypeObject* theirs = is_plain(argument) ? nullptr : pytorch_tensor_type();
+  TENON_CHECK_TYPE(!theirs || !PyType_IsSubtype(Py_TYPE(argument), theirs), op, "(): got a ",
+                   nb::type_name(nb::handle(argument).type()).c_str(),
+                   " where a tenon.Tensor is expected; tenon.from_torch() makes one that shares its memory");
+}
 
 bool mode_is_active() { return !modes.empty() && overriding != Overriding::Nothing; }
 

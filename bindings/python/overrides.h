@@ -19,6 +19,9 @@ inline bool any_mode() { return entered_modes.load(std::memory_order_relaxed) !=
 // Whether the type of `object`, or of an item of it where it is a list or tuple, wants to answer.
 [[gnu::cold]] bool overrides(PyObject* object);
 
+// Raises TypeError where an argument of `op` is a tensor of PyTorch.
+[[gnu::cold]] void refuse_pytorch_tensor(PyObject* argument, const char* op);
+
 // Whether a call with these arguments is to be answered by somebody else.
 inline bool is_overridden(PyObject* const* args, size_t count) {
   if (any_mode()) return true;

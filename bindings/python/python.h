@@ -54,19 +54,41 @@ class ReleaseGil {
   PyThreadState* state_;
 };
 
-// Below this many elements an op is done before another thread could take the GIL.
+// Below this many elements to read an op is done before another thread could take the GIL, if it makes no more than the
+// second: what it makes can be as large as the product of all sizes, by broadcasting or as an outer product.
 inline constexpr int64_t kReleaseGilElements = 2048;
+inline constexpr double kReleaseGilProduct = 65536;
+
+// Whether this thread may use Python's objects as it is.
+inline bool is_attached() {
+#if PY_VERSION_HEX >= 0x030D0000
+  return PyThreadState_GetUnchecked() != nullptr;
+#else
+  return _PyThreadState_UncheckedGet() != nullptr;
+#endif
+}
+
+// Runs `release`, which gives something back to Python, on any thread. While the interpreter ends only the thread that
+// ends it may do so; what is left after that is left to the system.
+template <class F>
+void release_to_python(F&& release) {
+  if (is_attached()) {
+    release();
+  } else if (Py_IsInitialized()) {
+    nb::gil_scoped_acquire gil;
+    release();
+  }
+}
 
 // A reference to a Python object that C++ code keeps and may drop on any thread.
 class SharedObject {
  public:
   explicit SharedObject(nb::object object)
-      : object_(object.release().ptr(), [](PyObject* held) {
-          if (!Py_IsInitialized()) return;
-          nb::gil_scoped_acquire gil;
-          Py_DECREF(held);
-        }) {}
+      : object_(object.release().ptr(),
+                [](PyObject* held) { release_to_python([held] { Py_DECREF(held); }); }) {}
   nb::handle get() const { return object_.get(); }
+  // Whether no copy of this reference is about.
+  bool is_only() const { return object_.use_count() == 1; }
 
  private:
   std::shared_ptr<PyObject> object_;

@@ -3,6 +3,8 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstring>
+
 #include "arguments.h"
 #include "creation.h"
 #include "tenon/autograd/grad_mode.h"
@@ -204,8 +206,12 @@ void add_queries() {
   method("tolist", [](const Tensor& self) { return steal(to_nested_list(self)); }, "The elements as nested lists.");
   method("_to_bytes", [](const Tensor& self) {
     NoGradGuard no_grad;
+    nb::object bytes = steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(self.nbytes())));
+    char* const target = PyBytes_AS_STRING(bytes.ptr());
+    ReleaseGil gil(self.numel() > kReleaseGilElements);
     const Tensor packed = self.cpu().contiguous();
-    return nb::bytes(packed.data_ptr(), packed.nbytes());
+    std::memcpy(target, packed.data_ptr(), packed.nbytes());
+    return bytes;
   });
   method("_is_read_only", [](const Tensor& self) { return self.storage()->read_only(); });
   method("_storage_address", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.storage()->data()); });

@@ -3,12 +3,15 @@
 
 #include <structmember.h>
 
+#include <memory>
 #include <new>
 #include <string>
 #include <vector>
 
 #include "arguments.h"
+#include "autograd/meta.h"
 #include "creation.h"
+#include "hooks.h"
 #include "indexing.h"
 #include "interop.h"
 #include "number_slots.h"
@@ -40,13 +43,42 @@ PyTensor* allocate(PyTypeObject* type) {
   return reinterpret_cast<PyTensor*>(type->tp_alloc(type, 0));
 }
 
+// What a tensor's object leaves to its successor while others own the tensor: a gradient in its variable, or what a
+// graph saved.
+struct State {
+  SharedObject type, attributes;
+};
+
+void leave_state(const PyTensor& self, PyTypeObject* type) noexcept {
+  const bool has_attributes = self.dict && PyDict_GET_SIZE(self.dict) > 0;
+  if (type == tensor_type && !has_attributes) return;
+  try {
+    self.tensor.impl()->python_state = std::make_shared<State>(
+        State{SharedObject(nb::borrow(reinterpret_cast<PyObject*>(type))),
+              SharedObject(has_attributes ? nb::borrow(self.dict) : nb::object(nb::none()))});
+  } catch (const std::bad_alloc&) {
+    // The object is dying: there is nobody to tell.
+  }
+}
+
+PyObject* revive(Tensor tensor) {
+  const auto state = std::static_pointer_cast<State>(std::move(tensor.impl()->python_state));
+  PyObject* object = wrap_as(reinterpret_cast<PyTypeObject*>(state->type.get().ptr()), std::move(tensor));
+  const nb::handle attributes = state->attributes.get();
+  if (object && !attributes.is_none()) reinterpret_cast<PyTensor*>(object)->dict = Py_NewRef(attributes.ptr());
+  return object;
+}
+
 void deallocate(PyObject* object) {
   auto* self = reinterpret_cast<PyTensor*>(object);
   PyTypeObject* type = Py_TYPE(object);
   PyObject_GC_UnTrack(object);
-  if (self->weak_references) PyObject_ClearWeakRefs(object);
-  if (TensorImpl* impl = self->tensor.impl_ptr().get(); impl && impl->python_object == object)
+  // First of all, for what runs from here on may ask for the tensor's object and must get another.
+  if (TensorImpl* impl = self->tensor.impl(); impl->python_object == object) {
     impl->python_object = nullptr;
+    if (impl->use_count() > 1) leave_state(*self, type);
+  }
+  if (self->weak_references) PyObject_ClearWeakRefs(object);
   self->tensor.~Tensor();
   Py_CLEAR(self->dict);
   if (type == tensor_type && free_count < kFreeCapacity) {
@@ -58,13 +90,17 @@ void deallocate(PyObject* object) {
 }
 
 int traverse(PyObject* object, visitproc visit, void* arg) {
+  const auto* self = reinterpret_cast<PyTensor*>(object);
   Py_VISIT(Py_TYPE(object));
-  Py_VISIT(reinterpret_cast<PyTensor*>(object)->dict);
-  return 0;
+  Py_VISIT(self->dict);
+  const TensorImpl& impl = *self->tensor.impl();
+  return impl.use_count() == 1 ? traverse_hooks(impl, visit, arg) : 0;
 }
 
 int clear(PyObject* object) {
-  Py_CLEAR(reinterpret_cast<PyTensor*>(object)->dict);
+  auto* self = reinterpret_cast<PyTensor*>(object);
+  Py_CLEAR(self->dict);
+  if (self->tensor.impl()->use_count() == 1) remove_hooks(Tensor(self->tensor));
   return 0;
 }
 
@@ -141,6 +177,7 @@ PyObject* wrap_as(PyTypeObject* type, Tensor tensor) {
 PyObject* wrap(Tensor tensor) {
   if (!tensor.defined()) return Py_NewRef(Py_None);
   if (auto* object = static_cast<PyObject*>(tensor.impl()->python_object)) return Py_NewRef(object);
+  if (tensor.impl()->python_state) return revive(std::move(tensor));
   return wrap_as(tensor_type, std::move(tensor));
 }
 

@@ -34,12 +34,6 @@ class Network:
         return F.linear(F.linear(points, self.weight1, self.bias1).tanh(), self.weight2, self.bias2)
 
 
-def cross_entropy(scores, arms):
-    """The mean of -log(the probability given to the right arm)."""
-    certainty = arms * F.logsigmoid(scores) + (1 - arms) * F.logsigmoid(-scores)
-    return -certainty.sum() / certainty.numel()
-
-
 def accuracy(network, points, arms):
     with torch.no_grad():
         right = (network(points) > 0) == (arms > 0)
@@ -55,7 +49,7 @@ def main():
 
     steps = 400
     for step in range(1, steps + 1):
-        loss = cross_entropy(network(points), arms)
+        loss = F.binary_cross_entropy_with_logits(network(points), arms)
         loss.backward()
 
         with torch.no_grad():

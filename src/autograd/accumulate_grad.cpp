@@ -40,6 +40,11 @@ AccumulateGrad::~AccumulateGrad() {
   if (meta.accumulator == this) meta.accumulator = nullptr;
 }
 
+const Tensor* Node::leaf() const {
+  const auto* accumulator = dynamic_cast<const AccumulateGrad*>(this);
+  return accumulator ? &accumulator->variable() : nullptr;
+}
+
 IntrusivePtr<Node> accumulator_of(const Tensor& leaf) {
   AutogradMeta& meta = autograd_meta(leaf);
   SpinGuard guard(meta.locked);

@@ -2,16 +2,23 @@
 #include "autograd/engine.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
+#include <set>
 #include <utility>
 
+#include "autograd/accumulate_grad.h"
+#include "autograd/meta.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
 
 namespace tenon {
 namespace {
 
+class Pass;
+
 thread_local constinit Node* current_node = nullptr;
+thread_local constinit Pass* innermost_pass = nullptr;
 
 // Makes `node` the current one for its life.
 class CurrentNode {
@@ -49,6 +56,7 @@ class NodeTable {
     ++count_;
     return {state, true};
   }
+  const std::vector<NodeState>& slots() const { return slots_; }
   // Null when the node is not in the table.
   NodeState* find(const Node* node) {
     NodeState* state = slot_of(node);
@@ -173,7 +181,33 @@ void check_no_nan(const Node& node, const Grads& outputs) {
 class Pass {
  public:
   explicit Pass(const BackwardTask& task)
-      : task_(task), selective_(!task.inputs.empty()), grad_mode_(task.create_graph) {}
+      : task_(task),
+        selective_(!task.inputs.empty()),
+        grad_mode_(task.create_graph),
+        outer_(std::exchange(innermost_pass, this)) {}
+  ~Pass() { innermost_pass = outer_; }
+  Pass(const Pass&) = delete;
+
+  uint64_t number() const { return number_; }
+  size_t count_hooks(const std::vector<HookPlace>& places) {
+    size_t count = 0;
+    std::set<uint64_t> of_leaves;
+    for (const HookPlace& place : places) {
+      if (!place.node) {
+        of_leaves.insert(place.hook_id);
+      } else if (const NodeState* state = table_.find(place.node)) {
+        count += runs(*state) && state->node->sequence_nr() == place.sequence_nr;
+      }
+    }
+    if (of_leaves.empty()) return count;
+    for (const NodeState& state : table_.slots()) {
+      const auto* leaf = state.node && runs(state) ? dynamic_cast<const AccumulateGrad*>(state.node) : nullptr;
+      const AutogradMeta* meta = leaf ? leaf->variable().impl()->autograd.get() : nullptr;
+      if (!meta || !meta->rare) continue;
+      for (const auto& [id, hook] : meta->rare->hooks) count += of_leaves.contains(id);
+    }
+    return count;
+  }
 
   std::vector<Tensor> run() {
     count_edges();
@@ -314,9 +348,15 @@ class Pass {
     return outputs;
   }
 
+  bool runs(const NodeState& state) const { return !selective_ || state.flags; }
+
+  static inline std::atomic<uint64_t> passes = 0;
+
   const BackwardTask& task_;
   const bool selective_;
   AutoGradMode grad_mode_;
+  Pass* const outer_;
+  const uint64_t number_ = ++passes;
   NodeTable table_;
   ReadyQueue ready_;
   Buffers buffers_;
@@ -334,5 +374,11 @@ bool owned_alone(const Tensor& grad) {
 }
 
 std::vector<Tensor> run_backward(const BackwardTask& task) { return Pass(task).run(); }
+
+uint64_t current_pass() { return innermost_pass ? innermost_pass->number() : 0; }
+
+size_t count_hooks_of_current_pass(const std::vector<HookPlace>& places) {
+  return innermost_pass ? innermost_pass->count_hooks(places) : 0;
+}
 
 }  // namespace tenon

@@ -173,4 +173,25 @@ void Tensor::remove_hook(uint64_t id) const {
   std::erase_if(rare.node_hooks, has_id);
 }
 
+void visit_own_hooks(const TensorImpl& impl, const std::function<void(const TensorHook&)>& visit,
+                     const std::function<void(const PostAccumulateHook&)>& visit_post_accumulate) {
+  const AutogradMeta* meta = impl.autograd.get();
+  if (!meta || !meta->rare) return;
+  for (const auto& [id, hook] : meta->rare->hooks) visit(hook);
+  for (const auto& [id, hook] : meta->rare->post_accumulate_hooks) visit_post_accumulate(hook);
+  const auto& node_hooks = meta->rare->node_hooks;
+  const auto own = std::count_if(node_hooks.begin(), node_hooks.end(),
+                                 [&](const auto& entry) { return entry.second == meta->grad_fn; });
+  if (own > 0 && meta->grad_fn->use_count() == 1 + own) meta->grad_fn->visit_tensor_hooks(visit);
+}
+
+void remove_hooks(const Tensor& tensor) {
+  const AutogradMeta* meta = tensor.impl()->autograd.get();
+  if (!meta || !meta->rare) return;
+  const AutogradMeta::Rare& rare = *meta->rare;
+  while (!rare.hooks.empty()) tensor.remove_hook(rare.hooks.back().first);
+  while (!rare.post_accumulate_hooks.empty()) tensor.remove_hook(rare.post_accumulate_hooks.back().first);
+  while (!rare.node_hooks.empty()) tensor.remove_hook(rare.node_hooks.back().first);
+}
+
 }  // namespace tenon

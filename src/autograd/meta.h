@@ -48,6 +48,12 @@ struct AutogradMeta {
 // The tensor's meta, made on first use.
 AutogradMeta& autograd_meta(const Tensor& tensor);
 
+// Shows the hooks that die with the tensor: a leaf's, or those of a grad_fn that nothing else holds.
+TENON_API void visit_own_hooks(const TensorImpl& impl, const std::function<void(const TensorHook&)>& visit,
+                               const std::function<void(const PostAccumulateHook&)>& visit_post_accumulate);
+// Removes all hooks that were registered through the tensor.
+TENON_API void remove_hooks(const Tensor& tensor);
+
 // Makes `tensor` (fresh, or edited in place) the next output of `node`.
 void set_history(const Tensor& tensor, const IntrusivePtr<Node>& node);
 // The same for output `output_nr`, which the node has already. A retained gradient moves along.

@@ -13,7 +13,7 @@ namespace tenon {
 namespace {
 
 // Numbers grow per thread: ops of one thread are ordered among themselves, which is all that the engine needs.
-thread_local constinit uint64_t next_sequence_nr = 0;
+thread_local constinit uint64_t next_number = 0;
 
 thread_local constinit bool destroying = false;
 thread_local constinit Node* first_dying = nullptr;
@@ -44,10 +44,13 @@ struct Node::Extras {
   std::vector<Numbered<PreHook>> pre_hooks;
   std::vector<Numbered<PostHook>> post_hooks;
   std::vector<Retained> retained;
+  std::shared_ptr<void> attachment;
   std::string note;
 };
 
-Node::Node() : sequence_nr_(next_sequence_nr++) {}
+Node::Node() : sequence_nr_(next_number++) {}
+
+uint64_t Node::next_sequence_nr() { return next_number; }
 Node::~Node() = default;
 
 void* Node::operator new(size_t bytes) { return take_block(bytes); }
@@ -86,6 +89,8 @@ Node::Extras& Node::extras() {
   return *extras_;
 }
 
+std::shared_ptr<void>& Node::attachment() { return extras().attachment; }
+
 uint64_t next_hook_id() {
   static std::atomic<uint64_t> next{1};
   return next.fetch_add(1, std::memory_order_relaxed);
@@ -109,6 +114,11 @@ void Node::remove_hook(uint64_t id) {
   erase_id(extras_->tensor_hooks, id);
   erase_id(extras_->pre_hooks, id);
   erase_id(extras_->post_hooks, id);
+}
+
+void Node::visit_tensor_hooks(const std::function<void(const TensorHook& hook)>& visit) const {
+  if (!extras_) return;
+  for (const auto& entry : extras_->tensor_hooks) visit(entry.hook.hook);
 }
 
 void Node::retain_grad(uint32_t input_nr, std::shared_ptr<Tensor> grad) {

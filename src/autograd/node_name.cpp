@@ -30,6 +30,7 @@ constexpr Renamed kRenamed[] = {
     {"copy", "CopyBackwards"},
     {"fill", "FillBackward2"},
     {"floor_div", "DivBackward2"},
+    {"fmod", "FmodBackward1"},
     {"gelu_erf", "GeluBackward0"},
     {"gelu_tanh", "GeluBackward0"},
     {"group_norm", "NativeGroupNormBackward0"},
@@ -37,6 +38,7 @@ constexpr Renamed kRenamed[] = {
     {"kl_error", "SubBackward0"},
     {"layer_norm", "NativeLayerNormBackward0"},
     {"lerp3", "LerpBackward1"},
+    {"linalg.matrix_norm", "LinalgVectorNormBackward0"},
     {"linalg.norm", "LinalgVectorNormBackward0"},
     {"linalg.vector_norm", "LinalgVectorNormBackward0"},
     {"logit_of", "LogitBackward0"},
@@ -48,6 +50,7 @@ constexpr Renamed kRenamed[] = {
     {"polygamma_of", "PolygammaBackward0"},
     {"pow2", "PowBackward0"},
     {"relu6", "HardtanhBackward0"},
+    {"remainder", "RemainderBackward1"},
     {"round_half_even", "RoundBackward0"},
     {"selu", "EluBackward0"},
     {"smooth_l1_error", "SmoothL1LossBackward0"},
@@ -69,21 +72,27 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 }  // namespace
 
-std::string node_display_name(const Node& node) {
-  std::string_view name = node.name();
+std::string display_name(std::string_view recorded) {
+  std::string_view name = recorded;
   // A class's own name: AccumulateGrad, CopySlices, or a custom function's.
-  if (name.empty() || !is_lower(name.front())) return std::string(name);
+  const size_t first = name.find_first_not_of('_');
+  if (first == name.npos || !is_lower(name[first]) || name.ends_with("Backward")) return std::string(name);
   if (name.ends_with('_')) name.remove_suffix(1);
   const Renamed* entry = std::ranges::lower_bound(kRenamed, name, {}, &Renamed::recorded);
   if (entry != std::end(kRenamed) && entry->recorded == name) return std::string(entry->shown);
-  // "log1p_grad" is Log1PGrad: a capital at the start, after an underscore and after a digit.
+  // "log1p_grad" is Log1PGrad: a capital at the start, after a separator and after a digit.
+  const auto separates = [](char c) { return c == '_' || c == '.'; };
   std::string shown;
   for (size_t i = 0; i < name.size(); ++i) {
-    if (name[i] == '_') continue;
-    const bool capital = i == 0 || name[i - 1] == '_' || is_digit(name[i - 1]);
+    if (separates(name[i])) continue;
+    const bool capital = i == 0 || separates(name[i - 1]) || is_digit(name[i - 1]);
     shown += capital && is_lower(name[i]) ? static_cast<char>(name[i] - 'a' + 'A') : name[i];
   }
   return shown + "Backward0";
+}
+
+std::string node_display_name(const Node& node) {
+  return node.shown_name ? node.shown_name : display_name(node.name());
 }
 
 std::string grad_fn_name(const Tensor& tensor) {

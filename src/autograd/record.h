@@ -95,6 +95,12 @@ Tensor record(const char* name, Tensor out, TensorPointers inputs, TensorPointer
   return out;
 }
 
+// `out`, whose node, the last that a composite op has just recorded for it, is shown as `name`, a literal.
+inline Tensor shown_as(const char* name, Tensor out) {
+  if (const IntrusivePtr<Node> node = out.grad_fn()) node->shown_name = name;
+  return out;
+}
+
 // Records an op that has no derivative: its outputs are part of the graph, and backward raises.
 void record_without_derivative(const char* name, TensorPointers outputs, TensorPointers inputs);
 

@@ -5,6 +5,7 @@
 #include <random>
 #include <utility>
 
+#include "base/fork.h"
 #include "base/mt19937.h"
 #include "tenon/base/error.h"
 
@@ -125,7 +126,11 @@ void Generator::keep_normal(double value) { impl_->double_normal = value; }
 
 Generator& default_generator() {
   // Never destroyed: other static objects may draw in their destructors.
-  static Generator* const generator = new Generator;
+  static Generator* const generator = [] {
+    const auto unlock = [] { default_generator().mutex().unlock(); };
+    on_fork(ForkRank::Random, [] { default_generator().mutex().lock(); }, unlock, unlock);
+    return new Generator;
+  }();
   return *generator;
 }
 

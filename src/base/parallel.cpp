@@ -21,6 +21,7 @@
 
 #include "base/config.h"
 #include "base/float_mode.h"
+#include "base/fork.h"
 #include "base/log.h"
 #include "tenon/base/error.h"
 
@@ -219,14 +220,12 @@ class Pool {
 // Never destroyed: workers may outlive static destructors. A forked child has none of the workers and takes a new pool.
 std::atomic<Pool*> current_pool{nullptr};
 
-void lock_pool() { current_pool.load()->mutex().lock(); }
-void unlock_pool() { current_pool.load()->mutex().unlock(); }
-void replace_pool() { current_pool.store(new Pool); }
-
 Pool& pool() {
   static const bool created = [] {
     current_pool.store(new Pool);
-    pthread_atfork(lock_pool, unlock_pool, replace_pool);
+    on_fork(
+        ForkRank::Pool, [] { current_pool.load()->mutex().lock(); }, [] { current_pool.load()->mutex().unlock(); },
+        [] { current_pool.store(new Pool); });
     return true;
   }();
   (void)created;

@@ -184,7 +184,8 @@ Tensor index_get(const Tensor& self, TensorList indices) {
   TENON_CHECK(any_given(indices), "index: at least one index must be given");
   if (indices.size() == 1 && is_mask(indices[0]) && indices[0].sizes() == self.sizes()) {
     check_same_device("index", self, indices[0], "the mask");
-    return masked_select(self, indices[0].dtype() == kBool ? indices[0] : indices[0].ne(0));
+    return shown_as("IndexBackward0",
+                    masked_select(self, indices[0].dtype() == kBool ? indices[0] : indices[0].ne(0)));
   }
   const Selection s = select_at("index", self, indices);
   Tensor out = make_tensor(s.result, self.dtype(), self.device(), "index");

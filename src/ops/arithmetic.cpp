@@ -1,6 +1,7 @@
 // Ops made of elementwise lines: scaled sums, rounding modes, bounds, where.
 #include <cmath>
 
+#include "autograd/record.h"
 #include "ops/elementwise.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
@@ -85,6 +86,8 @@ void check_mask(const Tensor& mask) {
 
 Tensor fill_value(const Tensor& self, const Tensor& value) {
   TENON_CHECK(value.dim() == 0, "masked_fill: value must be a number or a 0-d tensor, got shape ", value.sizes());
+  TENON_CHECK(!value.is_complex() || self.is_complex(), "masked_fill: a ", value.dtype(),
+              " value cannot be converted to self's dtype ", self.dtype(), " without overflow");
   return to_dtype(value, self.dtype());
 }
 
@@ -259,7 +262,8 @@ Tensor round(const Tensor& self, int64_t decimals) {
   if (decimals == 0) return elementwise(Line::round_half_even, Input(self));
   TENON_CHECK(self.is_floating_point(), "round: decimals needs a floating-point tensor, got ", self.dtype());
   const double scale = std::pow(10.0, std::abs(static_cast<double>(decimals)));
-  return decimals > 0 ? div(round(mul(self, scale), 0), scale) : mul(round(div(self, scale), 0), scale);
+  return shown_as("RoundBackward1",
+                  decimals > 0 ? div(round(mul(self, scale), 0), scale) : mul(round(div(self, scale), 0), scale));
 }
 const Tensor& round_(const Tensor& self, int64_t decimals) {
   if (decimals == 0) return elementwise_inplace(Line::round_half_even, self, Input(self));

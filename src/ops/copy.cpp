@@ -103,7 +103,7 @@ Tensor Tensor::to(const TensorOptions& options, bool, bool copy) const {
   const MemoryFormat format = options.memory_format_opt().value_or(MemoryFormat::Preserve);
   if (format != MemoryFormat::Preserve) out = tenon::contiguous(out, format);
   if (copy && out.is_same(*this)) out = tenon::clone(out, MemoryFormat::Preserve);
-  return out;
+  return out.is_same(*this) ? out : shown_as("ToCopyBackward0", out);
 }
 
 Tensor Tensor::to(ScalarType dtype, bool non_blocking, bool copy) const {

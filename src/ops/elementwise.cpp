@@ -257,6 +257,9 @@ IntrusivePtr<ElementwiseNode> make_node(const ElementwiseOp& op, ScalarType comm
   if (!needs_record(TensorPointers(tensors, count))) return {};
   IntrusivePtr<ElementwiseNode> node(new ElementwiseNode(op, params, common));
   for (const Input& input : inputs) node->add_next_edge(input.tensor ? gradient_edge(*input.tensor) : Edge{});
+  // PyTorch numbers the form with a number on the right.
+  if (op.kernel == ElementwiseKernel::fmod && !inputs[1].tensor) node->shown_name = "FmodBackward0";
+  if (op.kernel == ElementwiseKernel::remainder && !inputs[1].tensor) node->shown_name = "RemainderBackward0";
   return node;
 }
 
@@ -369,6 +372,7 @@ Tensor& write_out(Tensor& out, const Tensor& result, const char* op) {
               ", which cannot be stored into out of dtype ", out.dtype());
   TENON_CHECK_DEVICE(out.device() == result.device(), op, ": out is on ", out.device(), ", the inputs are on ",
                      result.device());
+  check_not_expanded(out, op);
   // Before out is resized, so that a call that fails leaves it as it was.
   check_inplace(out, op, false);
   if (out.sizes() != result.sizes()) resize_(out, result.sizes());

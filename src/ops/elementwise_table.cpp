@@ -102,7 +102,9 @@ consteval const char* runner_of(std::string_view line) {
 
 template <class Line>
 ElementwiseOp make_op(const char* name, const char* user_name, expr::Rule rule) {
-  return {name, user_name, Line::arity, Line::param_count, rule, Line::dtypes, Line::kernel, {}, {}, {}};
+  // A special function's node is shown with its module: SpecialI1Backward0.
+  const char* recorded = std::string_view(user_name).starts_with("special.") ? user_name : name;
+  return {recorded, user_name, Line::arity, Line::param_count, rule, Line::dtypes, Line::kernel, {}, {}, {}};
 }
 
 #define TENON_UNPACK(...) __VA_ARGS__

@@ -233,7 +233,9 @@ Tensor grid_sampler(const Tensor& input, const Tensor& grid, int64_t interpolati
                     bool align_corners) {
   TENON_CHECK(input.dim() == 4 || input.dim() == 5, "grid_sampler: expected a 4-d or 5-d input, got shape ",
               input.sizes());
-  return sample(checked("grid_sampler", interpolation_mode, padding_mode, align_corners), input.dim() - 2, input, grid);
+  const GridSample how = checked("grid_sampler", interpolation_mode, padding_mode, align_corners);
+  return input.dim() == 4 ? shown_as("GridSampler2DBackward0", sample(how, 2, input, grid))
+                          : shown_as("GridSampler3DBackward0", sample(how, 3, input, grid));
 }
 
 Tensor affine_grid_generator(const Tensor& theta, IntArrayRef size, bool align_corners) {

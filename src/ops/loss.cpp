@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "autograd/record.h"
 #include "ops/elementwise.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
@@ -116,14 +117,15 @@ Tensor weighted_mean(const Tensor& loss, const Tensor& weights) {
 Tensor negative_likelihood(const char* op, const Tensor& log_probabilities, const ClassTargets& targets,
                            const optional<Tensor>& weight, std::string_view reduction) {
   check_reduction(op, reduction);
+  const char* shown = log_probabilities.dim() < 3 ? "NllLossBackward0" : "NllLoss2DBackward0";
   Tensor loss = neg(targets.pick(log_probabilities));
   // Ignored entries vanish even where they are infinite.
   loss = masked_fill(loss, logical_not(targets.valid), 0);
-  if (!weight && reduction == "sum") return loss.sum();
+  if (!weight && reduction == "sum") return shown_as(shown, loss.sum());
   Tensor each = targets.weights(log_probabilities, weight);
   if (weight) loss = mul(loss, each);
-  if (reduction == "none") return loss;
-  return reduction == "sum" ? loss.sum() : weighted_mean(loss, each);
+  if (reduction == "none") return shown_as(shown, loss);
+  return shown_as(shown, reduction == "sum" ? loss.sum() : weighted_mean(loss, each));
 }
 
 }  // namespace

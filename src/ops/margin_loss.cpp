@@ -24,7 +24,6 @@ void check_classes(const char* op, const Tensor& target, int64_t least, int64_t 
 }  // namespace
 
 Tensor soft_margin_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
-  check_same_shape("soft_margin_loss", input, target);
   return reduced("soft_margin_loss", neg(log_sigmoid(mul(target, input))), reduction);
 }
 
@@ -71,7 +70,9 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
 Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, double margin,
                          const optional<Tensor>& weight, std::string_view reduction) {
   constexpr const char* op = "multi_margin_loss";
+  check_reduction(op, reduction);
   TENON_CHECK_VALUE(p == 1 || p == 2, op, ": p must be 1 or 2, got ", p);
+  TENON_CHECK_VALUE(!weight || weight->dim() == 1, op, ": weight must be one-dimensional, got shape ", weight->sizes());
   const Tensor rows = rows_of_classes(op, input);
   const int64_t classes = rows.size(1);
   TENON_CHECK(target.dim() <= 1 && target.numel() == rows.size(0), op, ": input has shape ", input.sizes(),
@@ -81,7 +82,6 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
   Tensor gap = relu(add(sub(rows, rows.gather(1, index)), margin));
   if (p == 2) gap = square(gap);
   if (weight) {
-    TENON_CHECK_VALUE(weight->dim() == 1, op, ": weight must be one-dimensional, got shape ", weight->sizes());
     TENON_CHECK(weight->size(0) == classes, op, ": weight must have one entry for each of the ", classes,
                 " classes, got ", weight->size(0));
     gap = mul(gap, weight->index_select(0, index.squeeze(1)).unsqueeze(1));
@@ -92,6 +92,7 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
 
 Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
   constexpr const char* op = "multilabel_margin_loss";
+  check_reduction(op, reduction);
   const Tensor rows = rows_of_classes(op, input);
   const int64_t classes = rows.size(1);
   TENON_CHECK(input.sizes() == target.sizes(), op, ": input has shape ", input.sizes(), ", so target must too, got ",

@@ -252,9 +252,12 @@ const Tensor& addr_(const Tensor& self, const Tensor& vec1, const Tensor& vec2, 
 Tensor matmul(const Tensor& self, const Tensor& other) {
   TENON_CHECK(self.dim() > 0 && other.dim() > 0, "matmul: both operands must have at least 1 dim, got shapes ",
               self.sizes(), " and ", other.sizes());
-  if (self.dim() == 1 && other.dim() == 1) return dot(self, other);
-  if (self.dim() == 1) return matmul(self.unsqueeze(0), other).squeeze(-2);
-  if (other.dim() == 1) return matmul(self, other.unsqueeze(1)).squeeze(-1);
+  if (self.dim() == 1 && other.dim() == 1) return self.dot(other);
+  const auto shown = [&](const char* of_matrix, const Tensor& out) {
+    return shown_as(self.dim() + other.dim() == 3 ? of_matrix : "UnsafeViewBackward0", out);
+  };
+  if (self.dim() == 1) return shown("SqueezeBackward4", matmul(self.unsqueeze(0), other).squeeze(-2));
+  if (other.dim() == 1) return shown("MvBackward0", matmul(self, other.unsqueeze(1)).squeeze(-1));
   if (self.dim() == 2 && other.dim() == 2) return mm(self, other);
   if (self.dim() == 3 && other.dim() == 3 && self.size(0) == other.size(0)) return bmm(self, other);
   check_pair("matmul", self, other);
@@ -266,7 +269,7 @@ Tensor matmul(const Tensor& self, const Tensor& other) {
     // All matrices of self share the right factor: one tall product.
     DimVector sizes = self.impl()->sizes;
     sizes.back() = other.size(1);
-    return mm(as_rows(self), other).view(sizes);
+    return shown_as("UnsafeViewBackward0", mm(as_rows(self), other).view(sizes));
   }
   auto batched = [&](const Tensor& x) {
     DimVector sizes = batch;
@@ -277,7 +280,7 @@ Tensor matmul(const Tensor& self, const Tensor& other) {
   DimVector sizes = batch;
   sizes.push_back(self.size(-2));
   sizes.push_back(other.size(-1));
-  return bmm(batched(self), batched(other)).view(sizes);
+  return shown_as("UnsafeViewBackward0", bmm(batched(self), batched(other)).view(sizes));
 }
 
 Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias) {
@@ -307,7 +310,8 @@ Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>&
     return {ctx.needs(0) ? g.mm(ctx.saved(1).conj()) : Tensor(),
             ctx.needs(1) ? g.t().mm(ctx.saved(0).conj()) : Tensor(), ctx.needs(2) ? g.sum(0) : Tensor()};
   });
-  if (input.dim() != 2) out = out.view(sizes);
+  out = shown_as(fused ? "AddmmBackward0" : "MmBackward0", out);
+  if (input.dim() != 2) out = shown_as(fused ? "ViewBackward0" : "UnsafeViewBackward0", out.view(sizes));
   return bias && !fused ? add(out, *bias) : out;
 }
 

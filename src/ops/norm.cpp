@@ -116,7 +116,7 @@ Tensor matrix_norm(const char* op, const Tensor& self, std::string_view ord, Int
   TENON_CHECK(ord == "fro" || ord == "nuc", op, ": Order ", ord, " not supported; 'fro' and 'nuc' are");
   if (ord == "fro") return norm_of(op, self, 2, dims, keepdim, dtype);
   return of_singular_values(dtype ? to_dtype(self, *dtype) : self, dims, keepdim,
-                            [](const Tensor& S) { return sum(S, -1); });
+                            [](const Tensor& S) { return S.sum(-1); });
 }
 
 constexpr int64_t kLastDims[] = {-2, -1};

@@ -1,8 +1,10 @@
 // Differences and integrals of samples, membership, and the parts of numbers.
+#include <algorithm>
 #include <cmath>
 
 #include "ops/edit.h"
 #include "ops/elementwise.h"
+#include "ops/reduction.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 
@@ -240,6 +242,29 @@ bool is_nonzero(const Tensor& self) {
   TENON_CHECK(self.numel() == 1, "is_nonzero: Boolean value of Tensor with ",
               self.numel() == 0 ? "no values" : "more than one value", " is ambiguous");
   return self.reshape({}).ne(0).item<bool>();
+}
+
+Tensor hash_tensor(const Tensor& self, IntArrayRef dim, bool keepdim, int64_t mode) {
+  TENON_CHECK(mode == 0, "hash_tensor: Unknown hash_tensor mode: ", mode, ", expected 0");
+  check_real("hash_tensor", self);
+  TENON_CHECK(self.numel() > 0 || !dim.empty(), "hash_tensor: a tensor without elements needs a dim to reduce");
+  const ReducedDims dims(self, dim, "hash_tensor");
+  for (int64_t d : dims.dims) check_not_empty("hash_tensor", self, d);
+  DimVector order;
+  for (int64_t d = 0; d < self.dim(); ++d) {
+    if (std::ranges::find(dims.dims, d) == dims.dims.end()) order.push_back(d);
+  }
+  for (int64_t d : dims.dims) order.push_back(d);
+  const Tensor wide = self.detach().to(self.is_floating_point() ? kDouble : kLong);
+  Tensor bits = wide.permute(order).reshape({-1, dims.count}).view(kLong);
+  // Halves are folded onto each other until one element is left of each row.
+  while (bits.size(1) > 1) {
+    const int64_t half = bits.size(1) / 2, rest = bits.size(1) - half;
+    const Tensor folded = bits.narrow(1, 0, rest).clone();
+    folded.narrow(1, 0, half).bitwise_xor_(bits.narrow(1, rest, half));
+    bits = folded;
+  }
+  return bits.view(kUInt64).reshape(keepdim ? dims.kept : dims.dropped);
 }
 
 bool is_same_size(const Tensor& self, const Tensor& other) { return self.sizes() == other.sizes(); }

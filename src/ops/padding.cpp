@@ -2,6 +2,7 @@
 // bring the gradients.
 #include <algorithm>
 
+#include "autograd/record.h"
 #include "ops/spatial.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -85,7 +86,7 @@ Tensor constant_pad_nd(const Tensor& self, IntArrayRef pad, const Scalar& value)
     window = window.narrow(dim, std::clamp<int64_t>(sides.before[d], 0, sizes[lead + d] - length), length);
   }
   window.copy_(source);
-  return result;
+  return shown_as("ConstantPadNdBackward0", result);
 }
 
 Tensor pad(const Tensor& input, IntArrayRef pad, std::string_view mode, optional<double> value) {
@@ -110,7 +111,11 @@ Tensor pad(const Tensor& input, IntArrayRef pad, std::string_view mode, optional
         source_indices(op, mode, result.size(dim), input.size(dim), sides.before[d], sides.after[d], options);
     result = result.index_select(dim, sources);
   }
-  return result;
+  if (result.is_same(input)) return result;
+  static constexpr const char* kShown[2][3] = {
+      {"ReflectionPad1DBackward0", "ReflectionPad2DBackward0", "ReflectionPad3DBackward0"},
+      {"ReplicationPad1DBackward0", "ReplicationPad2DBackward0", "ReplicationPad3DBackward0"}};
+  return mode == "circular" ? result : shown_as(kShown[mode == "replicate"][dims - 1], result);
 }
 
 Tensor pixel_shuffle(const Tensor& input, int64_t upscale_factor) {

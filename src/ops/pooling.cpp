@@ -210,6 +210,8 @@ DimVector by_plane(IntArrayRef sizes, size_t dims, const char* op) {
 
 TwoTensors max(const Tensor& input, const Pooling& p) {
   check_input(p, input, true);
+  TENON_CHECK(p.adaptive || input.size(-static_cast<int64_t>(p.dims) - 1) > 0, p.op,
+              ": only the batch dim may be empty, got shape ", input.sizes());
   Tensor values, indices;
   {
     NoGradGuard no_grad;

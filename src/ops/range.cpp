@@ -110,7 +110,22 @@ Tensor evenly_spaced(const char* op, const Scalar& start, const Scalar& end, int
                   : space(start.to_double(), end.to_double(), options);
 }
 
+void check_bounds(const char* op, const Tensor& start, const Tensor& end) {
+  TENON_CHECK(start.dim() == 0 && end.dim() == 0, op, ": start and end must be numbers or 0-d tensors, got shapes ",
+              start.sizes(), " and ", end.sizes());
+}
+
 }  // namespace
+
+Tensor linspace(const Tensor& start, const Tensor& end, int64_t steps, const TensorOptions& options) {
+  check_bounds("linspace", start, end);
+  return linspace(start.item(), end.item(), steps, options);
+}
+
+Tensor logspace(const Tensor& start, const Tensor& end, int64_t steps, double base, const TensorOptions& options) {
+  check_bounds("logspace", start, end);
+  return logspace(start.item(), end.item(), steps, base, options);
+}
 
 Tensor linspace(const Scalar& start, const Scalar& end, int64_t steps, const TensorOptions& options) {
   return evenly_spaced("linspace", start, end, steps, options, [&](auto a, auto b, const TensorOptions& full) {

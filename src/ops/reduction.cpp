@@ -14,6 +14,8 @@ namespace tenon {
 
 ReducedDims::ReducedDims(const Tensor& self, OptionalIntArrayRef dim, const char* op) : kept(self.impl()->sizes) {
   const DimVector listed = dim ? wrap_dims(*dim, self.dim(), op) : DimVector();
+  TENON_CHECK(listed.empty() || self.dim() <= 64, op, ": only tensors with up to 64 dims are supported, got ",
+              self.dim());
   for (size_t d = 0; d < kept.size(); ++d) {
     const bool reduced = listed.empty() || std::count(listed.begin(), listed.end(), static_cast<int64_t>(d)) > 0;
     if (reduced) {

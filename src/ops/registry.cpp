@@ -1,12 +1,14 @@
 // Builds the registry from the table: kinds come from the C++ types, names and defaults from the text of the line.
 #include "tenon/ops/registry.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 #include <tuple>
 #include <utility>
 
 #include "ops/name_error.h"
+#include "ops/shown_names.h"
 
 namespace tenon {
 namespace {
@@ -173,7 +175,9 @@ class Builder {
   template <class Boxed>
   void add(const char* name, OpPlace place, bool elementwise, std::initializer_list<const char*> names,
            std::string_view text, const char* result, const char* doc) {
-    OpInfo op{name, place, elementwise, Boxed::params(), result, doc, &Boxed::call};
+    OpInfo op{name, place, elementwise, Boxed::params(), result, doc, "", &Boxed::call};
+    const char* shown = shown_name((place == OpPlace::NN ? "nn." : "") + op.qualified_name(), text);
+    op.shown = shown ? shown : "";
     size_t i = 0;
     for (const char* given : names) op.params[i++].name = given;
     read_params(text, op.params, i);
@@ -193,6 +197,19 @@ class Builder {
   const Tensor& name##_inplace_number(const Tensor& self, const Scalar& other) { return self.name##_(other); }
 #include "tenon/table/elementwise.inc"
 
+// Whether an elementwise op of two inputs takes a number for one of them: these do not in PyTorch. The others that do not
+// there are functions of the array API, which asks for it.
+bool takes_numbers(std::string_view op) {
+  constexpr std::string_view kTensorsOnly[] = {"fmax", "fmin", "gcd", "heaviside", "igamma", "igammac", "lcm"};
+  return std::ranges::find(kTensorsOnly, op) == std::end(kTensorsOnly);
+}
+
+// What a copy shows, by the name and parameters of the view.
+std::string shown_copy(const char* name, std::string_view params) {
+  const char* shown = shown_name(name, params);
+  return (shown ? shown : display_name(name)) + "_copy";
+}
+
 std::vector<OpInfo> build() {
   Builder build;
 #define TENON_DEF(...)
@@ -204,10 +221,14 @@ std::vector<OpInfo> build() {
 #define TENON_EW2(name, rule, dtypes, params, args, forward, da, db, doc)                                           \
   build.add<Boxed<Tensor(const Tensor&, const Tensor&), &tenon::name>>(#name, OpPlace::Method, true,                \
                                                                        {"self", "other"}, #params, "Tensor", doc);  \
-  build.add<Boxed<Tensor(const Tensor&, const Scalar&), &tenon::name>>(#name, OpPlace::Method, true,                \
-                                                                       {"self", "other"}, #params, "Tensor", doc);  \
-  build.add<Boxed<Tensor(const Scalar&, const Tensor&), &tenon::name>>(#name, OpPlace::Function, true,              \
-                                                                       {"self", "other"}, #params, "Tensor", doc);  \
+  if (takes_numbers(#name))                                                                                         \
+    build.add<Boxed<Tensor(const Tensor&, const Scalar&), &tenon::name>>(#name, OpPlace::Method, true,              \
+                                                                         {"self", "other"}, #params, "Tensor",      \
+                                                                         doc);                                      \
+  if (takes_numbers(#name) && std::string_view(#name) != "fmod")                                                    \
+    build.add<Boxed<Tensor(const Scalar&, const Tensor&), &tenon::name>>(#name, OpPlace::Function, true,            \
+                                                                         {"self", "other"}, #params, "Tensor",      \
+                                                                         doc);                                      \
   build.add<Boxed<const Tensor&(const Tensor&, const Tensor&), &name##_inplace>>(                                   \
       #name "_", OpPlace::Inplace, true, {"self", "other"}, #params, "Tensor", doc);                                \
   build.add<Boxed<const Tensor&(const Tensor&, const Scalar&), &name##_inplace_number>>(                            \
@@ -247,7 +268,8 @@ std::vector<OpInfo> build() {
   build.add<Boxed<ret params, &tenon::name>>(#name, OpPlace::Hidden, false, {}, #params, #ret, doc);
 #define TENON_VIEW_COPY(name, ret, params, args)                                                                 \
   build.add<Boxed<ret(const Tensor& self TENON_AND params), &tenon::name##_copy>>(                               \
-      #name "_copy", OpPlace::Function, false, {"self"}, #params, #ret, "A copy of what " #name " shows.");
+      #name "_copy", OpPlace::Function, false, {"self"}, #params, #ret, "A copy of what " #name " shows.");        \
+  build.ops.back().shown = shown_copy(#name, #params);
 #include "tenon/table/structured.inc"
   return std::move(build.ops);
 }
@@ -290,7 +312,15 @@ std::string default_text(const Param& param) {
 
 Value OpInfo::call(const Value* args) const try {
   check_defined(*this, args);
-  return function(args);
+  if (shown.empty()) return function(args);
+  const uint64_t first = Node::next_sequence_nr();
+  Value result = function(args);
+  std::visit(
+      [&](const auto& value) {
+        if constexpr (requires { show_as(shown.c_str(), first, value); }) show_as(shown.c_str(), first, value);
+      },
+      result);
+  return result;
 } catch (...) {
   rethrow_naming(qualified_name());
 }

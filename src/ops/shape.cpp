@@ -287,6 +287,12 @@ Tensor narrow(const Tensor& self, int64_t dim, int64_t start, int64_t length) {
   return slice(self, dim, start, start + length, 1);
 }
 
+Tensor narrow(const Tensor& self, int64_t dim, const Tensor& start, int64_t length) {
+  TENON_CHECK(start.dim() == 0 && is_integral(start.dtype(), false), "narrow: start must be a 0-d integer tensor, got ",
+              start.dtype(), " of shape ", start.sizes());
+  return narrow(self, dim, start.item().to_int64(), length);
+}
+
 Tensor flatten(const Tensor& self, int64_t start_dim, int64_t end_dim) {
   const int64_t first = wrap_dim(start_dim, self.dim(), "flatten");
   const int64_t last = wrap_dim(end_dim, self.dim(), "flatten");

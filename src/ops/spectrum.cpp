@@ -47,8 +47,7 @@ Tensor padded_signal(const Tensor& signal, int64_t amount, std::string_view mode
 // Frames [batch, time, n_fft] added where they lie in a signal.
 Tensor overlap_add(const Tensor& frames, int64_t hop) {
   const int64_t batch = frames.size(0), count = frames.size(1), n = frames.size(2), size = n + hop * (count - 1);
-  const Tensor whole = frames.contiguous();
-  return as_strided_backward(whole, {batch, size}, {size, 1}, 0, whole.sizes(), {size, hop, 1}, 0);
+  return unfold_backward(frames, {batch, size}, 1, n, hop);
 }
 
 }  // namespace

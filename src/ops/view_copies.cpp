@@ -23,6 +23,7 @@ std::vector<Tensor> copied(std::vector<Tensor> views) {
 #include "tenon/table/structured.inc"
 
 Tensor narrow_copy(const Tensor& self, int64_t dim, int64_t start, int64_t length) {
+  TENON_CHECK(dim < std::max<int64_t>(self.dim(), 1), "narrow_copy: dim ", dim, " must be below ", self.dim());
   return copied(narrow(self, dim, start, length));
 }
 

@@ -120,15 +120,29 @@ Tensor unfold(const Tensor& self, int64_t dimension, int64_t size, int64_t step)
   sizes.push_back(size);
   strides.push_back(stride);
   return record_view("unfold", self, sizes, strides, self.storage_offset(),
-                     [shape = self.impl()->sizes, d, length, size, step](const BackwardContext& ctx) -> Grads {
+                     [shape = self.impl()->sizes, d, size, step](const BackwardContext& ctx) -> Grads {
                        if (shape.empty()) return {ctx.grad().reshape({})};
-                       // The elements of all windows along dim d, added where the windows took them from.
-                       const auto dim = static_cast<int64_t>(d);
-                       const TensorOptions options = TensorOptions(kLong).device(ctx.grad().device());
-                       const Tensor places = arange(length, options).unfold(0, size, step).reshape({-1});
-                       const Tensor parts = ctx.grad().movedim(-1, dim + 1).flatten(dim, dim + 1);
-                       return {zeros(shape, ctx.grad().options()).index_add_(dim, places, parts)};
+                       return {unfold_backward(ctx.grad(), shape, static_cast<int64_t>(d), size, step)};
                      });
+}
+
+Tensor unfold_backward(const Tensor& grad, IntArrayRef input_sizes, int64_t dim, int64_t size, int64_t step) {
+  Tensor out = zeros(input_sizes, grad.options().requires_grad(false));
+  const Tensor windows = out.unfold(dim, size, step);
+  TENON_CHECK(grad.sizes() == windows.sizes(), "unfold_backward: grad has shape ", grad.sizes(),
+              ", but the windows have ", windows.sizes());
+  if (grad.numel() > 0) {
+    NoGradGuard no_grad;
+    const int64_t d = wrap_dim(dim, out.dim(), "unfold_backward"), count = windows.size(d);
+    // Every so many windows they do not overlap, and can be added at once.
+    const int64_t apart = std::min(count, (size - 1) / step + 1);
+    for (int64_t first = 0; first < apart; ++first) {
+      windows.slice(d, first, count, apart).add_(grad.slice(d, first, count, apart));
+    }
+  }
+  return record("unfold_backward", out, &grad, {}, [dim, size, step](const BackwardContext& ctx) -> Grads {
+    return {ctx.grad().unfold(dim, size, step)};
+  });
 }
 
 namespace {

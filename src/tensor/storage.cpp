@@ -12,7 +12,9 @@
 namespace tenon {
 
 Storage::Storage(size_t nbytes, Device device) : nbytes_(nbytes), device_(device.resolved()) {
-  if (nbytes > 0) data_ = backend_of(device_).memory->allocate(nbytes, device_.index());
+  // A device that is not there holds no storage, not even one of no bytes.
+  const MemoryKernels& memory = *backend_of(device_).memory;
+  if (nbytes > 0) data_ = memory.allocate(nbytes, device_.index());
 }
 
 Storage::Storage(void* data, size_t nbytes, Device device, std::function<void()> release)

@@ -67,6 +67,31 @@ TEST(Threads, OneGraphThatEachWouldFree) {
   }
 }
 
+TEST(Threads, TwentyReadOneTensor) {
+  const Tensor x = leaf({1, 2, 3, 4, 5, 6}, {2, 3});
+  on_threads(20, [&](int) {
+    for (int round = 0; round < 20; ++round) {
+      EXPECT_EQ(list(x.sum()), (List{21}));
+      EXPECT_EQ(list(x.transpose(0, 1)), (List{1, 4, 2, 5, 3, 6}));
+      EXPECT_EQ(list(x.select(0, 1)), (List{4, 5, 6}));
+      EXPECT_EQ(list(x.matmul(x.transpose(0, 1))), (List{14, 32, 32, 77}));
+      EXPECT_EQ(x.detach().numel(), 6);
+    }
+  });
+}
+
+TEST(Threads, TwentyRunForwardAndBackwardThroughOneGraph) {
+  Tensor x = leaf({1, 2});
+  const Tensor shared = x * x;
+  on_threads(20, [&](int i) {
+    const auto k = static_cast<float>(i);
+    for (int round = 0; round < 10; ++round) {
+      const Tensor own = (shared * i).sum();
+      EXPECT_EQ(list(autograd::grad({own}, {x}, {}, true)[0]), (List{2 * k, 4 * k}));
+    }
+  });
+}
+
 TEST(Threads, GraphsDieOnOtherThreads) {
   Tensor x = leaf({1, 2});
   for (int round = 0; round < 20; ++round) {

@@ -2,6 +2,12 @@
 #include "tenon/base/generator.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <mutex>
+#include <thread>
 
 #include "tenon/base/error.h"
 
@@ -104,6 +110,31 @@ TEST(Generator, TheDefaultOneIsSeededByManualSeed) {
   manual_seed(42);
   EXPECT_EQ(default_generator().initial_seed(), 42u);
   EXPECT_EQ(default_generator().get_state(), Generator(42).get_state());
+}
+
+TEST(Generator, ForkedChildrenMayDrawWhileAnotherThreadDraws) {
+  std::atomic<bool> done{false};
+  std::thread other([&] {
+    std::vector<uint32_t> draws(100'000);
+    while (!done) {
+      std::lock_guard lock(default_generator().mutex());
+      default_generator().random(draws.data(), static_cast<int64_t>(draws.size()));
+    }
+  });
+  for (int round = 0; round < 20; ++round) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      alarm(20);
+      manual_seed(42);
+      _exit(default_generator().random() % (1u << 27) == 132242534u ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  }
+  done = true;
+  other.join();
 }
 
 }  // namespace

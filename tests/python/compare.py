@@ -7,10 +7,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
 import tenon
-
-torch = pytest.importorskip("torch")
+import torch
 
 INTEGERS = ("uint8", "int8", "int16", "int32", "int64")
 HALVES = ("float16", "bfloat16")

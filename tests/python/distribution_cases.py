@@ -6,8 +6,6 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import tenon
-
 
 class Parameters:
     """Deterministic values of a batch shape and dtype; `leaves` lists those that were used."""
@@ -153,23 +151,3 @@ CASES: dict[str, Case] = {
     "Wishart": lambda d, p: d.Wishart(p.large, scale_tril=p.factor),
     "Wishart of a covariance": lambda d, p: d.Wishart(p.large, p.covariance),
 }
-
-
-def has(name: str) -> bool:
-    """Whether Tenon has a function, as linalg.cholesky."""
-    module: Any = tenon
-    for part in name.split("."):
-        module = getattr(module, part, None)
-    return module is not None
-
-
-# The functions of other families that a distribution is made of.
-NEEDS = {
-    "LowRankMultivariateNormal": "linalg.cholesky",
-    "MultivariateNormal of a covariance": "linalg.cholesky_ex",
-    "MultivariateNormal of a precision": "linalg.cholesky_ex",
-    "Wishart": "linalg.cholesky_ex",
-    "Wishart of a covariance": "linalg.cholesky_ex",
-    "VonMises": "special.i0e",
-}
-AVAILABLE = [name for name in CASES if name not in NEEDS or has(NEEDS[name])]

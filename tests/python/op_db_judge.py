@@ -1,7 +1,8 @@
 """Judges Tenon's ops by PyTorch's: calls both with the sample inputs of PyTorch's own tests and compares everything.
 
 An entry is one op of op_db in one form (function, method, in-place method, out=, operator, alias), one dtype and one
-check (values, gradient, second gradient). Results must have PyTorch's structure, dtypes, shapes and values.
+check (values, gradient, second gradient). Results must have PyTorch's structure, dtypes, shapes and values. The error
+inputs, wrong calls in dtypes of their own, must raise errors of PyTorch's types.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 
 import tenon
 import torch
+from compare import kind_of
 from torch.testing._internal import common_methods_invocations as methods
 from torch.testing._internal.common_device_type import precisionOverride, toleranceOverride
 from torch.testing._internal.opinfo.core import DecorateInfo, OpInfo
@@ -35,6 +37,9 @@ CHECKS = {
     "uint8": ("values",),
     "bool": ("values",),
 }
+# What stands in the place of the dtype where the calls have dtypes of their own, and all checks that there are.
+ANY_DTYPE = "any"
+ALL_CHECKS = {**CHECKS, ANY_DTYPE: ("errors",)}
 # The forms besides the function itself run the same kernels: these dtypes show that they are the same op.
 FORM_DTYPES = {"float32", "float64", "int64", "bool", "complex64"}
 # The most samples of an entry, evenly taken from PyTorch's: of a function in a main dtype, and of everything else.
@@ -48,7 +53,7 @@ UNDEFINED_VALUES = {
 # PyTorch leaves open which of equal elements these find; the position of their parameter `dim`.
 OPEN_TIES = {"argsort": 0, "kthvalue": 1, "mode": 0, "sort": 0, "topk": 1}
 # These find vectors up to their phase: what PyTorch's own tests make of the results is compared.
-OPEN_PHASES = {"linalg.eig", "linalg.eigh", "linalg.svd", "svd"}
+OPEN_PHASES = {"linalg.eig", "linalg.eigh", "linalg.svd", "pca_lowrank", "svd", "svd_lowrank"}
 # The eigenvalues of these come in any order.
 OPEN_ORDER = {"linalg.eig", "linalg.eigvals"}
 # The position of an argument that these take to be triangular: PyTorch's gradient is one for such arguments alone.
@@ -77,6 +82,18 @@ class Entry(NamedTuple):
 
     def __str__(self) -> str:
         return "/".join(self)
+
+
+class Verdict(NamedTuple):
+    """What became of an entry: PASSED, NOTHING, LACKING with what lacks, or what went wrong first; and its samples.
+
+    Samples of which PyTorch gives nothing to compare with are skipped, and not in the total.
+    """
+
+    text: str
+    passed: int
+    total: int
+    skipped: int
 
 
 class Lacking(Exception):
@@ -541,6 +558,56 @@ class Trial:
         return True
 
 
+def with_layout(device: str) -> Callable[[Any], Any]:
+    """Makes Tenon's twins of PyTorch's tensors, which overlap and share memory as those do."""
+    storages: dict[Any, Any] = {}
+
+    def twin(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor) or value.layout is not torch.strided or not value.numel():
+            return to_tenon(value, device)
+        storage = value.untyped_storage()
+        key = storage.data_ptr(), value.dtype
+        if key not in storages:
+            whole = value.detach().as_strided((storage.nbytes() // value.element_size(),), (1,), 0)
+            storages[key] = to_tenon(whole, device)
+        result = storages[key].as_strided(value.size(), value.stride(), value.storage_offset())
+        return result.requires_grad_() if value.requires_grad else result
+
+    return twin
+
+
+def refuses(form: Form, sample: Any, device: str) -> bool:
+    """Asserts that Tenon refuses what PyTorch refuses, with an error of the same kind, and leaves the arguments whole.
+
+    False where PyTorch takes the arguments.
+    """
+    convert = with_layout(device)
+    args = [map_leaves(value, convert) for value in (sample.input, *sample.args)]
+    kwargs = {key: map_leaves(value, convert) for key, value in sample.kwargs.items()}
+    given = [value for value in flatten(args) + flatten(kwargs) if isinstance(value, tenon.Tensor)]
+    before = [to_torch(tensor).clone() for tensor in given]
+    try:
+        form.theirs(sample.input, *sample.args, **sample.kwargs)
+        return False
+    except Exception as error:
+        theirs = error
+    assert form.ours is not None
+    try:
+        form.ours(*args, **kwargs)
+    except Exception as error:
+        if isinstance(error, Lacking) or lacks(error, form):
+            raise
+        ours = f"{type(error).__name__}: {error}"
+        assert isinstance(error, kind_of(theirs) or Exception), f"{ours}, expected {type(theirs).__name__}: {theirs}"
+    else:
+        raise AssertionError(f"PyTorch refuses this: {type(theirs).__name__}: {theirs}")
+    for tensor, old in zip(given, before):
+        new = to_torch(tensor)
+        same = new.shape == old.shape and is_close(new, old, None, Tolerance(0, 0))
+        assert same, f"an argument was edited: {new.tolist()}, expected {old.tolist()}"
+    return True
+
+
 # --- Entries
 
 
@@ -552,28 +619,40 @@ def checks_of(info: OpInfo, dtype: torch.dtype) -> Iterator[str]:
                 yield check
 
 
-def run_entry(info: OpInfo, form: Form, dtype: torch.dtype, check: str, device: str) -> str:
-    """What became of an entry: PASSED, NOTHING, LACKING with what lacks, or what went wrong."""
-    if form.ours is None:
-        return f"{LACKING}: {form.name}"
-    judge = Judge(info, dtype, device)
+def samples_of(entry: Entry, info: OpInfo) -> list[Any]:
+    if entry.check == "errors":
+        return [error.sample_input for error in info.error_inputs("cpu")]
+    dtype = getattr(torch, entry.dtype)
+    samples = list(info.sample_inputs("cpu", dtype, requires_grad=entry.check != "values"))
+    is_main = entry.form == "function" and entry.dtype in MAIN_DTYPES
+    return samples[:: -(-len(samples) // (MANY_SAMPLES if is_main else SOME_SAMPLES)) or 1]
+
+
+def run_entry(entry: Entry, info: OpInfo, form: Form, device: str) -> Verdict:
+    """Runs all samples of an entry; the first that Tenon lacks or fails says what became of it."""
     with warnings.catch_warnings(), cheap_seeding():
         warnings.simplefilter("ignore")
         torch.manual_seed(0)
-        samples = list(info.sample_inputs("cpu", dtype, requires_grad=check != "values"))
-        is_main = form.name == "function" and dtype_name(dtype) in MAIN_DTYPES
-        samples = samples[:: -(-len(samples) // (MANY_SAMPLES if is_main else SOME_SAMPLES)) or 1]
-        compared = False
+        samples = samples_of(entry, info)
+        if form.ours is None:
+            return Verdict(f"{LACKING}: {form.name}", 0, len(samples), 0)
+        dtype = torch.float32 if entry.dtype == ANY_DTYPE else getattr(torch, entry.dtype)
+        judge = Judge(info, dtype, device)
+        passed, wrong = 0, []
         for number, sample in enumerate(samples):
             try:
-                compared |= Trial(info, form, sample, judge, device).run(check)
-            except Lacking as error:
-                return f"{LACKING}: {error}"
+                if entry.check == "errors":
+                    passed += refuses(form, sample, device)
+                else:
+                    passed += Trial(info, form, sample, judge, device).run(entry.check)
             except Exception as error:
-                if lacks(error, form):
-                    return f"{LACKING}: {error}"
-                return f"sample {number}: {type(error).__name__}: {error}"
-    return PASSED if compared else NOTHING
+                if isinstance(error, Lacking) or lacks(error, form):
+                    wrong.append(f"{LACKING}: {error}")
+                else:
+                    wrong.append(f"sample {number}: {type(error).__name__}: {error}")
+    text = wrong[0] if wrong else PASSED if passed else NOTHING
+    total = passed + len(wrong)
+    return Verdict(text, passed, total, len(samples) - total)
 
 
 def lacks(error: Exception, form: Form) -> bool:
@@ -598,3 +677,5 @@ def entries(infos: list[OpInfo] | None = None) -> Iterator[tuple[Entry, OpInfo, 
                     if form.name == "out" and check != "values":
                         continue
                     yield Entry(info.name, info.variant_test_name or "-", form.name, name, check), info, form
+            if form.name == "function" and info.error_inputs_func:
+                yield Entry(info.name, info.variant_test_name or "-", form.name, ANY_DTYPE, "errors"), info, form

@@ -2,16 +2,49 @@
 
 import copy
 import pickle
+from types import MemberDescriptorType
 
 import pytest
 import tenon
+import torch
 from compare import comparisons
-
-torch = pytest.importorskip("torch")
 
 
 def pickled(value):
     return pickle.loads(pickle.dumps(value))
+
+
+NAMED = {
+    "sort": lambda t, x: x.sort(),
+    "sort along a dim": lambda t, x: x.sort(dim=0, stable=True),
+    "max": lambda t, x: t.max(x, 0),
+    "aminmax": lambda t, x: t.aminmax(x),
+    "slogdet": lambda t, x: t.slogdet(x),
+    "linalg.slogdet": lambda t, x: t.linalg.slogdet(x),
+    "linalg.eigh": lambda t, x: t.linalg.eigh(x + x.mT),
+    "linalg.lstsq": lambda t, x: t.linalg.lstsq(x, x),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_named_results_are_pickled_and_have_types_of_pytorchs_names(name):
+    x = tenon.tensor([[3.0, 1.0], [2.0, 9.0]])
+    result = NAMED[name](tenon, x)
+    theirs = type(NAMED[name](torch, x.to_torch()))
+    assert type(result) is getattr(tenon.return_types, theirs.__name__) and repr(result).startswith("tenon.return_")
+    again = pickled(result)
+    assert type(again) is type(result) and [one.tolist() for one in again] == [one.tolist() for one in result]
+    assert type(copy.deepcopy(result)) is type(result)
+
+
+def test_named_results_have_pytorchs_fields():
+    shared = set(tenon.return_types.__all__) & set(torch.return_types.__all__)
+    assert len(shared) > 25
+    for name in shared:
+        own, theirs = getattr(tenon.return_types, name), getattr(torch.return_types, name)
+        fields = [[field for field in dir(kind) if isinstance(getattr(kind, field), MemberDescriptorType)]
+                  for kind in (own, theirs)]
+        assert fields[0] == fields[1] and own.n_fields == theirs.n_fields, name
 
 
 def both(t):

@@ -1,14 +1,17 @@
 """Automatic differentiation from Python: backward and grad, modes, hooks, custom functions, checkpoints, anomalies."""
 
+import contextlib
 import gc
 import threading
 import weakref
 
 import pytest
 import tenon
+import torch.utils.checkpoint  # noqa: F401
+from compare import comparisons
 from tenon.autograd import Function
 from tenon.autograd.function import once_differentiable
-from tenon.utils.checkpoint import checkpoint
+from tenon.utils.checkpoint import CheckpointError, checkpoint, set_checkpoint_early_stop
 
 
 def leaf(*values):
@@ -155,6 +158,68 @@ def test_hooks_see_and_replace_gradients_until_removed():
     handle.remove()
     (x * 3).sum().backward()
     assert seen == [[3, 3]] and x.grad.tolist() == [9, 9]
+
+
+GRAPHS = {
+    "square": lambda t, x: x**2,
+    "product": lambda t, x: x * t.tensor([2.0, 3.0], requires_grad=True),
+    "several outputs": lambda t, x: x.split(1)[1],
+    "reduction": lambda t, x: (x.exp() + 1).sum(),
+    "leaf": lambda t, x: x.exp().grad_fn.next_functions[0][0],
+}
+GRADIENTS = {
+    "one": lambda t: (t.tensor([2.0, 3.0]),),
+    "one number": lambda t: (t.tensor(2.0),),
+    "two": lambda t: (t.tensor([2.0]), t.tensor([3.0])),
+    "None": lambda t: (None,),
+    "None and one": lambda t: (None, t.tensor([3.0])),
+    "number": lambda t: (2.0,),
+    "nothing": lambda t: (),
+}
+
+
+def test_nodes_are_of_a_type_of_their_name_and_can_be_called():
+    with comparisons() as check:
+        for graph, make in GRAPHS.items():
+
+            def node(t, make=make):
+                made = make(t, t.tensor([0.5, 0.25], requires_grad=True))
+                return getattr(made, "grad_fn", made)
+
+            check((graph, "type"), lambda t: type(node(t)).__name__)
+            check((graph, "class"), lambda t: isinstance(node(t), t.autograd.graph.Node))
+            check((graph, "variable"), lambda t: [hasattr(node(t), "variable"), hasattr(node(t), "no_such")])
+            for given, gradients in GRADIENTS.items():
+                # PyTorch does not look at the shapes.
+                if (given == "one number") == (graph == "reduction") or given not in ("one", "one number"):
+                    check((graph, given), lambda t: node(t)(*gradients(t)), ulps=1)
+        check("accumulation", accumulated)
+    with pytest.raises(RuntimeError, match="gradient 0 must be like the output"):
+        (leaf(1, 2) ** 2).grad_fn(tenon.ones(3, dtype=tenon.float64))
+
+
+def accumulated(t):
+    x = t.tensor([0.5, 0.25], requires_grad=True)
+    node = x.exp().grad_fn.next_functions[0][0]
+    assert node.variable is x
+    node(t.tensor([1.0, 2.0]))
+    node(t.tensor([1.0, 2.0]))
+    return x.grad
+
+
+def test_metadata_of_nodes_lives_as_long_as_they_do():
+    y = leaf(1) * 2
+    assert y.grad_fn.metadata == {}
+    y.grad_fn.metadata["note"] = mark = Mark()
+    gc.collect()
+    assert y.grad_fn.metadata == {"note": mark}
+    alive = weakref.ref(mark)
+    del y, mark
+    assert alive() is None
+
+
+class Mark:
+    """What can be referred to weakly."""
 
 
 def test_hooks_of_inner_tensors_nodes_and_leaves():
@@ -366,6 +431,77 @@ def test_checkpoints_repeat_random_numbers():
     tenon.rand(5)
     y.sum().backward()
     assert x.grad.tolist() == pytest.approx(noise.tolist())
+
+
+def alternating(*functions):
+    """A function that is another one each time it is called."""
+    turns = iter(functions)
+    return lambda x: next(turns)(x)
+
+
+CHECKPOINTS = {
+    "another shape": (lambda t: alternating(lambda x: (x * x).exp(), lambda x: (x[:1] * x[:1]).exp()), {}),
+    "another dtype": (lambda t: alternating(lambda x: x.exp(), lambda x: x.float().exp()), {}),
+    "fewer tensors": (lambda t: alternating(lambda x: x.exp().sin(), lambda x: x.exp()), {}),
+    "more tensors": (lambda t: alternating(lambda x: x.exp(), lambda x: x.exp().sin()), {}),
+    "more tensors, to the end": (
+        lambda t: alternating(lambda x: x.exp(), lambda x: x.exp().sin()), {"early_stop": False}
+    ),
+    "another value": (lambda t: alternating(lambda x: x.exp(), lambda x: (2 * x).exp()), {}),
+    "another shape, unchecked": (
+        lambda t: alternating(lambda x: x.exp(), lambda x: x.sum(0, keepdim=True).exp()), {"determinism_check": "none"}
+    ),
+    "no such check": (lambda t: t.exp, {"determinism_check": "all"}),
+    "debug": (lambda t: t.exp, {"debug": True}),
+    "debug and contexts": (
+        lambda t: t.exp, {"debug": True, "context_fn": lambda: (contextlib.nullcontext(), contextlib.nullcontext())}
+    ),
+}  # fmt: skip
+
+
+def test_checkpoints_notice_what_pytorchs_notice():
+    with comparisons() as check:
+        for name, (make, options) in CHECKPOINTS.items():
+
+            def code(t, make=make, options=options):
+                x = t.tensor([0.5, 0.25], dtype=t.float64, requires_grad=True)
+                checkpointed = t.utils.checkpoint.checkpoint
+                checkpointed(make(t), x, use_reentrant=False, **options).sum().backward()
+                return x.grad
+
+            check(name, code, ulps=4)
+    function = alternating(lambda x: x.exp().sin(), lambda x: x.exp())
+    y = checkpoint(function, leaf(1), use_reentrant=False, debug=True)
+    with pytest.raises(CheckpointError, match="made here(.|\n)*test_autograd.py"):
+        y.backward()
+
+
+def test_checkpoints_stop_when_all_is_there_and_run_in_their_contexts():
+    for early_stop in (True, False):
+        log = []
+
+        def function(x):
+            log.append("begin")
+            y = x.exp()
+            log.append("end")
+            return y + 1
+
+        @contextlib.contextmanager
+        def noted(name):
+            log.append(name)
+            yield
+
+        y = checkpoint(
+            function,
+            leaf(1),
+            use_reentrant=False,
+            context_fn=lambda: (noted("forward"), noted("again")),
+            early_stop=early_stop,
+        )
+        y.backward()
+        assert log == ["forward", "begin", "end", "again", "begin", "end"][: 5 if early_stop else 6]
+        with set_checkpoint_early_stop(not early_stop):
+            assert tenon.utils.checkpoint._stops_early is not early_stop
 
 
 def test_anomaly_mode_names_the_forward_line():

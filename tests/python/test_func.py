@@ -3,9 +3,8 @@
 import pytest
 import tenon
 import tenon.func
+import torch
 from compare import comparisons
-
-torch = pytest.importorskip("torch")
 
 
 def numbers(t, *shape, grad=False):

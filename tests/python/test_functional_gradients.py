@@ -2,12 +2,11 @@
 
 import pytest
 import tenon
+import torch
 from compare import comparisons
 from tenon.autograd import gradcheck, gradgradcheck
 from tenon.autograd.functional import jacobian
 from tenon.autograd.gradcheck import GradcheckError
-
-torch = pytest.importorskip("torch")
 
 
 def numbers(t, *shape, grad=False):

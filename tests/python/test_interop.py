@@ -1,5 +1,7 @@
 """Memory shared with NumPy, the buffer protocol, DLPack and PyTorch, both ways."""
 
+import array as arrays
+import ctypes
 import gc
 import operator
 import time
@@ -9,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tenon
+import torch
+from compare import comparisons
 
 DTYPES = [
     "bool",
@@ -155,7 +159,6 @@ def test_dlpack_capsules_are_used_once_and_freed_unused():
 
 @pytest.mark.parametrize("dtype", [*DTYPES, "bfloat16"])
 def test_pytorch_tensors_share_memory_both_ways(dtype):
-    torch = pytest.importorskip("torch")
     theirs = torch.ones(2, 3, dtype=getattr(torch, dtype)).t()
     x = tenon.from_torch(theirs)
     assert x.data_ptr() == theirs.data_ptr() and x.stride() == theirs.stride()
@@ -163,6 +166,80 @@ def test_pytorch_tensors_share_memory_both_ways(dtype):
     assert not theirs.any()
     back = tenon.ones(2, 3, dtype=getattr(tenon, dtype)).to_torch()
     assert back.dtype == getattr(torch, dtype) and back.all()
+
+
+def test_integers_in_numpy_are_of_its_own_types():
+    for dtype in (np.int64, np.uint64, np.int32, np.int8):
+        array = tenon.arange(3).to(getattr(tenon, np.dtype(dtype).name)).numpy()
+        assert array.dtype.char == np.dtype(dtype).char and isinstance(array[0], dtype)
+
+
+MIXED = {
+    "operator": lambda ours, theirs: ours + theirs,
+    "reflected operator": lambda ours, theirs: theirs + ours,
+    "comparison": lambda ours, theirs: ours == theirs,
+    "product": lambda ours, theirs: theirs @ ours,
+    "in place": lambda ours, theirs: operator.iadd(ours, theirs),
+    "function": lambda ours, theirs: tenon.sin(theirs),
+    "function of several forms": lambda ours, theirs: tenon.pow(ours, theirs),
+    "function of a list": lambda ours, theirs: tenon.cat([ours, theirs]),
+    "function in Python": lambda ours, theirs: tenon.nn.functional.mse_loss(ours, theirs),
+    "keyword": lambda ours, theirs: tenon.add(ours, other=theirs),
+    "method": lambda ours, theirs: ours.add(theirs),
+    "copy_": lambda ours, theirs: ours.copy_(theirs),
+    "index": lambda ours, theirs: ours[theirs.long()],
+    "tensor()": lambda ours, theirs: tenon.tensor(theirs),
+    "operator with a number in a tensor": lambda ours, theirs: ours + theirs[0],
+    "stack of PyTorch": lambda ours, theirs: torch.stack([ours]),
+    "subclass": lambda ours, theirs: tenon.sin(torch.nn.Parameter(theirs)),
+    "function of PyTorch": lambda ours, theirs: torch.sin(ours),
+    "function of PyTorch of both": lambda ours, theirs: torch.add(theirs, ours),
+    "function of PyTorch in Python": lambda ours, theirs: torch.nn.functional.relu(ours),
+    "method of PyTorch": lambda ours, theirs: theirs.add(ours),
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_tensors_of_the_two_libraries_do_not_mix(name):
+    with pytest.raises(TypeError, match=r"torch\.Tensor.*tenon\.Tensor|Parameter.*tenon\.Tensor") as error:
+        MIXED[name](tenon.ones(2), torch.ones(2))
+    assert "from_torch" in str(error.value)
+
+
+ARRAYS = {
+    "array": lambda: np.ones(3),
+    "array of float32": lambda: np.ones(3, dtype=np.float32),
+    "empty array": lambda: np.ones(0),
+    "array that runs backwards": lambda: np.ones(3)[::-1],
+    "NumPy scalar": lambda: np.float64(1),
+    "list": lambda: [1.0, 2.0],
+    "number": lambda: 1.0,
+    "bytearray": lambda: bytearray(b"abcdefgh"),
+    "array.array": lambda: arrays.array("f", [1, 2]),
+    "tensor of PyTorch": lambda: torch.ones(3),
+}
+
+
+def test_asarray_takes_shares_and_refuses_what_pytorch_does():
+    with comparisons() as check:
+        for name, make in ARRAYS.items():
+            for copy in (None, False, True):
+                for dtype in (None, "float32", "float64"):
+                    if (name, copy, dtype) == ("NumPy scalar", True, "float32"):
+                        # PyTorch refuses this one copy, for no reason that it names.
+                        continue
+
+                    def code(t, make=make, copy=copy, dtype=dtype):
+                        obj = make()
+                        result = t.asarray(obj, dtype=dtype and getattr(t, dtype), copy=copy)
+                        before = result.clone()
+                        if isinstance(obj, (np.ndarray, torch.Tensor)):
+                            obj[...] = 7
+                        elif isinstance(obj, bytearray):
+                            obj[:] = b"7" * 8
+                        return before, result
+
+                    check((name, copy, dtype), code)
 
 
 def test_asarray_and_as_tensor_copy_only_when_they_must():
@@ -283,13 +360,11 @@ def test_arrays_of_the_interface_alone_are_taken():
     assert tenon.tensor(np.asarray(Image(array))).tolist() == array.tolist()
     assert np.asarray(tenon.from_numpy(array)).tolist() == array.tolist()
     # PyTorch's tensors have no __array_interface__ of their own, so neither have these.
-    torch = pytest.importorskip("torch")
     for name in ("__array__", "__array_priority__", "__array_wrap__", "__array_interface__", "__dlpack__"):
         assert hasattr(tenon.Tensor, name) == hasattr(torch.Tensor, name)
 
 
 def test_a_gigabyte_is_exchanged_without_being_touched():
-    torch = pytest.importorskip("torch")
     array = np.empty(2**28, np.float32)
 
     def resident():
@@ -317,12 +392,7 @@ def test_a_gigabyte_is_exchanged_without_being_touched():
 # --- functions across frameworks
 
 
-@pytest.fixture
-def torch():
-    return pytest.importorskip("torch")
-
-
-def test_a_function_of_tenon_is_a_node_of_pytorchs_graph(torch):
+def test_a_function_of_tenon_is_a_node_of_pytorchs_graph():
     weight = tenon.tensor([2.0, 3.0], requires_grad=True)
 
     def own(x, y, scale=1.0):
@@ -347,7 +417,7 @@ def test_a_function_of_tenon_is_a_node_of_pytorchs_graph(torch):
     )
 
 
-def test_a_function_of_pytorch_is_a_node_of_tenons_graph(torch):
+def test_a_function_of_pytorch_is_a_node_of_tenons_graph():
     layer = torch.nn.Linear(3, 2)
     bridged = tenon.interop.tenon_function(layer)
     x = tenon.randn(4, 3, requires_grad=True)
@@ -362,7 +432,7 @@ def test_a_function_of_pytorch_is_a_node_of_tenons_graph(torch):
 
 
 @pytest.mark.parametrize("outer", ["torch", "tenon"])
-def test_what_a_bridged_function_holds_gets_gradients_though_no_argument_does(torch, outer):
+def test_what_a_bridged_function_holds_gets_gradients_though_no_argument_does(outer):
     library, inner = (torch, tenon) if outer == "torch" else (tenon, torch)
     bridge = tenon.interop.torch_function if outer == "torch" else tenon.interop.tenon_function
     weight = inner.tensor([2.0, 3.0], requires_grad=True)
@@ -374,7 +444,7 @@ def test_what_a_bridged_function_holds_gets_gradients_though_no_argument_does(to
 
 
 @pytest.mark.parametrize("outer", ["torch", "tenon"])
-def test_bridges_keep_graphs_and_refuse_what_they_cannot_do(torch, outer):
+def test_bridges_keep_graphs_and_refuse_what_they_cannot_do(outer):
     library = torch if outer == "torch" else tenon
     bridge = tenon.interop.torch_function if outer == "torch" else tenon.interop.tenon_function
     x = library.ones(3, requires_grad=True)
@@ -399,3 +469,24 @@ def test_bridges_keep_graphs_and_refuse_what_they_cannot_do(torch, outer):
     unused, used = library.ones(2, requires_grad=True), library.ones(2, requires_grad=True)
     bridge(lambda a, b: b * 2)(unused, used).sum().backward()
     assert used.grad.tolist() == [2, 2] and (unused.grad is None or not unused.grad.any())
+
+
+@pytest.mark.parametrize("make", [
+    lambda: tenon.ones(3, 4), lambda: tenon.ones(4, 3).t(), lambda: tenon.ones(3, 8)[:, ::2], lambda: tenon.ones(5),
+    lambda: tenon.ones(1, 1), lambda: tenon.ones(())])
+def test_buffers_come_in_the_order_that_was_asked_for(make):
+    x = make()
+    array = x.numpy()
+    # PyBUF_C_CONTIGUOUS and its kin, without the bits of PyBUF_STRIDES.
+    orders = {0x20: array.flags.c_contiguous, 0x40: array.flags.f_contiguous, 0x80: array.flags.forc, 0: True}
+    strides = 0x18
+    get = ctypes.pythonapi.PyObject_GetBuffer
+    get.argtypes, get.restype = [ctypes.py_object, ctypes.c_void_p, ctypes.c_int], ctypes.c_int
+    view = ctypes.create_string_buffer(256)
+    for flag, expected in orders.items():
+        if expected:
+            assert get(x, view, strides | flag) == 0
+            ctypes.pythonapi.PyBuffer_Release(view)
+        else:
+            with pytest.raises(BufferError):
+                get(x, view, strides | flag)

@@ -3,9 +3,8 @@
 import numpy
 import pytest
 import tenon
+import torch
 from compare import comparisons
-
-torch = pytest.importorskip("torch")
 
 DTYPES = ("float32", "float64", "complex64", "complex128")
 # Sides below, at and above where the blocked algorithms begin to block.

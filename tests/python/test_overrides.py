@@ -6,9 +6,8 @@ import pickle
 
 import pytest
 import tenon
+import torch
 from compare import outcome
-
-torch = pytest.importorskip("torch")
 
 OVERRIDES = {tenon: __import__("tenon.overrides", fromlist=["x"]), torch: __import__("torch.overrides", fromlist=["x"])}
 BOTH = (tenon, torch)

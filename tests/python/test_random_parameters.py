@@ -6,8 +6,7 @@ import numpy
 import pytest
 import tenon
 from compare import FLOATS, comparisons
-
-special = pytest.importorskip("scipy.special")
+from scipy import special
 
 WIDE = ("float32", "float64")
 

@@ -73,6 +73,11 @@ def test_modules_are_the_same_objects_under_both_names(tmp_path):
     output_of(tmp_path, source)
 
 
+def test_packages_that_are_not_stood_in_for_are_found_as_ever(tmp_path):
+    (tmp_path / "torchvision.py").write_text("name = 'the real one'")
+    assert output_of(tmp_path, "import torchvision; print(torchvision.name)") == "the real one\n"
+
+
 def test_the_version_is_pytorchs_with_tenons_as_its_local_part(tmp_path):
     version = output_of(tmp_path, "import torch; print(torch.__version__); assert torch.version.cuda is None").strip()
     assert version.startswith("2.13.0+tenon") and tuple(map(int, version.split("+")[0].split("."))) >= (2, 13)

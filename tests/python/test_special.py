@@ -4,8 +4,7 @@ import numpy
 import pytest
 import tenon
 from compare import comparisons, torch
-
-special = pytest.importorskip("scipy.special")
+from scipy import special
 
 RANDOM = numpy.random.default_rng(5)
 WIDE = numpy.concatenate(

@@ -6,9 +6,8 @@ import numpy
 import pytest
 import tenon
 import tenon.testing
+import torch
 from compare import comparisons
-
-torch = pytest.importorskip("torch")
 
 DTYPES = "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128".split()
 

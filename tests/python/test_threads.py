@@ -76,6 +76,11 @@ CALLS = {
     "type_as": lambda x: (lambda y: lambda: x.type_as(y))(tenon.ones(1, dtype=tenon.int64)),
     "tensor of an array": lambda x: (lambda a: lambda: tenon.tensor(a))(np.ones(4 * SIZE, np.float32)),
     "initial values": lambda x: (lambda y: lambda: tenon.nn.init.normal_(y))(tenon.empty(SIZE)),
+    "operator that broadcasts": lambda x: lambda: x[:2000, None] ** x[:2000],
+    "repeat": lambda x: lambda: x[:1].repeat(SIZE),
+    "sizes": lambda x: lambda: x[:1].new_full((SIZE,), 1.0),
+    "in": lambda x: lambda: 3 in x,
+    "pickling": lambda x: lambda: x.untyped_storage().__reduce__(),
     "backward": backward_of,
     "grad": lambda x: (lambda y: lambda: tenon.autograd.grad(y.sin().sum(), y))(x.detach().requires_grad_()),
 }

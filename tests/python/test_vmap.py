@@ -6,11 +6,10 @@ import warnings
 import op_db_judge
 import pytest
 import tenon
+import torch
 from compare import comparisons
 from tenon.func import grad, hessian, jacfwd, jacrev, jvp, vjp, vmap
 from torch.testing._internal.common_methods_invocations import op_db
-
-torch = pytest.importorskip("torch")
 
 # What gives each example a result of its own shape, or counts places in the tensor's memory.
 REFUSED = "argwhere as_strided_scatter masked_select nonzero resize_ resize_as_ unique unique_consecutive".split()
@@ -115,6 +114,80 @@ def test_ops_give_what_pytorch_gives_example_by_example():
     assert count > 1000 and not wrong, f"{len(wrong)} of {count}:\n" + "\n".join(wrong[:30])
 
 
+# --- calls that need not fit: of any rank, with a few numbers as arguments
+
+# What is not determined by the numbers, or says how they are stored.
+UNLIKE = {"__class__", "__init__", "__new__", "__repr__", "empty_like", "new", "new_empty", "_sample_dirichlet"}
+NUMBERS = [(), (0,), (1,), (-1,), (0, 1), (1, 1), (2, 0.5)]
+RANKS = [(2,), (3, 3), (2, 3, 3), (2, 4, 3, 3), (2, 1, 4, 2, 2)]
+
+
+def offered_by_both():
+    """Functions of one tensor: each public one of nn.functional and of Tensor."""
+    for ours, theirs in ((tenon.Tensor, torch.Tensor), (tenon.nn.functional, torch.nn.functional)):
+        for name in sorted(set(dir(ours)) & set(dir(theirs)) - UNLIKE):
+            both = getattr(ours, name), getattr(theirs, name)
+            if all(callable(one) and not isinstance(one, type) for one in both):
+                yield name, *both
+
+
+def results_of(function, examples, arguments):
+    """The tensors that each example gives, or the error."""
+    try:
+        found = [function(example, *arguments) for example in examples]
+    except Exception as error:
+        return error
+    rows = [list(one) if isinstance(one, (tuple, list)) else [one] for one in found]
+    return [[op_db_judge.to_torch(one) if isinstance(one, tenon.Tensor) else one for one in row] for row in rows]
+
+
+def agree(rows, others):
+    def same(one, other):
+        tensors = isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor)
+        return tensors and one.dtype == other.dtype and one.shape == other.shape and is_close(one, other)
+
+    return len(rows) == len(others) and all(
+        len(row) == len(other) > 0 and all(map(same, row, other)) for row, other in zip(rows, others)
+    )
+
+
+def test_no_call_mixes_examples_or_takes_the_batch_for_a_dim_of_theirs():
+    wrong, count = [], 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, ours, theirs in offered_by_both():
+            for shape, arguments in itertools.product(RANKS, NUMBERS):
+                batch = torch.arange(1, 1 + torch.Size(shape).numel(), dtype=torch.float64).reshape(shape).sin()
+                expected = results_of(theirs, [example.clone() for example in batch], arguments)
+                alone = results_of(ours, [op_db_judge.to_tenon(one.clone(), "cpu") for one in batch], arguments)
+                refused = isinstance(expected, Exception)
+                # Without vmap both must do the same; other tests see to that.
+                if refused != isinstance(alone, Exception) or (not refused and not agree(alone, expected)):
+                    continue
+                try:
+                    found = vmap(lambda one, f=ours, a=arguments: f(one, *a))(op_db_judge.to_tenon(batch, "cpu"))
+                except Exception:
+                    # Some calls have no batched form.
+                    continue
+                count += 1
+                found = list(found) if isinstance(found, (tuple, list)) else [found]
+                rows = [list(row) for row in zip(*[op_db_judge.to_torch(one).unbind() for one in found])]
+                if refused or not agree(rows, expected):
+                    wrong.append(f"{name} of {shape} with {arguments}: {found}, expected {expected}"[:200])
+    assert count > 3000 and not wrong, f"{len(wrong)} of {count}:\n" + "\n".join(wrong[:30])
+
+
+def test_running_statistics_are_updated_in_the_tensors_given():
+    x = batch(tenon, 2, 4, 3, 5)
+    kept = [tenon.zeros(3, 2), tenon.ones(3, 2)]
+    vmap(lambda x, *s: tenon.nn.functional.batch_norm(x, *s, training=True), in_dims=(0, 1, 1))(x, *kept)
+    for i in range(2):
+        own = [torch.zeros(3), torch.ones(3)]
+        torch.nn.functional.batch_norm(op_db_judge.to_torch(x[i]), *own, training=True)
+        for one, other in zip(kept, own):
+            torch.testing.assert_close(op_db_judge.to_torch(one[:, i].contiguous()), other)
+
+
 # --- what both libraries do with the same call
 
 FUNCTIONS = {
@@ -134,6 +207,9 @@ FUNCTIONS = {
     "in place on a new tensor": (lambda t, x: t.zeros_like(x).copy_(x), {}),
     "set item": (lambda t, x: set_first(x.clone()), {}),
     "index": (lambda t, x: x[t.tensor([1, 0, 1])], {}),
+    "index beyond": (lambda t, x: t.arange(3)[x[0].long() + 5], {}),
+    "index beyond, backwards": (lambda t, x: t.arange(3)[x[0].long() - 5], {}),
+    "index backwards": (lambda t, x: t.arange(3)[x[0].long() - 2], {}),
     "index by itself": (lambda t, x: x[x.argsort()], {}),
     "iteration": (lambda t, x: sum(row * 2 for row in x), {}),
     "length": (lambda t, x: x * len(x) * x.numel() * x.dim() * x.shape[0], {}),

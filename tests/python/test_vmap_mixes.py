@@ -2,10 +2,8 @@
 
 import functools
 
-import pytest
+import torch
 from compare import comparisons
-
-torch = pytest.importorskip("torch")
 
 
 def numbers(t, *shape):

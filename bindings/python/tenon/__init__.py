@@ -92,7 +92,6 @@ from tenon._functions import (  # noqa: E402
     from_torch,
     get_cpu_isa,
     get_device,
-    get_float32_matmul_precision,
     histogramdd,
     inf,
     is_complex,
@@ -113,7 +112,6 @@ from tenon._functions import (  # noqa: E402
     result_type,
     set_default_device,
     set_default_tensor_type,
-    set_float32_matmul_precision,
     tensordot,
     typename,
     unique,
@@ -121,6 +119,20 @@ from tenon._functions import (  # noqa: E402
     where,
 )
 from tenon._lazy import __dir__, __getattr__  # noqa: E402
+from tenon._settings import (  # noqa: E402
+    are_deterministic_algorithms_enabled,
+    compile,
+    get_deterministic_debug_mode,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    is_warn_always_enabled,
+    set_deterministic_debug_mode,
+    set_float32_matmul_precision,
+    set_num_interop_threads,
+    set_warn_always,
+    use_deterministic_algorithms,
+)
 from tenon._shared_functions import (  # noqa: E402
     adaptive_max_pool1d,
     batch_norm,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any, NamedTuple
 
 from tenon import _C
@@ -159,22 +160,37 @@ def from_torch(tensor: Any) -> Tensor:
     return from_dlpack(tensor.detach())
 
 
+def _over_memory(obj: Any, dtype: Any) -> Tensor | None:
+    # A tensor over the memory of `obj`; None where it has none that could be shared.
+    numpy = sys.modules.get("numpy")
+    if isinstance(obj, Tensor):
+        return obj
+    if numpy is not None and isinstance(obj, numpy.ndarray):
+        return _C.as_tensor(obj)
+    if numpy is not None and isinstance(obj, numpy.generic):
+        return None
+    if hasattr(obj, "__dlpack__"):
+        return from_dlpack(obj)
+    try:
+        memoryview(obj)
+    except TypeError:
+        return None
+    return _C.frombuffer(obj, dtype=_C.get_default_dtype() if dtype is None else dtype)
+
+
 def asarray(
     obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
 ) -> Tensor:
     """`obj` as a tensor; `copy` says whether it must, must not or may have memory of its own."""
-    shares = isinstance(obj, Tensor) or hasattr(obj, "__dlpack__") or hasattr(obj, "__array_interface__")
-    if isinstance(obj, Tensor):
-        source = obj
-    elif hasattr(obj, "__array_interface__") or not shares:
-        source = None
-    else:
-        source = from_dlpack(obj)
+    source = _over_memory(obj, dtype)
     result = _C.as_tensor(obj if source is None else source, dtype, device)
-    if copy is False and (not shares or (source is not None and result.data_ptr() != source.data_ptr())):
+    if copy is False and result is not source:
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and isinstance(obj, numpy.generic):
+            raise RuntimeError("asarray: copy=False, but the memory of a NumPy scalar cannot be shared")
         raise ValueError("asarray: a copy is needed to make this tensor, but copy=False forbids it")
-    if copy:
-        result = result.detach().clone() if shares else result
+    if copy and source is not None:
+        result = result.detach().clone()
     if isinstance(obj, Tensor) and not requires_grad:
         result = result.detach()
     if requires_grad:
@@ -241,13 +257,15 @@ def set_default_device(device: Any) -> None:
 
 def set_default_tensor_type(t: Any) -> None:
     """Sets the default dtype, and with it the device, by the name of a type of tensors."""
-    from tenon._typed_tensors import TYPED_TENSORS, TypedTensor
+    from tenon._typed_tensors import CUDA_TENSORS, TYPED_TENSORS, TypedTensor
 
     if isinstance(t, str):
-        module, _, name = t.rpartition(".")
-        if module not in ("tenon", "torch") or name not in TYPED_TENSORS:
+        package, _, name = t.partition(".")
+        module, _, name = name.rpartition(".")
+        types = {"": TYPED_TENSORS, "cuda": CUDA_TENSORS}.get(module, {})
+        if package not in ("tenon", "torch") or name not in types:
             raise TypeError(f"invalid type name {t!r}")
-        t = TYPED_TENSORS[name]
+        t = types[name]
     if not isinstance(t, TypedTensor):
         raise TypeError("invalid type object")
     if not t.dtype.is_floating_point:
@@ -255,30 +273,17 @@ def set_default_tensor_type(t: Any) -> None:
             "only floating-point types are supported as the default type, but got "
             f"{t.__module__}.{t.__name__}"
         )
+    if t.is_cuda:
+        from tenon import cuda
+
+        cuda.init()
+    set_default_device("cuda" if t.is_cuda else "cpu")
     _C.set_default_dtype(t.dtype)
 
 
 def get_cpu_isa() -> str:
     """The instruction set that CPU kernels use: 'baseline', 'avx2' or 'avx512'."""
     return _C.get_cpu_isa()
-
-
-_matmul_precision = "highest"
-
-
-def set_float32_matmul_precision(precision: str) -> None:
-    """Says how exact float32 matrix products must be: 'highest', 'high' or 'medium'; all are computed as 'highest'."""
-    global _matmul_precision
-    if precision not in ("highest", "high", "medium"):
-        raise RuntimeError(
-            f"set_float32_matmul_precision: expected 'highest', 'high' or 'medium', but got {precision!r}"
-        )
-    _matmul_precision = precision
-
-
-def get_float32_matmul_precision() -> str:
-    """What set_float32_matmul_precision() said; 'highest' at first."""
-    return _matmul_precision
 
 
 def unique(

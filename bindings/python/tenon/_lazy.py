@@ -12,6 +12,7 @@ _HOMES = {
     name: name
     for name in (
         "accelerator",
+        "array_api",
         "backends",
         "config",
         "distributions",
@@ -29,7 +30,7 @@ _HOMES = {
         "special",
         "testing",
     )
-} | {"vmap": "func"}
+} | {"vmap": "func"} | dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
 
 
 def lazy_attributes(package: str, homes: dict[str, str]) -> Callable[[str], Any]:

@@ -104,6 +104,26 @@ def dlpack_device(self: Tensor) -> tuple[int, int]:
     return (1, 0) if self.is_cpu else (2, max(self.get_device(), 0))
 
 
+# The versions of the array API that say nothing which a later one takes back.
+_ARRAY_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
+
+
+def array_namespace(self: Tensor, /, *, api_version: str | None = None) -> Any:
+    """The functions of the Python array API for this tensor: tenon.array_api."""
+    from tenon import array_api
+
+    if api_version is not None and api_version not in _ARRAY_API_VERSIONS:
+        raise ValueError(f"version {api_version!r} of the array API is unknown; {_ARRAY_API_VERSIONS[-1]} is the last")
+    return array_api
+
+
+def to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
+    """The tensor on another device, as the array API says it."""
+    if stream is not None:
+        raise ValueError(f"to_device: streams cannot be chosen, got {stream!r}")
+    return self.to(device)
+
+
 def to_torch(self: Tensor) -> torch.Tensor:
     """A PyTorch tensor that shares this tensor's memory; gradients do not cross."""
     import torch
@@ -231,12 +251,14 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> str | 
     if dtype is None:
         return ("tenon." if self.is_cpu else "tenon.cuda.") + TYPE_NAMES[self.dtype]
     if isinstance(dtype, str):
-        name = dtype.rpartition(".")[2]
+        module, _, name = dtype.rpartition(".")
         found = [key for key, value in TYPE_NAMES.items() if value == name]
         if not found:
             raise ValueError(f"invalid type: '{dtype}'")
-        dtype = found[0]
-    return self.to(dtype.dtype if isinstance(dtype, TypedTensor) else dtype)
+        return self.to("cuda" if module.endswith("cuda") else "cpu", found[0])
+    if isinstance(dtype, TypedTensor):
+        return self.to("cuda" if dtype.is_cuda else "cpu", dtype.dtype)
+    return self.to(dtype)
 
 
 def new_tensor(
@@ -333,6 +355,8 @@ def _attach() -> None:
         "__array_wrap__": array_wrap,
         "__dlpack__": dlpack,
         "__dlpack_device__": dlpack_device,
+        "__array_namespace__": array_namespace,
+        "to_device": to_device,
         "to_torch": to_torch,
         "__reduce_ex__": reduce_ex,
         "__deepcopy__": deepcopy,
@@ -375,5 +399,3 @@ def _attach() -> None:
     Tensor.__array_priority__ = 1000
     Tensor._make_subclass = staticmethod(_C._make_subclass)
     Tensor.__torch_function__ = classmethod(_default_torch_function)
-    Tensor.__div__ = Tensor.__truediv__
-    Tensor.__idiv__ = Tensor.__itruediv__

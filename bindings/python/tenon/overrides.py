@@ -170,10 +170,22 @@ def _convert(value: Any, kind: type) -> Any:
     return value
 
 
+def _is_pytorchs(func: Callable) -> bool:
+    owner = getattr(func, "__self__", None) or func
+    owner = getattr(owner, "__objclass__", owner)
+    home = getattr(owner, "__module__", None) or getattr(owner, "__name__", "")
+    return home.partition(".")[0] == "torch"
+
+
 def _default_torch_function(cls: type, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
     """Computes as for plain tensors, and gives results the type of the subclass."""
     if not all(issubclass(cls, kind) for kind in types):
         return NotImplemented
+    if _is_pytorchs(func):
+        raise TypeError(
+            f"{func.__name__}(): a function of torch.Tensor got a {cls.__module__}.{cls.__qualname__}; "
+            "make both operands of one kind by tenon.from_torch(tensor) or tensor.to_torch()"
+        )
     with DisableTorchFunctionSubclass():
         result = func(*args, **(kwargs or {}))
         return result if func in get_default_nowrap_functions() else _convert(result, cls)
@@ -190,7 +202,7 @@ def _make_overridable() -> None:
     ignored |= {"set_default_device", "set_default_tensor_type"}
     made: dict[Callable, Any] = {}
     for space in (tenon, tenon.nn.functional, tenon.nn.init):
-        homes = (space.__name__, "tenon._functions", "tenon._shared_functions", "tenon.sparse")
+        homes = (space.__name__, "tenon._functions", "tenon._shared_functions", "tenon.nn._losses", "tenon.sparse")
         for name, value in list(vars(space).items()):
             public = not name.startswith("_") and name not in ignored
             if public and isinstance(value, python_types.FunctionType) and value.__module__ in homes:

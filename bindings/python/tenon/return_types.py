@@ -1,1 +1,6 @@
-"""The named tuples that ops with several results return; each is made when its op is first called."""
+"""The types of the tuples with named fields that ops with several results return."""
+
+from tenon import _C
+
+globals().update(_C.return_types)
+__all__ = list(_C.return_types)

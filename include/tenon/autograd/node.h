@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tenon/base/small_vec.h"
@@ -67,12 +68,15 @@ class TENON_API Node : public RefCounted {
 
   // Later ops have larger numbers; the engine runs them first.
   uint64_t sequence_nr() const { return sequence_nr_; }
+  // The number that this thread's next node will have.
+  static uint64_t next_sequence_nr();
 
   // Hooks on node level. A tensor's hooks are pre-hooks of its grad_fn, limited to one input; they run first.
   uint64_t add_pre_hook(PreHook hook);
   uint64_t add_post_hook(PostHook hook);
   uint64_t add_tensor_hook(uint32_t input_nr, TensorHook hook);
   void remove_hook(uint64_t id);
+  void visit_tensor_hooks(const std::function<void(const TensorHook& hook)>& visit) const;
   // After the tensor hooks of an input its gradient is put into `*grad`. At most one per input; null ends it.
   void retain_grad(uint32_t input_nr, std::shared_ptr<Tensor> grad);
   virtual void run_tensor_hooks(Grads& grads);
@@ -88,8 +92,14 @@ class TENON_API Node : public RefCounted {
   // The note, or "" where there is none.
   const char* anomaly_note_or_empty() const;
 
-  // The bindings' object for this node.
+  // The leaf whose gradient this node accumulates; null for others.
+  const Tensor* leaf() const;
+
+  // What node_display_name says where it is not null: a literal, the name of the op that this node is the last part of.
+  const char* shown_name = nullptr;
+  // The bindings' object for this node, and what they keep as long as the node lives.
   void* python_object = nullptr;
+  std::shared_ptr<void>& attachment();
 
  protected:
   uint64_t sequence_nr_;
@@ -113,6 +123,8 @@ TENON_API uint64_t next_hook_id();
 // The edge that carries gradients of `tensor`: to its grad_fn, or to the accumulator of a leaf.
 TENON_API Edge gradient_edge(const Tensor& tensor);
 
+// A name as PyTorch shows that of a node: "AddBackward0" for add.
+TENON_API std::string display_name(std::string_view recorded);
 // The node's name as PyTorch shows it: "AddBackward0" for add, "AccumulateGrad" for a leaf's.
 TENON_API std::string node_display_name(const Node& node);
 

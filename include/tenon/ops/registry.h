@@ -40,6 +40,8 @@ struct OpInfo {
   // The C++ result type: "Tensor", "ValuesIndices", "std::vector<Tensor>", ...
   std::string result;
   std::string doc;
+  // What the nodes of its results are shown as; "" where they say it themselves.
+  std::string shown;
   // The call without its checks.
   Value (*function)(const Value* args);
 

@@ -51,8 +51,9 @@ class TensorImpl final : public RefCounted {
   std::unique_ptr<AutogradMeta, AutogradMetaDeleter> autograd;
   // Set where the counter must not be the storage's: `data()` gives an alias whose edits go unseen.
   std::shared_ptr<VersionCounter> own_version;
-  // The Python object that stands for this tensor, owned by the bindings.
+  // Of the bindings: the Python object that stands for this tensor, and what a dead one left to the next.
   void* python_object = nullptr;
+  std::shared_ptr<void> python_state;
 };
 
 }  // namespace tenon

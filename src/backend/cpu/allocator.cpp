@@ -3,8 +3,6 @@
 //
 // Blocks carry no header: the caller gives the size back, and the size names the class. Counters of small blocks live
 // in each thread's cache, so that the fast path has no atomic read-modify-write and no lock.
-#include <pthread.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -14,6 +12,7 @@
 #include "backend/cpu/memory.h"
 #include "backend/cpu/size_class.h"
 #include "backend/cpu/system_memory.h"
+#include "base/fork.h"
 #include "base/sanitizer.h"
 #include "tenon/backend/memory.h"
 
@@ -196,9 +195,8 @@ class Allocator {
 
  private:
   Allocator() {
-    // A child must not inherit a locked mutex or half-changed lists.
-    pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
-                   [] { instance().mutex_.unlock(); });
+    const auto unlock = [] { instance().mutex_.unlock(); };
+    on_fork(ForkRank::Memory, [] { instance().mutex_.lock(); }, unlock, unlock);
   }
 
   void* take_shared(FreeList& list, size_t bytes) {

@@ -10,6 +10,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/fork.h"
+
 namespace tenon::cpu {
 namespace {
 
@@ -187,6 +189,11 @@ std::shared_ptr<const LinePlan<T>> fft_plan(int64_t n, int lanes, bool real) {
   static std::mutex mutex;
   // Never destroyed: a transform may outlive static destructors.
   static auto& plans = *new std::map<Key, std::shared_ptr<const LinePlan<T>>>;
+  [[maybe_unused]] static const bool survives_forks = [] {
+    const auto unlock = [] { mutex.unlock(); };
+    on_fork(ForkRank::Plans, [] { mutex.lock(); }, unlock, unlock);
+    return true;
+  }();
   {
     std::lock_guard lock(mutex);
     if (const auto found = plans.find({n, lanes, real}); found != plans.end()) return found->second;

@@ -28,7 +28,7 @@ void solve_right_adjoint(const ConstBlock<T>& l, Block<T> b) {
   }
   Block<T> first = b.leftCols(half), last = b.rightCols(rest);
   solve_right_adjoint<T>(l.topLeftCorner(half, half), first);
-  add_product<T>(last, T{-1}, first, l.bottomLeftCorner(rest, half).adjoint());
+  add_product<T>(last, -1, first, l.bottomLeftCorner(rest, half).adjoint());
   solve_right_adjoint<T>(l.bottomRightCorner(rest, rest), last);
 }
 
@@ -37,10 +37,10 @@ template <class T>
 void subtract_square(Block<T> c, const ConstBlock<T>& a) {
   constexpr int64_t kWholeSide = 128;
   const int64_t n = c.rows(), half = n / 2, rest = n - half;
-  if (n <= kWholeSide) return add_product<T>(c, T{-1}, a, a.adjoint());
+  if (n <= kWholeSide) return add_product<T>(c, -1, a, a.adjoint());
   const ConstBlock<T> first = a.topRows(half), last = a.bottomRows(rest);
   subtract_square<T>(c.topLeftCorner(half, half), first);
-  add_product<T>(c.bottomLeftCorner(rest, half), T{-1}, last, first.adjoint());
+  add_product<T>(c.bottomLeftCorner(rest, half), -1, last, first.adjoint());
   subtract_square<T>(c.bottomRightCorner(rest, rest), last);
 }
 
@@ -132,7 +132,7 @@ int32_t lu_of(Block<T> a, int32_t* pivots) {
   swap_rows<T>(right, pivots, half);
   Block<T> top = right.topRows(half), rest = right.bottomRows(m - half);
   solve_left<T>(left.topRows(half), Op::None, /*upper=*/false, /*unit=*/true, top);
-  add_product<T>(rest, T{-1}, left.bottomRows(m - half), top);
+  add_product<T>(rest, -1, left.bottomRows(m - half), top);
   const int32_t later = lu_of<T>(rest, pivots + half);
   swap_rows<T>(left.bottomRows(m - half), pivots + half, k - half);
   for (int64_t i = half; i < k; ++i) pivots[i] += static_cast<int32_t>(half);

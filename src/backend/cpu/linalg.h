@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "backend/cpu/gemm_product.h"
 #include "backend/cpu/kernels.h"
 #include "tenon/base/parallel.h"
 
@@ -69,19 +68,44 @@ void for_matrices(const TensorView& batch, const Body& body) {
   parallel_for(0, batch.sizes[0], std::max<int64_t>(1, 32768 / work), some);
 }
 
-// c += alpha * a @ b; alpha is 1 or -1, and a and b are parts of matrices or their adjoints.
-template <class T, class A, class B>
-void add_product(Block<T> c, T alpha, const A& a, const B& b) {
-  constexpr int64_t kEigenProduct = 8 * 8 * 8;
-  if (c.size() == 0 || a.cols() == 0) return;
-  if constexpr (!is_complex_v<T>) {
-    if (c.size() * a.cols() > kEigenProduct) {
-      return multiply(Product<T>{c.rows(), c.cols(), a.cols(), dtype_v<T>, a.data(), a.rowStride(), a.colStride(),
-                                 b.data(), b.colStride(), b.rowStride(), c.data(), 1, c.outerStride(), alpha, T{1},
-                                 nullptr, 0, 0});
+// An operand of a product: a part of a matrix, stored column by column, or the adjoint of one.
+template <class T>
+struct Operand {
+  const T* data;
+  int64_t stride;  // from column to column
+  bool adjoint;
+
+  template <class Expression>
+  static Operand of(const Expression& x) {
+    if constexpr (!requires { x.data(); }) {
+      const auto& part = x.nestedExpression().nestedExpression();
+      return {part.data(), part.outerStride(), true};
+    } else {
+      constexpr bool kRows = Expression::IsRowMajor;  // as a real matrix's adjoint is
+      return {x.data(), x.outerStride(), kRows};
     }
   }
-  c.noalias() += alpha * a * b;
+};
+
+// c [m, n] += alpha * a [m, k] @ b [k, n], of which a and b are not both adjoint.
+template <class T>
+struct AnyProduct {
+  int64_t m, n, k;
+  T* c;
+  int64_t c_stride;
+  RealOf<T> alpha;
+  Operand<T> a, b;
+};
+void add_product(const AnyProduct<float>& product);
+void add_product(const AnyProduct<double>& product);
+void add_product(const AnyProduct<std::complex<float>>& product);
+void add_product(const AnyProduct<std::complex<double>>& product);
+
+// c += alpha * a @ b; alpha is 1 or -1, and a and b are parts of matrices or their adjoints, but not both adjoints.
+template <class T, class A, class B>
+void add_product(Block<T> c, RealOf<T> alpha, const A& a, const B& b) {
+  add_product(AnyProduct<T>{c.rows(), c.cols(), a.cols(), c.data(), c.outerStride(), alpha, Operand<T>::of(a),
+                            Operand<T>::of(b)});
 }
 
 enum class Op : uint8_t { None, Adjoint };
@@ -112,9 +136,9 @@ void solve_left(const ConstBlock<T>& a, Op op, bool upper, bool unit, Block<T> x
   Block<T> above = x.topRows(half), below = x.bottomRows(rest);
   auto eliminate = [&](Block<T> from, const Block<T>& known) {
     if (adjoint) {
-      add_product<T>(from, T{-1}, between.adjoint(), known);
+      add_product<T>(from, -1, between.adjoint(), known);
     } else {
-      add_product<T>(from, T{-1}, between, known);
+      add_product<T>(from, -1, between, known);
     }
   };
   if (upper == adjoint) {

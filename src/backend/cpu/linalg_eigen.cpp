@@ -1,4 +1,4 @@
-// Eigenvalues by Eigen.
+// Eigenvalues of any square matrix by Eigen.
 #include <Eigen/Eigenvalues>
 
 #include "backend/cpu/linalg.h"
@@ -24,18 +24,6 @@ void make_largest_real(Eigen::Map<Matrix<C>> vectors) {
 }
 
 }  // namespace
-
-void eigh(const TensorView& values, const TensorView& a, const TensorView& info, bool vectors) {
-  for_matrices(a, [&](int64_t i, auto tag) {
-    using T = decltype(tag);
-    auto matrix = matrix_at<T>(a, i);
-    const Eigen::SelfAdjointEigenSolver<Matrix<T>> solver(
-        matrix, vectors ? Eigen::ComputeEigenvectors : Eigen::EigenvaluesOnly);
-    info.as<int32_t>()[i] = solver.info() != Eigen::Success;
-    Eigen::Map<Vector<RealOf<T>>>(vector_at<RealOf<T>>(values, i), matrix.rows()) = solver.eigenvalues();
-    if (vectors) matrix = solver.eigenvectors();
-  });
-}
 
 void eig(const TensorView& values, const TensorView& vectors, const TensorView& a, const TensorView& info) {
   for_matrices(a, [&](int64_t i, auto tag) {

@@ -12,7 +12,13 @@ from tenon.autograd import function, grad_mode, graph, variable
 from tenon.autograd.anomaly_mode import detect_anomaly, set_anomaly_enabled
 from tenon.autograd.anomaly_mode import set_anomaly_enabled as set_detect_anomaly
 from tenon.autograd.function import Function
-from tenon.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from tenon.autograd.grad_mode import (
+    enable_grad,
+    inference_mode,
+    no_grad,
+    set_grad_enabled,
+    set_multithreading_enabled,
+)
 from tenon.autograd.gradcheck import gradcheck, gradgradcheck
 from tenon.autograd.variable import Variable
 
@@ -36,6 +42,7 @@ __all__ = [
     "set_anomaly_enabled",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "set_multithreading_enabled",
     "variable",
 ]
 

@@ -135,3 +135,19 @@ class inference_mode(_Mode):
 
     def __exit__(self, *exception: object) -> None:
         _C._pop_inference_mode()
+
+
+class set_multithreading_enabled(_Mode):
+    """Accepts a choice that Tenon does not have, at once or for a block: backward runs on the thread that calls it."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = bool(mode)
+
+    def _again(self) -> _Mode:
+        return set_multithreading_enabled(self.mode)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        pass

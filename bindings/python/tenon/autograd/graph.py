@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tenon import _C
@@ -17,6 +17,7 @@ __all__ = [
     "disable_saved_tensors_hooks",
     "get_gradient_edge",
     "increment_version",
+    "register_multi_grad_hook",
     "save_on_cpu",
     "saved_tensors_hooks",
 ]
@@ -90,6 +91,44 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
     """Counts an edit in place that was made behind autograd's back."""
     for one in (tensor,) if isinstance(tensor, Tensor) else tensor:
         _C._increment_version(one)
+
+
+def register_multi_grad_hook(
+    tensors: Sequence[Tensor], fn: Callable[[Any], None], *, mode: str = "all"
+) -> RemovableHandle:
+    """Calls `fn` once in each backward pass: with the gradients of all tensors when those that the pass computes are
+    there, None in the place of the others; in mode "any" with the first gradient that arrives."""
+    if mode not in ("all", "any"):
+        raise ValueError(f"register_multi_grad_hook: mode must be 'all' or 'any', but got {mode!r}")
+    # What arrived, for each pass that is not done.
+    arrived: dict[int, dict[int, Tensor]] = {}
+    last_called = 0
+
+    def hook(place: int, grad: Tensor) -> None:
+        nonlocal last_called
+        number = _C._current_pass()
+        if mode == "any":
+            if number != last_called:
+                last_called = number
+                fn(grad)
+            return
+        grads = arrived.setdefault(number, {})
+        grads[place] = grad
+        if len(grads) == _C._count_hooks_of_current_pass(places):
+            del arrived[number]
+            fn([grads.get(i) for i in range(len(places))])
+
+    def hook_at(place: int) -> Callable[[Tensor], None]:
+        return lambda grad: hook(place, grad)
+
+    handles = [tensor.register_hook(hook_at(i)) for i, tensor in enumerate(tensors)]
+    places = [_C._hook_place(tensor, handle.id) for tensor, handle in zip(tensors, handles)]
+
+    def remove(id: int) -> None:
+        for handle in handles:
+            handle.remove()
+
+    return RemovableHandle(remove, 0)
 
 
 def _register_prehook(self: Node, fn: Callable[..., Any]) -> RemovableHandle:

@@ -20,7 +20,9 @@ from tenon.func.rules import (
     direct,
     gathering,
     pointwise,
+    rank_of,
     reduction,
+    tried,
 )
 from tenon.func.views import VIEW_RULES
 
@@ -84,7 +86,7 @@ def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
 
 def _linear_rule(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
     parameters = (*args[1:], *kwargs.values())
-    if not any(is_batched_at(one, level) for one in parameters):
+    if not any(is_batched_at(one, level) for one in parameters) and rank_of(args[0], level) > 0:
         return direct(level, func, args, kwargs)
     return _linear(*args, **kwargs)
 
@@ -117,6 +119,11 @@ def _matrices(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
     if not args or any(isinstance(one, Tensor) for one in others) or args[0].dim() < 2:
         return by_example(level, func, args, kwargs)
     return direct(level, func, args, kwargs)
+
+
+def _images(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
+    has_channels = bool(args) and rank_of(args[0], level) >= 3
+    return (direct if has_channels else by_example)(level, func, args, kwargs)
 
 
 def _where(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
@@ -161,9 +168,11 @@ _BY_NAME: dict[str, Rule] = {
     **_names(
         _converted,
         "clone contiguous detach float double half bfloat16 int long short char byte bool cfloat cdouble cpu cuda to "
-        "zeros_like ones_like empty_like full_like view_as_real view_as_complex alias tril triu "
-        "tril_ triu_ pixel_shuffle pixel_unshuffle",
+        "zeros_like ones_like empty_like full_like view_as_real alias",
     ),
+    "view_as_complex": tried(direct),
+    **_names(_matrices, "tril triu tril_ triu_"),
+    **_names(_images, "pixel_shuffle pixel_unshuffle"),
     **_names(
         reduction,
         "sum nansum mean nanmean prod any all count_nonzero logsumexp amax amin argmax argmin var std var_mean "
@@ -178,7 +187,7 @@ _BY_NAME: dict[str, Rule] = {
     **_names(along(1), "softmax log_softmax softmin cumsum cumsum_ cumprod cumprod_ logcumsumexp cummax cummin"),
     **_names(along(1, -1), "sort argsort mode glu"),
     **_names(along(2, -1), "topk kthvalue"),
-    **_names(along(3, -1), "diff"),
+    **_names(tried(along(3, -1)), "diff"),
     "renorm": by_example,
     **_names(gathering, "gather scatter scatter_ scatter_add scatter_add_ scatter_reduce scatter_reduce_"),
     "index_select": along(1),

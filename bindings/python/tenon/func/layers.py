@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from tenon import _C
@@ -70,7 +71,13 @@ def _batch_norm(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
     for name in ("running_mean", "running_var", "weight", "bias"):
         given[name] = _channels(given.get(name), level)
     given["input"] = whole_batch(input, level).transpose(0, 1).flatten(1, 2)
-    return wrap(func(**given).unflatten(1, (level.size, -1)).transpose(0, 1), level)
+    result = func(**given).unflatten(1, (level.size, -1)).transpose(0, 1)
+    if given["training"]:
+        # What was updated is a copy where the examples' channels are not one stretch of memory.
+        for one, name in zip(statistics, ("running_mean", "running_var")):
+            if one is not None:
+                one.value.copy_(given[name].reshape(one.value.shape))
+    return wrap(result, level)
 
 
 def _norm_of_samples(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
@@ -84,10 +91,13 @@ def _norm_of_samples(level: Level, func: Callable, args: tuple, kwargs: dict) ->
 
 
 def _trailing_norm(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
-    if not any(is_batched_at(one, level) for one in tensors_of(args[1:], kwargs)):
-        return direct(level, func, args, kwargs)
     names = ("input", "normalized_shape", "weight", "bias", "eps")
     given = {**dict(zip(names, args)), **kwargs}
+    shape = given["normalized_shape"]
+    if isinstance(shape, int) or len(shape) > rank_of(given["input"], level):
+        return by_example(level, func, args, kwargs)
+    if not any(is_batched_at(one, level) for one in tensors_of(args[1:], kwargs)):
+        return direct(level, func, args, kwargs)
     weight, bias = given.pop("weight", None), given.pop("bias", None)
     result = func(given.pop("input"), **given)
     result = result if weight is None else result * weight
@@ -101,39 +111,49 @@ def _embedding(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
 
 
 def _pad(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
-    mode = argument(args, kwargs, 2, ("mode",), "constant")
-    return (direct if mode == "constant" else by_example)(level, func, args, kwargs)
+    pad, mode = argument(args, kwargs, 1, ("pad",), ()), argument(args, kwargs, 2, ("mode",), "constant")
+    fits = mode == "constant" and len(pad) <= 2 * rank_of(args[0], level)
+    return (direct if fits else by_example)(level, func, args, kwargs)
 
 
 def _reduced(loss: Tensor, reduction: str) -> Tensor:
     return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
 
 
-def _pointwise_loss(position: int) -> Rule:
-    def rule(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
-        reduction = argument(args, kwargs, position, ("reduction",), "mean")
-        if reduction not in ("none", "mean", "sum"):
-            return by_example(level, func, args, kwargs)
-        # These want an input and a target of one shape.
-        names = ("input", "target")
-        both = [argument(args, kwargs, i, (name,)) for i, name in enumerate(names)]
-        for i, (name, one) in enumerate(zip(names, both)):
-            args, kwargs = with_argument(args, kwargs, i, (name,), wrap(whole_batch(one, level), level))
-        own_args, own_kwargs = with_argument(args, kwargs, position, ("reduction",), "none")
-        return _reduced(pointwise(level, func, own_args, own_kwargs), reduction)
+def _loss_arguments(func: Callable, args: tuple, kwargs: dict) -> dict[str, Any] | None:
+    """All arguments by their names; None where they ask for what only the function itself knows."""
+    given = signature(func).bind(*args, **kwargs)
+    given.apply_defaults()
+    found = dict(given.arguments)
+    legacy = [found.pop(name, None) for name in ("size_average", "reduce")]
+    simple = found["reduction"] in ("none", "mean", "sum") and legacy == [None, None]
+    return found if simple else None
 
-    return rule
+
+def _pointwise_loss(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
+    given = _loss_arguments(func, args, kwargs)
+    weighted = ("mse_loss", "l1_loss", "huber_loss")
+    if given is None or (func.__name__ in weighted and given["weight"] is not None):
+        return by_example(level, func, args, kwargs)
+    reduction = given.pop("reduction")
+    # These want an input and a target of one shape.
+    for name in ("input", "target"):
+        given[name] = wrap(whole_batch(given[name], level), level)
+    return _reduced(pointwise(level, func, (), {**given, "reduction": "none"}), reduction)
 
 
 def _class_loss(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
     """nll_loss and cross_entropy of class numbers, whose samples those of all examples join."""
-    names = ("input", "target", "weight", "ignore_index", "reduction", "label_smoothing")
-    given = {"reduction": "mean", "ignore_index": -100, **dict(zip(names, args)), **kwargs}
-    input, target, reduction = given["input"], given["target"], given["reduction"]
-    simple = not target.is_floating_point() and given.get("weight") is None and not given.get("label_smoothing")
-    if not simple or reduction not in ("none", "mean", "sum"):
+    given = _loss_arguments(func, args, kwargs)
+    if (
+        given is None
+        or given["target"].is_floating_point()
+        or given["weight"] is not None
+        or given.get("label_smoothing")
+    ):
         return by_example(level, func, args, kwargs)
-    logits, classes = whole_batch(input, level), whole_batch(target, level)
+    reduction = given["reduction"]
+    logits, classes = whole_batch(given["input"], level), whole_batch(given["target"], level)
     given["reduction"] = "none"
     if logits.dim() == 2:
         loss = func(**{**given, "input": logits, "target": classes})
@@ -180,9 +200,13 @@ LAYER_RULES: dict[str, Rule] = {
     "embedding": _embedding,
     "pad": _pad,
     "fold": folded(1),
-    **dict.fromkeys(("mse_loss", "l1_loss", "soft_margin_loss", "kl_div"), _pointwise_loss(2)),
-    **dict.fromkeys(("smooth_l1_loss", "huber_loss"), _pointwise_loss(2)),
-    **dict.fromkeys(("binary_cross_entropy", "binary_cross_entropy_with_logits"), _pointwise_loss(3)),
+    **dict.fromkeys(
+        (
+            "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "soft_margin_loss", "kl_div",
+            "binary_cross_entropy", "binary_cross_entropy_with_logits",
+        ),
+        _pointwise_loss,
+    ),  # fmt: skip
     "nll_loss": _class_loss,
     "cross_entropy": _class_loss,
     "scaled_dot_product_attention": _attention,

@@ -202,7 +202,7 @@ METHOD_RULES: dict[str, Rule] = {
     ),
     **dict.fromkeys(
         ("numpy", "__array__", "data_ptr", "storage", "untyped_storage", "__dlpack__", "to_torch", "__reduce_ex__",
-         "__deepcopy__", "set_", "resize_"),
+         "__deepcopy__", "set_", "resize_", "resize_as_", "as_strided_"),
         _memory,
     ),
     "__repr__": _repr,

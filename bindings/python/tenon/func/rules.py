@@ -62,6 +62,20 @@ def whole_batch(tensor: Tensor, level: Level) -> Tensor:
     return tensor.value if is_batched_at(tensor, level) else tensor.expand(level.size, *tensor.shape)
 
 
+def of_example(i: int, values: Any, level: Level) -> Any:
+    """Arguments with the part of one example in the place of each batched tensor."""
+    return map_tensors(lambda one: one.value.select(0, i) if is_batched_at(one, level) else one, values)
+
+
+def _with_list(func: Callable, args: tuple, position: int) -> tuple:
+    """The arguments with a list of ints as one of them, also where it is given as several."""
+    rest = args[position:]
+    several = len(rest) > 1 and all(type(one) is int for one in rest)
+    if several and any(form["variadic"] == position for form in getattr(func, "_forms", ())):
+        return (*args[:position], list(rest))
+    return args
+
+
 def is_inplace(func: Callable) -> bool:
     """Whether an op edits its first argument."""
     name = func.__name__
@@ -98,13 +112,21 @@ def by_example(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
         raise RuntimeError(f"vmap: {func.__name__} has no batching rule and cannot be run on a batch of no examples")
     results = []
     for i in range(level.size):
-
-        def example(value: Any, i: int = i) -> Any:
-            return value.value.select(0, i) if is_batched_at(value, level) else value
-
-        own_args, own_kwargs = map_tensors(example, (args, kwargs))
+        own_args, own_kwargs = of_example(i, (args, kwargs), level)
         results.append(func(*own_args, **own_kwargs))
     return args[0] if is_inplace(func) else stacked(results, level, func)
+
+
+def tried(rule: Rule) -> Rule:
+    """A rule that leaves it to the op to refuse its arguments, for ops that cost next to nothing on one example."""
+
+    def trying(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
+        if level.size > 0:
+            own_args, own_kwargs = of_example(0, (args, kwargs), level)
+            func(*own_args, **own_kwargs)
+        return rule(level, func, args, kwargs)
+
+    return trying
 
 
 def stacked(results: list, level: Level, func: Callable) -> Any:
@@ -164,10 +186,11 @@ def along(
     """For ops that work along dims of their first argument; of `new` dims, if any, that they add."""
 
     def rule(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
+        args = _with_list(func, args, position)
         dim = argument(args, kwargs, position, names, default)
         others = tensors_of(args[1:], kwargs)
         only_self = args and is_batched_at(args[0], level) and not any(is_batched_at(one, level) for one in others)
-        if not only_self or dim is MISSING or dim is None:
+        if not only_self or dim is MISSING or dim is None or dim in ((), []):
             return by_example(level, func, args, kwargs)
         value = args[0].value
         scalar = value.dim() == 1 and not new
@@ -192,7 +215,8 @@ def reduction(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
     """For reductions over given dims, or over all of an example."""
     names = ("dim", "axis")
     dim = argument(args, kwargs, 1, names, None)
-    if isinstance(dim, (bool, Tensor)) or not args or not is_batched_at(args[0], level):
+    lacks_dim = dim is None and func.__name__ == "logsumexp"
+    if isinstance(dim, (bool, Tensor)) or lacks_dim or not args or not is_batched_at(args[0], level):
         return by_example(level, func, args, kwargs)
     if dim is not None and dim != () and dim != []:
         return along(1)(level, func, args, kwargs)

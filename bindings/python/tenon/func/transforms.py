@@ -405,3 +405,13 @@ def _column_block(columns: list[Tensor], output: Tensor, leaf: Tensor) -> Tensor
 def hessian(func: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
     """A function of the second derivatives of `func`."""
     return jacrev(jacrev(func, argnums), argnums)
+
+
+def functionalize(func: Callable[..., Any], *, remove: str = "mutations") -> Callable[..., Any]:
+    """Returns `func` itself. PyTorch replaces edits in place by other ops for those who read a trace; the results are
+    the same, and Tenon makes no traces."""
+    if remove not in ("mutations", "mutations_and_views"):
+        raise RuntimeError(
+            f"functionalize: remove must be 'mutations' or 'mutations_and_views', but got {remove!r}"
+        )
+    return func

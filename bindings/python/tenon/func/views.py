@@ -7,7 +7,7 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
-from tenon.func.batched import Level, is_batched_at, map_tensors, unwrap, wrap, wrap_all
+from tenon.func.batched import Level, is_batched_at, unwrap, wrap, wrap_all
 from tenon.func.rules import (
     MISSING,
     Rule,
@@ -15,10 +15,12 @@ from tenon.func.rules import (
     argument,
     by_example,
     folded,
+    of_example,
     rank_of,
     require_batched_self,
     shifted,
     tensors_of,
+    tried,
     whole_batch,
     with_argument,
 )
@@ -192,7 +194,7 @@ def _joining(new: int) -> Rule:
         tensors = argument(args, kwargs, 0, ("tensors",))
         dim = argument(args, kwargs, 1, ("dim", "axis"), 0)
         ranks = {rank_of(one, level) for one in tensors}
-        if len(ranks) != 1 or kwargs.get("out") is not None:
+        if isinstance(tensors, Tensor) or len(ranks) != 1 or kwargs.get("out") is not None:
             return by_example(level, func, args, kwargs)
         values = [whole_batch(one, level) for one in tensors]
         return wrap(func(values, shifted(dim, ranks.pop() + new)), level)
@@ -234,7 +236,7 @@ def _get_item(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
         index = items[0].value
         if not is_batched_at(x, level):
             # One more dim of the index is one more dim of the result.
-            return wrap(x.index_select(0, index.reshape(-1) % x.shape[0]).reshape(*index.shape, *x.shape[1:]), level)
+            return wrap(x[index], level)
         examples = _C.functions["arange"](level.size, device=index.device)
         return wrap(x.value[examples.reshape(-1, *[1] * (index.dim() - 1)), index], level)
     return by_example(level, func, args, kwargs)
@@ -255,39 +257,54 @@ def _set_item(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
             target[...] = source
         return None
     for i in range(level.size):
-        own_key, own_value = map_tensors(
-            lambda one, i=i: one.value.select(0, i) if is_batched_at(one, level) else one, (key, value)
-        )
+        own_key, own_value = of_example(i, (key, value), level)
         x.value.select(0, i)[own_key] = own_value
     return None
 
 
-VIEW_RULES: dict[str, Rule] = {
-    "view": _on_self(_view),
-    "reshape": _on_self(_reshape),
-    "expand": _on_self(_expand),
-    "broadcast_to": _on_self(_expand),
-    "repeat": _on_self(_repeat),
-    "tile": _on_self(_repeat),
-    "permute": _on_self(_permute),
-    **dict.fromkeys(("transpose", "swapaxes", "swapdims"), _on_self(_transpose)),
-    "t": _on_self(_t),
-    **dict.fromkeys(("movedim", "moveaxis"), _on_self(_movedim)),
-    "squeeze": _on_self(_squeeze),
+def _in_place(rule: Rule) -> Rule:
+    """For in-place views, given the rule of the view: the tensor becomes one of what it holds."""
+
+    def renewed(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
+        require_batched_self(func, level, args)
+        args[0].value = rule(level, getattr(Tensor, func.__name__.removesuffix("_")), args, kwargs).value
+        return args[0]
+
+    return renewed
+
+
+_TRANSPOSING = ("transpose", "swapaxes", "swapdims")
+_EDITED: dict[str, Rule] = {
+    **dict.fromkeys(_TRANSPOSING, tried(_on_self(_transpose))),
+    "t": tried(_on_self(_t)),
+    "squeeze": tried(_on_self(_squeeze)),
     "unsqueeze": along(1, new=1),
-    "flatten": _on_self(_flatten),
-    "ravel": _on_self(_flatten),
-    "unflatten": along(1),
-    "diagonal": _on_self(_diagonal),
-    "diag_embed": _on_self(_diag_embed),
-    "diag": _on_self(_diag),
-    "trace": _on_self(_trace),
-    "roll": _on_self(_roll),
+}
+
+VIEW_RULES: dict[str, Rule] = {
+    "view": tried(_on_self(_view)),
+    "reshape": tried(_on_self(_reshape)),
+    "expand": tried(_on_self(_expand)),
+    "broadcast_to": tried(_on_self(_expand)),
+    "repeat": tried(_on_self(_repeat)),
+    "tile": tried(_on_self(_repeat)),
+    "permute": tried(_on_self(_permute)),
+    **_EDITED,
+    **{f"{name}_": _in_place(rule) for name, rule in _EDITED.items()},
+    **dict.fromkeys(("movedim", "moveaxis"), tried(_on_self(_movedim))),
+    "flatten": tried(_on_self(_flatten)),
+    "ravel": tried(_on_self(_flatten)),
+    "unflatten": tried(along(1)),
+    "diagonal": tried(_on_self(_diagonal)),
+    "diag_embed": tried(_on_self(_diag_embed)),
+    "diag": tried(_on_self(_diag)),
+    "trace": tried(_on_self(_trace)),
+    "roll": tried(_on_self(_roll)),
     **dict.fromkeys(("select", "narrow", "flip"), along(1)),
     "unfold": _unfold,
     **dict.fromkeys(("as_strided", "as_strided_copy"), _as_strided),
-    "unbind": along(1, 0),
-    **dict.fromkeys(("split", "split_with_sizes", "chunk", "tensor_split"), along(2, 0)),
+    "unbind": tried(along(1, 0)),
+    **dict.fromkeys(("split", "split_with_sizes", "chunk", "tensor_split"), tried(along(2, 0))),
     "expand_as": lambda level, func, args, kwargs: args[0].expand(args[1].shape),
     **dict.fromkeys(("view_as", "reshape_as"), lambda level, func, args, kwargs: args[0].reshape(args[1].shape)),
     "type_as": lambda level, func, args, kwargs: args[0].to(args[1].dtype),

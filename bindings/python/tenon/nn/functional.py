@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tenon import _C
-from tenon.nn import _resampling
+from tenon.nn import _attention, _losses, _resampling
 
 # Ops of the top-level module that PyTorch has here as well.
-_SHARED = "hardshrink prelu sigmoid softplus softshrink tanh tanhshrink".split()
+_SHARED = "hardshrink prelu sigmoid softplus tanh tanhshrink".split()
 _ALIASES = {
     "log_sigmoid": "logsigmoid",
     "celu_": "celu_", "elu_": "elu_", "hardtanh_": "hardtanh_", "leaky_relu_": "leaky_relu_", "relu_": "relu_",
@@ -21,35 +21,77 @@ for _name, _alias in _ALIASES.items():
     if _name in _C.functions:
         globals()[_alias] = _C.functions[_name]
 globals().update(_C.nn_functions)
+for _name in _losses.__all__:
+    globals()[_name] = getattr(_losses, _name)
 affine_grid = _resampling.affine_grid
 grid_sample = _resampling.grid_sample
 interpolate = _resampling.interpolate
+multi_head_attention_forward = _attention.multi_head_attention_forward
 upsample = _resampling.upsample
 upsample_bilinear = _resampling.upsample_bilinear
 upsample_nearest = _resampling.upsample_nearest
 native_channel_shuffle = _C.nn_functions["channel_shuffle"]
 
 
-def _activation(name: str, parameters: int) -> Any:
-    # Activations edit their input on request: `inplace` comes after the op's own parameters.
+def _activation(name: str) -> Any:
+    # Activations edit their input on request.
     plain, editing = _C.functions[name], _C.functions[name + "_"]
 
-    def activation(input: _C.Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> _C.Tensor:
-        if len(args) > parameters:
-            *args, inplace = args
-        return (editing if inplace else plain)(input, *args, **kwargs)
+    def activation(input: _C.Tensor, inplace: bool = False) -> _C.Tensor:
+        return (editing if inplace else plain)(input)
 
     activation.__name__ = activation.__qualname__ = name
     activation.__doc__ = plain.__doc__
     return activation
 
 
-_ACTIVATIONS = {
-    "celu": 1, "elu": 1, "hardsigmoid": 0, "hardswish": 0, "hardtanh": 2, "leaky_relu": 1, "mish": 0, "relu": 0,
-    "relu6": 0, "rrelu": 3, "selu": 0, "silu": 0, "threshold": 2,
-}  # fmt: skip
-for _name, _count in _ACTIVATIONS.items():
-    globals()[_name] = _activation(_name, _count)
+for _name in ("hardsigmoid", "hardswish", "mish", "relu", "relu6", "selu", "silu"):
+    globals()[_name] = _activation(_name)
+
+
+def _form(name: str, inplace: bool) -> Any:
+    return _C.functions[name + "_" if inplace else name]
+
+
+def celu(input: _C.Tensor, alpha: float = 1.0, inplace: bool = False) -> _C.Tensor:
+    """x above zero, alpha (exp(x / alpha) - 1) below."""
+    return _form("celu", inplace)(input, alpha)
+
+
+def elu(input: _C.Tensor, alpha: float = 1.0, inplace: bool = False) -> _C.Tensor:
+    """x above zero, alpha (exp(x) - 1) below."""
+    return _form("elu", inplace)(input, alpha)
+
+
+def hardtanh(input: _C.Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> _C.Tensor:
+    """x from `min_val` to `max_val`, and these beyond."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val must not be greater than max_val, got {min_val} and {max_val}")
+    return _form("hardtanh", inplace)(input, min_val, max_val)
+
+
+def leaky_relu(input: _C.Tensor, negative_slope: float = 0.01, inplace: bool = False) -> _C.Tensor:
+    """x above zero, negative_slope x below."""
+    return _form("leaky_relu", inplace)(input, negative_slope)
+
+
+def rrelu(
+    input: _C.Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, inplace: bool = False
+) -> _C.Tensor:
+    """leaky_relu with random slopes in training, else with the middle one."""
+    return _form("rrelu", inplace)(input, lower, upper, training)
+
+
+def threshold(input: _C.Tensor, threshold: float, value: float, inplace: bool = False) -> _C.Tensor:
+    """x above `threshold`, `value` elsewhere."""
+    return _form("threshold", inplace)(input, threshold, value)
+
+
+def softshrink(input: _C.Tensor, lambd: float = 0.5, *, out: _C.Tensor | None = None) -> _C.Tensor:
+    """Each element moved towards zero by lambd, and zero where it is nearer."""
+    if lambd < 0:
+        raise _C.TensorError(f"softshrink: lambd must not be negative, got {lambd}")
+    return _C.functions["softshrink"](input, lambd, out=out)
 
 
 def _softmax_dim(input: _C.Tensor, dim: int | None) -> int:
@@ -102,7 +144,11 @@ def _grid(input: _C.Tensor, output_size: Any, dims: int) -> Any:
     # None stands for the input's own size.
     if not isinstance(output_size, (list, tuple)):
         return output_size
-    return [own if size is None else size for size, own in zip(output_size, input.shape[-dims:], strict=True)]
+    if dims > 1 and input.ndim <= len(output_size):
+        raise ValueError(f"adaptive pooling: input must have at least {len(output_size) + 1} dims, got {input.ndim}")
+    if len(output_size) != dims:
+        raise _C.TensorError(f"adaptive pooling: output_size must have {dims} entries, got {output_size}")
+    return [own if size is None else size for size, own in zip(output_size, input.shape[-dims:])]
 
 
 def _mean_pooling(name: str, dims: int) -> Any:
@@ -209,44 +255,3 @@ def gumbel_softmax(
         return soft
     index = soft.max(dim, keepdim=True)[1]
     return _C.functions["zeros_like"](logits).scatter_(dim, index, 1.0) - soft.detach() + soft
-
-
-def triplet_margin_with_distance_loss(
-    anchor: _C.Tensor,
-    positive: _C.Tensor,
-    negative: _C.Tensor,
-    *,
-    distance_function: Any = None,
-    margin: float = 1.0,
-    swap: bool = False,
-    reduction: str = "mean",
-) -> _C.Tensor:
-    """max(0, margin + distance to positive - distance to negative), by any distance."""
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"triplet_margin_with_distance_loss: reduction must be none, mean or sum, got '{reduction}'")
-    if margin <= 0:
-        raise ValueError(f"triplet_margin_with_distance_loss: margin must be greater than 0, got {margin}")
-    if not anchor.ndim == positive.ndim == negative.ndim:
-        raise RuntimeError(
-            "triplet_margin_with_distance_loss: anchor, positive and negative must have as many dims, got "
-            f"{anchor.ndim}, {positive.ndim} and {negative.ndim}"
-        )
-    distance = distance_function or _C.nn_functions["pairwise_distance"]
-    near, far = distance(anchor, positive), distance(anchor, negative)
-    if swap:
-        far = far.minimum(distance(positive, negative))
-    loss = (margin + near - far).clamp_min(0)
-    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
-
-
-_linear_cross_entropy = _C.nn_functions["linear_cross_entropy"]
-
-
-def linear_cross_entropy(
-    input: _C.Tensor, linear_weight: _C.Tensor, target: _C.Tensor, *, options: Any = None, **kwargs: Any
-) -> _C.Tensor:
-    """cross_entropy of linear(input, linear_weight, linear_bias).
-
-    `options` of PyTorch say into which chunks it cuts the batch to save memory; here they change nothing.
-    """
-    return _linear_cross_entropy(input, linear_weight, target, **kwargs)

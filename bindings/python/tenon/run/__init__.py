@@ -1,7 +1,7 @@
 """Runs programs written for PyTorch: `import torch`, and imports of what is below it, give Tenon's own modules.
 
-`python -m tenon.run script.py` does so for a script as it is; `activate()` for the rest of this process. The workers
-that multiprocessing starts inherit it.
+`python -m tenon.run script.py` does so for a script that uses what Tenon has, and names what it lacks; `activate()` for
+the rest of this process. The workers that multiprocessing starts inherit it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tenon.torch_version import TorchVersion
 __all__ = ["activate", "is_active"]
 
 # What stands in for which package.
-_STAND_INS = {"torch": "tenon", "torchvision": "tenon.vision"}
+_STAND_INS = {"torch": "tenon"}
 
 
 def _own_name(name: str) -> str | None:

@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tenon import _C
 from tenon.autograd.grad_mode import enable_grad
 from tenon.autograd.graph import saved_tensors_hooks
 from tenon.random import fork_rng
+
+__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_early_stop"]
+
+
+class CheckpointError(RuntimeError):
+    """The function did not do the same when it was run again."""
+
+
+class _Stop(Exception):
+    """Leaves the function as soon as all that backward needs is computed again."""
+
+
+def noop_context_fn() -> tuple[Any, Any]:
+    """The contexts of forward and of its repetition that change nothing."""
+    return contextlib.nullcontext(), contextlib.nullcontext()
+
+
+_stops_early: bool | None = None
+
+
+@contextlib.contextmanager
+def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
+    """Within its block, says for all checkpoints whether they stop early."""
+    global _stops_early
+    before, _stops_early = _stops_early, enable
+    try:
+        yield
+    finally:
+        _stops_early = before
+
+
+def _metadata(tensor: _C.Tensor) -> dict[str, Any]:
+    return {"shape": tensor.shape, "dtype": tensor.dtype, "device": tensor.device}
+
+
+_DETERMINISM_CHECKS: dict[str, Callable[[_C.Tensor], Any]] = {"default": _metadata, "none": lambda tensor: None}
 
 
 class _Saved:
@@ -21,15 +58,17 @@ class _Saved:
 class _Recomputation:
     """Runs the function again when backward first asks for one of its saved tensors."""
 
-    def __init__(self, function: Callable[..., Any], args: tuple, kwargs: dict, preserve_rng_state: bool) -> None:
-        self.function, self.args, self.kwargs = function, args, kwargs
-        self.rng_state = _C.default_generator.get_state() if preserve_rng_state else None
-        self.count = 0
+    def __init__(self, run: Callable[[], Any], context: Any, describe: Callable[[_C.Tensor], Any]) -> None:
+        self.run, self.context, self.describe = run, context, describe
+        self.rng_state: _C.Tensor | None = None
+        self.stops_early = True
+        self.note = ""
+        self.described: list[Any] = []
         self.values: dict[int, _C.Tensor] = {}
 
     def pack(self, tensor: _C.Tensor) -> _Saved:
-        self.count += 1
-        return _Saved(self.count - 1)
+        self.described.append(self.describe(tensor))
+        return _Saved(len(self.described) - 1)
 
     def unpack(self, saved: _Saved) -> _C.Tensor:
         if saved.index not in self.values:
@@ -42,18 +81,26 @@ class _Recomputation:
 
         def keep(tensor: _C.Tensor) -> _C.Tensor:
             values.append(tensor.detach())
+            if self.stops_early and len(values) == len(self.described):
+                raise _Stop
             return tensor
 
-        with fork_rng(enabled=self.rng_state is not None):
+        with fork_rng(enabled=self.rng_state is not None), contextlib.suppress(_Stop):
             if self.rng_state is not None:
                 _C.default_generator.set_state(self.rng_state)
-            with enable_grad(), saved_tensors_hooks(keep, lambda tensor: tensor):
-                self.function(*self.args, **self.kwargs)
-        if len(values) != self.count:
-            raise RuntimeError(
-                f"checkpoint: the function saved {self.count} tensors in forward but {len(values)} when run again; "
-                "it must do the same each time"
+            with enable_grad(), saved_tensors_hooks(keep, lambda tensor: tensor), self.context:
+                self.run()
+        if len(values) != len(self.described):
+            raise CheckpointError(
+                f"checkpoint: the function saved {len(self.described)} tensors in forward but {len(values)} when run "
+                f"again; it must do the same each time{self.note}"
             )
+        for i, (value, expected) in enumerate(zip(values, self.described)):
+            if self.describe(value) != expected:
+                raise CheckpointError(
+                    f"checkpoint: the tensor at position {i} that the function saved has different metadata when run "
+                    f"again: {expected} in forward, {self.describe(value)} now{self.note}"
+                )
         self.values = dict(enumerate(values))
 
 
@@ -61,19 +108,42 @@ def checkpoint(
     function: Callable[..., Any],
     *args: Any,
     use_reentrant: bool | None = None,
+    context_fn: Callable[[], tuple[Any, Any]] = noop_context_fn,
+    determinism_check: str = "default",
+    debug: bool = False,
+    early_stop: bool = True,
     preserve_rng_state: bool = True,
     **kwargs: Any,
 ) -> Any:
-    """Calls `function` without keeping what it saves for backward, which calls it again from the same random state."""
+    """Calls `function` without keeping what it saves for backward, which calls it again from the same random state.
+
+    `context_fn` gives the contexts of the two calls; `determinism_check` is "default", which compares what they save,
+    or "none"; `debug` adds to errors where the checkpoint was made; `early_stop` ends the second call when all is
+    there. Either value of `use_reentrant` gives the variant that PyTorch calls not reentrant.
+    """
+    if context_fn is not noop_context_fn and (debug or use_reentrant):
+        raise ValueError("checkpoint: context_fn goes with neither debug=True nor use_reentrant=True")
+    if determinism_check not in _DETERMINISM_CHECKS:
+        raise ValueError(
+            f"checkpoint: determinism_check should be one of {list(_DETERMINISM_CHECKS)}, but got {determinism_check}"
+        )
     if not _C.is_grad_enabled():
         return function(*args, **kwargs)
-    again = _Recomputation(function, args, kwargs, preserve_rng_state)
-    with saved_tensors_hooks(again.pack, again.unpack):
+    forward_context, context = context_fn()
+    again = _Recomputation(lambda: function(*args, **kwargs), context, _DETERMINISM_CHECKS[determinism_check])
+    again.stops_early = early_stop if _stops_early is None else _stops_early
+    if preserve_rng_state:
+        again.rng_state = _C.default_generator.get_state()
+    if debug:
+        import traceback
+
+        again.note = "\nThe checkpoint was made here:\n" + "".join(traceback.format_stack()[:-1])
+    with saved_tensors_hooks(again.pack, again.unpack), forward_context:
         return function(*args, **kwargs)
 
 
 def checkpoint_sequential(
-    functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any
+    functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, *, preserve_rng_state: bool = True
 ) -> Any:
     """Runs a list of functions in `segments` pieces, each but the last checkpointed."""
     functions = list(functions)
@@ -88,5 +158,6 @@ def checkpoint_sequential(
         return forward
 
     for segment in range(segments - 1):
-        input = checkpoint(run(segment * size, (segment + 1) * size), input, **kwargs)
+        function = run(segment * size, (segment + 1) * size)
+        input = checkpoint(function, input, use_reentrant=use_reentrant, preserve_rng_state=preserve_rng_state)
     return run((segments - 1) * size, len(functions))(input)
