@@ -70,8 +70,7 @@ Tensor to(const Tensor& self, nb::args args, nb::kwargs kwargs) {
 
 Tensor converted(const Tensor& self, ScalarType dtype, optional<MemoryFormat> format) {
   ReleaseGil gil(self.numel() > kReleaseGilElements);
-  Tensor result = self.to(dtype);
-  return format && *format != MemoryFormat::Preserve ? result.contiguous(*format) : result;
+  return self.to(TensorOptions(dtype).memory_format(format.value_or(MemoryFormat::Preserve)));
 }
 
 // --- sizes

@@ -129,7 +129,10 @@ Generator& default_generator() {
   static Generator* const generator = [] {
     const auto unlock = [] { default_generator().mutex().unlock(); };
     on_fork(ForkRank::Random, [] { default_generator().mutex().lock(); }, unlock, unlock);
-    return new Generator;
+    auto* const made = new Generator;
+    // Draws differ from run to run until someone seeds them.
+    made->seed();
+    return made;
   }();
   return *generator;
 }

@@ -86,8 +86,7 @@ void check_mask(const Tensor& mask) {
 
 Tensor fill_value(const Tensor& self, const Tensor& value) {
   TENON_CHECK(value.dim() == 0, "masked_fill: value must be a number or a 0-d tensor, got shape ", value.sizes());
-  TENON_CHECK(!value.is_complex() || self.is_complex(), "masked_fill: a ", value.dtype(),
-              " value cannot be converted to self's dtype ", self.dtype(), " without overflow");
+  if (value.is_complex() && !self.is_complex()) check_holds("masked_fill", value.item(), self.dtype());
   return to_dtype(value, self.dtype());
 }
 

@@ -70,10 +70,10 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
 Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, double margin,
                          const optional<Tensor>& weight, std::string_view reduction) {
   constexpr const char* op = "multi_margin_loss";
-  check_reduction(op, reduction);
   TENON_CHECK_VALUE(p == 1 || p == 2, op, ": p must be 1 or 2, got ", p);
   TENON_CHECK_VALUE(!weight || weight->dim() == 1, op, ": weight must be one-dimensional, got shape ", weight->sizes());
   const Tensor rows = rows_of_classes(op, input);
+  check_reduction(op, reduction);
   const int64_t classes = rows.size(1);
   TENON_CHECK(target.dim() <= 1 && target.numel() == rows.size(0), op, ": input has shape ", input.sizes(),
               ", so target must have ", rows.size(0), " entries, got shape ", target.sizes());
@@ -92,8 +92,8 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
 
 Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
   constexpr const char* op = "multilabel_margin_loss";
-  check_reduction(op, reduction);
   const Tensor rows = rows_of_classes(op, input);
+  check_reduction(op, reduction);
   const int64_t classes = rows.size(1);
   TENON_CHECK(input.sizes() == target.sizes(), op, ": input has shape ", input.sizes(), ", so target must too, got ",
               target.sizes());

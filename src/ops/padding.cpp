@@ -92,8 +92,8 @@ Tensor constant_pad_nd(const Tensor& self, IntArrayRef pad, const Scalar& value)
 Tensor pad(const Tensor& input, IntArrayRef pad, std::string_view mode, optional<double> value) {
   const char* op = "pad";
   if (mode == "constant") return constant_pad_nd(input, pad, value ? Scalar(*value) : Scalar(0));
-  TENON_CHECK_VALUE(mode == "reflect" || mode == "replicate" || mode == "circular", op,
-                    ": mode must be 'constant', 'reflect', 'replicate' or 'circular', got '", mode, "'");
+  TENON_CHECK_AS(NotImplementedError, mode == "reflect" || mode == "replicate" || mode == "circular", op,
+                 ": mode must be 'constant', 'reflect', 'replicate' or 'circular', got '", mode, "'");
   TENON_CHECK(!value || *value == 0, op, ": mode '", mode, "' takes no value, got ", *value);
   Sides sides = sides_of(op, input, pad);
   const auto dims = static_cast<int64_t>(sides.before.size());

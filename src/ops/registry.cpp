@@ -197,8 +197,8 @@ class Builder {
   const Tensor& name##_inplace_number(const Tensor& self, const Scalar& other) { return self.name##_(other); }
 #include "tenon/table/elementwise.inc"
 
-// Whether an elementwise op of two inputs takes a number for one of them: these do not in PyTorch. The others that do not
-// there are functions of the array API, which asks for it.
+// Whether an elementwise op of two inputs takes a number for one of them: these do not in PyTorch. The others that do
+// not there are functions of the array API, which asks for it.
 bool takes_numbers(std::string_view op) {
   constexpr std::string_view kTensorsOnly[] = {"fmax", "fmin", "gcd", "heaviside", "igamma", "igammac", "lcm"};
   return std::ranges::find(kTensorsOnly, op) == std::end(kTensorsOnly);
@@ -231,8 +231,9 @@ std::vector<OpInfo> build() {
                                                                          doc);                                      \
   build.add<Boxed<const Tensor&(const Tensor&, const Tensor&), &name##_inplace>>(                                   \
       #name "_", OpPlace::Inplace, true, {"self", "other"}, #params, "Tensor", doc);                                \
-  build.add<Boxed<const Tensor&(const Tensor&, const Scalar&), &name##_inplace_number>>(                            \
-      #name "_", OpPlace::Inplace, true, {"self", "other"}, #params, "Tensor", doc);
+  if (takes_numbers(#name))                                                                                         \
+    build.add<Boxed<const Tensor&(const Tensor&, const Scalar&), &name##_inplace_number>>(                          \
+        #name "_", OpPlace::Inplace, true, {"self", "other"}, #params, "Tensor", doc);
 #define TENON_SPECIAL1(name, rule, dtypes, params, args, forward, dx, doc)                                         \
   build.add<Boxed<Tensor(const Tensor&), &tenon::special_##name>>(#name, OpPlace::Special, true, {"self"}, #params, \
                                                                   "Tensor", doc);

@@ -15,9 +15,10 @@ Tensor elsewhere(const Tensor& tensor) {
       kept.data_ptr(), kept.sizes(), [kept](void*) {}, TensorOptions(kept.dtype()).device("metal:0"));
 }
 
-// Ops that read only the shapes of some tensors, or each tensor of a list by itself.
+// Ops that read only the shapes of some tensors, or an index of one element, or each tensor of a list by itself.
 const std::set<std::string> kAnyDevice = {"resize_as_", "broadcast_tensors", "tensor_split", "expand_as", "view_as",
-                                          "reshape_as", "atleast_1d", "atleast_2d", "atleast_3d", "is_same_size"};
+                                          "reshape_as", "atleast_1d", "atleast_2d", "atleast_3d", "is_same_size",
+                                          "narrow"};
 
 TEST(Devices, AMixOfThemIsRefusedByEveryOp) {
   for (const OpInfo& op : op_registry()) {

@@ -138,7 +138,10 @@ def test_low_rank_factors_approximate_the_matrix():
                 return (u * s.unsqueeze(-2)) @ v.mT, s
 
             check(shape, lambda m, f=factors: f(m, "svd_lowrank"), ulps=1024, scale=1.0, strides=False)
-            check(shape, lambda m, f=factors: f(m, "svd_lowrank", M=m.ones((), dtype=m.float64)), ulps=1024, scale=1.0, strides=False)
+            check(
+                shape, lambda m, f=factors: f(m, "svd_lowrank", M=m.ones((), dtype=m.float64)),
+                ulps=1024, scale=1.0, strides=False,
+            )
             check(shape, lambda m, f=factors: f(m, "pca_lowrank", niter=1), ulps=1024, scale=1.0, strides=False)
             check(shape, lambda m, f=factors: f(m, "pca_lowrank", center=False), ulps=1024, scale=1.0, strides=False)
         check("q", lambda m: m.pca_lowrank(numbers(m, 3, 4), 5))

@@ -24,6 +24,7 @@ KNOWN = {
     "PyTorch squeezes its result in place": "quantile nanquantile stft",
     "unsafe forms are aliases of the safe ones": "unsafe_chunk unsafe_split",
     "no decimals and decimals=0 are one form": "round/decimals_0",
+    "sparse tensors are of a type of their own": "to_sparse",
 }
 DIFFERING = {name: reason for reason, names in KNOWN.items() for name in names.split()}
 

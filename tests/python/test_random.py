@@ -1,6 +1,8 @@
 """Random numbers against PyTorch's for the same seed: values, and the state that each call leaves behind."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import tenon
@@ -234,3 +236,9 @@ def test_fork_rng_restores_and_bad_states_are_refused():
         check("another dtype", lambda t: t.set_rng_state(t.zeros(5056)))
         check("a list", lambda t: t.set_rng_state([1, 2]))
         check("zeros", lambda t: t.set_rng_state(t.zeros(5056, dtype=t.uint8)))
+
+
+def test_unseeded_draws_differ_from_process_to_process():
+    draw = [sys.executable, "-c", "import tenon; print(tenon.initial_seed(), tenon.rand(4).tolist())"]
+    first, second = (subprocess.run(draw, check=True, capture_output=True, text=True).stdout for _ in range(2))
+    assert first and first != second

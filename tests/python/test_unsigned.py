@@ -126,3 +126,9 @@ def test_memory_is_shared_with_numpy_and_pytorch():
         ours = tenon.from_torch(theirs)
         ours[1] = 8
         assert theirs[1].item() == 8 and ours.to_torch().dtype is theirs.dtype
+
+
+def test_random_draws_use_all_bits():
+    for dtype, bits in [("uint16", 16), ("uint32", 32), ("uint64", 64)]:
+        values = tenon.empty(4096, dtype=getattr(tenon, dtype)).random_().tolist()
+        assert all(0 <= value < 2**bits for value in values) and max(values) >= 2 ** (bits - 1) > min(values)

@@ -177,6 +177,12 @@ def test_no_call_mixes_examples_or_takes_the_batch_for_a_dim_of_theirs():
     assert count > 3000 and not wrong, f"{len(wrong)} of {count}:\n" + "\n".join(wrong[:30])
 
 
+def test_a_norm_over_more_dims_than_an_example_has_is_refused():
+    # PyTorch takes the examples for one of the dims.
+    with pytest.raises(RuntimeError, match="normalized_shape"):
+        vmap(lambda x: tenon.nn.functional.layer_norm(x, (4, 4)))(batch(tenon, 4, 4))
+
+
 def test_running_statistics_are_updated_in_the_tensors_given():
     x = batch(tenon, 2, 4, 3, 5)
     kept = [tenon.zeros(3, 2), tenon.ones(3, 2)]
@@ -210,6 +216,9 @@ FUNCTIONS = {
     "index beyond": (lambda t, x: t.arange(3)[x[0].long() + 5], {}),
     "index beyond, backwards": (lambda t, x: t.arange(3)[x[0].long() - 5], {}),
     "index backwards": (lambda t, x: t.arange(3)[x[0].long() - 2], {}),
+    "pad of more dims": (lambda t, x: t.nn.functional.pad(x, (1, 1, 1, 1)), {}),
+    "linear of a number": (lambda t, x: t.nn.functional.linear(x.sum(), t.ones(2, 4)), {}),
+    "flip of several dims": (lambda t, x: x.reshape(2, 2).flip(0, 1), {}),
     "index by itself": (lambda t, x: x[x.argsort()], {}),
     "iteration": (lambda t, x: sum(row * 2 for row in x), {}),
     "length": (lambda t, x: x * len(x) * x.numel() * x.dim() * x.shape[0], {}),

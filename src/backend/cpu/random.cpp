@@ -32,7 +32,7 @@ T from_integer(int64_t value) {
   return T(static_cast<float>(value));
 }
 
-// How many integers any_integers() draws from, where they are drawn by remainder.
+// How many integers any_integers() draws from, where they are drawn by remainder: of all but uint64.
 template <class T>
 constexpr uint64_t integer_span() {
   if constexpr (std::is_same_v<T, float>) return (uint64_t{1} << 24) + 1;
@@ -78,11 +78,15 @@ void integers(const TensorView& out, uint64_t range, int64_t base, Generator& ge
 void any_integers(const TensorView& out, Generator& generator) {
   std::lock_guard lock(generator.mutex());
   visit_real(out.dtype, [&]<class T>(T) {
-    constexpr int kWords = std::is_same_v<T, int64_t> || std::is_same_v<T, double> ? 2 : 1;
-    fill_from_words<T, kWords>(out, generator, [](const uint32_t* words) {
-      const uint64_t bits = kWords == 2 ? bits64(words) : words[0];
-      return from_integer<T>(static_cast<int64_t>(bits % integer_span<T>()));
-    });
+    if constexpr (std::is_same_v<T, uint64_t>) {
+      fill_from_words<T, 2>(out, generator, bits64);
+    } else {
+      constexpr int kWords = std::is_same_v<T, int64_t> || std::is_same_v<T, double> ? 2 : 1;
+      fill_from_words<T, kWords>(out, generator, [](const uint32_t* words) {
+        const uint64_t bits = kWords == 2 ? bits64(words) : words[0];
+        return from_integer<T>(static_cast<int64_t>(bits % integer_span<T>()));
+      });
+    }
   });
 }
 
