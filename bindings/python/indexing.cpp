@@ -24,9 +24,8 @@ TensorIndex to_index(PyObject* item, const Tensor& self) {
   if (item == Py_None) return indexing::None;
   if (item == Py_Ellipsis) return indexing::Ellipsis;
   if (PyBool_Check(item)) return item == Py_True;
-  refuse_pytorch_tensor(item, "index");
   int64_t number = 0;
-  if (to_int(item, number)) return number;
+  if (PyLong_Check(item) && to_int(item, number)) return number;
   if (PySlice_Check(item)) {
     Py_ssize_t start, stop, step;
     check_status(PySlice_Unpack(item, &start, &stop, &step));
@@ -38,6 +37,8 @@ TensorIndex to_index(PyObject* item, const Tensor& self) {
     if (unwrap(item).dtype() != kByte && zero_dim_tensor_to_number(item, true, value)) return value.to_int64();
     return unwrap(item);
   }
+  refuse_pytorch_tensor(item, "index");
+  if (to_int(item, number)) return number;
   if (PyList_Check(item) || PyTuple_Check(item) || is_numpy_array(item) || PyRange_Check(item))
     return index_tensor(item, self);
   detail::fail<IndexError>(

@@ -2,7 +2,6 @@
 #include "nodes.h"
 
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
 
 #include "autograd/engine.h"
 #include "tensor_type.h"
@@ -133,15 +132,15 @@ PyObject* wrap_node(const IntrusivePtr<Node>& node) {
 
 void init_nodes(nb::module_& module) {
   module.def("_current_pass", current_pass);
-  nb::class_<HookPlace>(module, "_HookPlace");
   module.def(
-      "_hook_place",
-      [](const Tensor& tensor, uint64_t hook_id) {
-        const IntrusivePtr<Node> node = tensor.grad_fn();
-        return HookPlace{hook_id, node.get(), node ? node->sequence_nr() : 0};
+      "_at_end_of_pass",
+      [](nb::object body) {
+        at_end_of_pass([body = SharedObject(std::move(body))] {
+          nb::gil_scoped_acquire gil;
+          nb::borrow(body.get())();
+        });
       },
-      nb::arg("tensor"), nb::arg("hook_id"));
-  module.def("_count_hooks_of_current_pass", count_hooks_of_current_pass, nb::arg("places"));
+      nb::arg("body"));
   module.attr("_node_types") = nb::dict();
   node_types = module.attr("_node_types");
   nb::class_<NodeObject>(module, "Node", "A recorded op of the autograd graph.")

@@ -63,8 +63,11 @@ inline constexpr double kReleaseGilProduct = 65536;
 inline bool is_attached() {
 #if PY_VERSION_HEX >= 0x030D0000
   return PyThreadState_GetUnchecked() != nullptr;
-#else
+#elif PY_VERSION_HEX >= 0x030C0000
   return _PyThreadState_UncheckedGet() != nullptr;
+#else
+  // What the others ask for is here the state of whichever thread has the GIL.
+  return PyGILState_Check();
 #endif
 }
 

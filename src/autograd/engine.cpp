@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
-#include <set>
+#include <functional>
 #include <utility>
 
-#include "autograd/accumulate_grad.h"
-#include "autograd/meta.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
 
@@ -56,7 +54,6 @@ class NodeTable {
     ++count_;
     return {state, true};
   }
-  const std::vector<NodeState>& slots() const { return slots_; }
   // Null when the node is not in the table.
   NodeState* find(const Node* node) {
     NodeState* state = slot_of(node);
@@ -181,39 +178,18 @@ void check_no_nan(const Node& node, const Grads& outputs) {
 class Pass {
  public:
   explicit Pass(const BackwardTask& task)
-      : task_(task),
-        selective_(!task.inputs.empty()),
-        grad_mode_(task.create_graph),
-        outer_(std::exchange(innermost_pass, this)) {}
-  ~Pass() { innermost_pass = outer_; }
-  Pass(const Pass&) = delete;
+      : task_(task), selective_(!task.inputs.empty()), grad_mode_(task.create_graph) {}
 
   uint64_t number() const { return number_; }
-  size_t count_hooks(const std::vector<HookPlace>& places) {
-    size_t count = 0;
-    std::set<uint64_t> of_leaves;
-    for (const HookPlace& place : places) {
-      if (!place.node) {
-        of_leaves.insert(place.hook_id);
-      } else if (const NodeState* state = table_.find(place.node)) {
-        count += runs(*state) && state->node->sequence_nr() == place.sequence_nr;
-      }
-    }
-    if (of_leaves.empty()) return count;
-    for (const NodeState& state : table_.slots()) {
-      const auto* leaf = state.node && runs(state) ? dynamic_cast<const AccumulateGrad*>(state.node) : nullptr;
-      const AutogradMeta* meta = leaf ? leaf->variable().impl()->autograd.get() : nullptr;
-      if (!meta || !meta->rare) continue;
-      for (const auto& [id, hook] : meta->rare->hooks) count += of_leaves.contains(id);
-    }
-    return count;
-  }
+  void at_end(std::function<void()> body) { at_end_.push_back(std::move(body)); }
 
   std::vector<Tensor> run() {
     count_edges();
     if (selective_) select();
     seed();
     while (!ready_.empty()) step(ready_.pop());
+    // By index, since one may add another.
+    for (size_t i = 0; i < at_end_.size(); ++i) std::exchange(at_end_[i], nullptr)();
     return std::move(captured_);
   }
 
@@ -348,19 +324,29 @@ class Pass {
     return outputs;
   }
 
-  bool runs(const NodeState& state) const { return !selective_ || state.flags; }
+  // Makes a pass the innermost one for its life.
+  class Innermost {
+   public:
+    explicit Innermost(Pass* pass) : outer_(std::exchange(innermost_pass, pass)) {}
+    ~Innermost() { innermost_pass = outer_; }
+    Innermost(const Innermost&) = delete;
+
+   private:
+    Pass* const outer_;
+  };
 
   static inline std::atomic<uint64_t> passes = 0;
 
   const BackwardTask& task_;
   const bool selective_;
   AutoGradMode grad_mode_;
-  Pass* const outer_;
+  const Innermost innermost_{this};
   const uint64_t number_ = ++passes;
   NodeTable table_;
   ReadyQueue ready_;
   Buffers buffers_;
   std::vector<Tensor> captured_;
+  std::vector<std::function<void()>> at_end_;
 };
 
 }  // namespace
@@ -377,8 +363,9 @@ std::vector<Tensor> run_backward(const BackwardTask& task) { return Pass(task).r
 
 uint64_t current_pass() { return innermost_pass ? innermost_pass->number() : 0; }
 
-size_t count_hooks_of_current_pass(const std::vector<HookPlace>& places) {
-  return innermost_pass ? innermost_pass->count_hooks(places) : 0;
+void at_end_of_pass(std::function<void()> body) {
+  TENON_CHECK(innermost_pass, "at_end_of_pass: no backward pass runs on this thread");
+  innermost_pass->at_end(std::move(body));
 }
 
 }  // namespace tenon

@@ -1,6 +1,7 @@
 // The engine: runs a graph backward from its roots, on the calling thread, without recursion.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "tenon/autograd/node.h"
@@ -24,15 +25,8 @@ std::vector<Tensor> run_backward(const BackwardTask& task);
 
 // The number of the pass that runs on this thread, the innermost one; 0 outside of any.
 TENON_API uint64_t current_pass();
-// A hook that was registered on a tensor: on a leaf where `node` is null. Holds on to nothing, since what a hook holds
-// must not keep its own tensor alive; the sequence number tells a node from a later one at its address.
-struct HookPlace {
-  uint64_t hook_id = 0;
-  const Node* node = nullptr;
-  uint64_t sequence_nr = 0;
-};
-// How many of these hooks the innermost pass of this thread calls.
-TENON_API size_t count_hooks_of_current_pass(const std::vector<HookPlace>& places);
+// Has `body` called at the end of that pass, before it returns; never if the pass fails. There must be one.
+TENON_API void at_end_of_pass(std::function<void()> body);
 
 // Calls a tensor's hook; what it returns, if defined, replaces the gradient. `name` is the op that made the tensor.
 void run_tensor_hook(const TensorHook& hook, Tensor& grad, const char* name);

@@ -160,17 +160,28 @@ uint64_t Tensor::register_hook(TensorHook hook) const {
   return id;
 }
 
+namespace {
+
+// Takes what has this id out of a list.
+template <class T>
+optional<T> taken_out(std::vector<std::pair<uint64_t, T>>& list, uint64_t id) {
+  const auto found = std::ranges::find(list, id, &std::pair<uint64_t, T>::first);
+  if (found == list.end()) return nullopt;
+  optional<T> taken = std::move(found->second);
+  list.erase(found);
+  return taken;
+}
+
+}  // namespace
+
 void Tensor::remove_hook(uint64_t id) const {
   AutogradMeta* meta = impl()->autograd.get();
   if (!meta || !meta->rare) return;
-  AutogradMeta::Rare& rare = *meta->rare;
-  const auto has_id = [id](const auto& entry) { return entry.first == id; };
-  std::erase_if(rare.hooks, has_id);
-  std::erase_if(rare.post_accumulate_hooks, has_id);
-  for (const auto& [hook_id, node] : rare.node_hooks) {
-    if (hook_id == id) node->remove_hook(id);
-  }
-  std::erase_if(rare.node_hooks, has_id);
+  // What is removed dies last, since its end may run code that edits these lists.
+  const auto hook = taken_out(meta->rare->hooks, id);
+  const auto post_accumulate_hook = taken_out(meta->rare->post_accumulate_hooks, id);
+  const auto node = taken_out(meta->rare->node_hooks, id);
+  if (node) (*node)->remove_hook(id);
 }
 
 void visit_own_hooks(const TensorImpl& impl, const std::function<void(const TensorHook&)>& visit,
@@ -188,10 +199,11 @@ void visit_own_hooks(const TensorImpl& impl, const std::function<void(const Tens
 void remove_hooks(const Tensor& tensor) {
   const AutogradMeta* meta = tensor.impl()->autograd.get();
   if (!meta || !meta->rare) return;
-  const AutogradMeta::Rare& rare = *meta->rare;
-  while (!rare.hooks.empty()) tensor.remove_hook(rare.hooks.back().first);
-  while (!rare.post_accumulate_hooks.empty()) tensor.remove_hook(rare.post_accumulate_hooks.back().first);
-  while (!rare.node_hooks.empty()) tensor.remove_hook(rare.node_hooks.back().first);
+  std::vector<uint64_t> ids;
+  for (const auto& [id, hook] : meta->rare->hooks) ids.push_back(id);
+  for (const auto& [id, hook] : meta->rare->post_accumulate_hooks) ids.push_back(id);
+  for (const auto& [id, node] : meta->rare->node_hooks) ids.push_back(id);
+  for (uint64_t id : ids) tensor.remove_hook(id);
 }
 
 }  // namespace tenon

@@ -24,9 +24,14 @@ struct Numbered {
   Hook hook;
 };
 
+// Takes the hook of this id out of a list.
 template <class Hook>
-void erase_id(std::vector<Numbered<Hook>>& hooks, uint64_t id) {
-  std::erase_if(hooks, [id](const Numbered<Hook>& entry) { return entry.id == id; });
+optional<Numbered<Hook>> taken_out(std::vector<Numbered<Hook>>& hooks, uint64_t id) {
+  const auto found = std::ranges::find(hooks, id, &Numbered<Hook>::id);
+  if (found == hooks.end()) return nullopt;
+  optional<Numbered<Hook>> taken = std::move(*found);
+  hooks.erase(found);
+  return taken;
 }
 
 }  // namespace
@@ -111,9 +116,10 @@ uint64_t Node::add_tensor_hook(uint32_t input_nr, TensorHook hook) {
 
 void Node::remove_hook(uint64_t id) {
   if (!extras_) return;
-  erase_id(extras_->tensor_hooks, id);
-  erase_id(extras_->pre_hooks, id);
-  erase_id(extras_->post_hooks, id);
+  // What is removed dies last, since its end may run code that edits these lists.
+  const auto tensor_hook = taken_out(extras_->tensor_hooks, id);
+  const auto pre_hook = taken_out(extras_->pre_hooks, id);
+  const auto post_hook = taken_out(extras_->post_hooks, id);
 }
 
 void Node::visit_tensor_hooks(const std::function<void(const TensorHook& hook)>& visit) const {

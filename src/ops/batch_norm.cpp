@@ -31,7 +31,7 @@ Grads fused_grads(const BackwardContext& ctx, bool training) {
   if (ctx.needs(1)) grad_weight = make_like(mean, mean.dtype());
   if (ctx.needs(2)) grad_bias = make_like(mean, mean.dtype());
   norm_kernels(x, kOp).batch_norm_backward(MaybeView(grad_in), MaybeView(grad_weight), MaybeView(grad_bias), view_of(g),
-                                      view_of(x), view_of(mean), view_of(rstd), MaybeView(weight), training);
+                                           view_of(x), view_of(mean), view_of(rstd), MaybeView(weight), training);
   return {ctx.needs(0) ? grad_in.reshape(input.sizes()) : grad_in,
           ctx.needs(1) ? to_dtype(grad_weight, ctx.saved(1).dtype()) : grad_weight,
           ctx.needs(2) ? to_dtype(grad_bias, ctx.saved(4).dtype()) : grad_bias};

@@ -1,5 +1,8 @@
 """Settings that programs make, CUDA's answers without a device, and hooks on several gradients."""
 
+import gc
+import weakref
+
 import pytest
 import tenon
 import torch
@@ -104,6 +107,66 @@ def test_hooks_on_several_gradients_of_grad():
     tenon.autograd.graph.register_multi_grad_hook((x, y, product), seen.append)
     tenon.autograd.grad(product.sum(), x)
     assert len(seen) == 1 and seen[0][1] is None and [g.tolist() for g in seen[0][::2]] == [[1, 1], [1, 1]]
+
+
+def test_hooks_on_several_gradients_come_without_those_that_nobody_computes():
+    def seen_by(m, mode):
+        class First(m.autograd.Function):
+            @staticmethod
+            def forward(ctx, a, b):
+                return a + b
+
+            @staticmethod
+            def backward(ctx, grad):
+                return grad, None
+
+        a, b = m.ones(2, requires_grad=True), m.ones(2, requires_grad=True)
+        seen = []
+        m.autograd.graph.register_multi_grad_hook((a, b), seen.append, mode=mode)
+        First.apply(a * 2, b * 3).sum().backward()
+        return [[g if g is None else g.tolist() for g in (grads if mode == "all" else [grads])] for grads in seen]
+
+    assert seen_by(tenon, "all") == seen_by(torch, "all")
+    # The first gradient that there is: PyTorch's hooks see those that are not, too.
+    assert seen_by(tenon, "any") == [[[2.0, 2.0]]]
+
+
+def test_hooks_on_any_gradient_are_called_once_in_each_pass():
+    a, b = tenon.ones(2, requires_grad=True), tenon.ones(2, requires_grad=True)
+    calls = []
+    number = tenon._C._current_pass
+    tenon.autograd.graph.register_multi_grad_hook((a, b), lambda grad: calls.append(number()), mode="any")
+    inner = (a * 5).sum()
+
+    def nested(grad):
+        if len(set(calls)) < 2:
+            inner.backward()
+
+    product = (a * 2) * (b * 3)
+    b.register_hook(nested)
+    a.register_hook(nested)
+    product.sum().backward()
+    assert len(calls) == len(set(calls)) == 2
+
+
+def test_a_pass_that_fails_keeps_nothing_of_several_gradients():
+    a, b = tenon.ones(2, requires_grad=True), tenon.ones(2, requires_grad=True)
+    seen = []
+    tenon.autograd.graph.register_multi_grad_hook((a, b), seen.append)
+    kept = []
+
+    def fail(grad):
+        kept.append(weakref.ref(grad))
+        raise ValueError("on purpose")
+
+    b.register_hook(fail)
+    a.register_hook(lambda grad: kept.append(weakref.ref(grad)))
+    with pytest.raises(ValueError, match="on purpose"):
+        (b * (a * 2)).sum().backward()
+    gc.collect()
+    assert not seen and all(reference() is None for reference in kept)
+    (a * b).sum().backward(inputs=[a])
+    assert len(seen) == 1
 
 
 def test_backward_within_a_hook_is_a_pass_of_its_own():

@@ -271,6 +271,36 @@ def test_cycles_through_hooks_are_collected_when_nothing_else_holds_the_tensor(m
     assert reference() is None
 
 
+@pytest.mark.parametrize("edit", ["register", "detach"])
+def test_a_hook_whose_end_edits_the_hooks_of_its_tensor_is_removed(edit):
+    x = tenon.ones(2, requires_grad=True)
+
+    class Guard:
+        def __del__(self):
+            if edit == "register":
+                for _ in range(50):
+                    x.register_hook(lambda grad: grad * 2)
+            else:
+                x.detach_()
+
+    def add(guard):
+        return x.register_hook(lambda grad, guard=guard: grad)
+
+    handles = [add(Guard()) for _ in range(3)]
+    for handle in handles:
+        handle.remove()
+    assert x.requires_grad == (edit == "register")
+    y = tenon.ones(2, requires_grad=True) * 2
+
+    class Last:
+        def __del__(self):
+            for _ in range(50):
+                y.register_hook(lambda grad: grad)
+
+    y.register_hook((lambda last: lambda grad: grad if last else None)(Last())).remove()
+    y.sum().backward()
+
+
 def test_hooks_survive_the_collector_while_a_graph_needs_them():
     seen = []
 

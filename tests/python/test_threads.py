@@ -144,3 +144,33 @@ def test_the_example_sums_in_parallel(monkeypatch):
     assert pp.parallel_sum(tenon.arange(1001), threads=3) == 500500 and pp.parallel_sum([]) == 0
     done = subprocess.run([sys.executable, EXAMPLES / "parallel_sum.py"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and "= 15\n" in done.stdout, done.stderr
+
+
+def test_objects_that_graphs_keep_may_die_on_any_thread():
+    # In a process of its own, for a mistake ends it.
+    program = """
+import threading, time, tenon
+end = time.monotonic() + 3
+
+class Packed:
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+def train():
+    x = tenon.ones(64, requires_grad=True)
+    while time.monotonic() < end:
+        with tenon.autograd.graph.saved_tensors_hooks(Packed, lambda packed: packed.tensor):
+            y = x
+            for _ in range(50):
+                y = y.sin() * x
+        y.sum().backward()
+
+def compute():
+    while time.monotonic() < end:
+        [object() for _ in range(1000)]
+
+threads = [threading.Thread(target=target) for target in (train, train, compute, compute)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

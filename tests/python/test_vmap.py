@@ -421,3 +421,16 @@ def test_derivatives_of_each_example_do_not_mix():
     assert vmap(hessian(lambda v: v**3))(x).tolist() == [6, 12, 18]
     assert vmap(lambda v: jvp(lambda u: u**2, (v,), (v,))[1])(x).tolist() == [2, 8, 18]
     assert vmap(lambda v: vjp(lambda u: u**2, v)[1](v)[0])(x).tolist() == [2, 8, 18]
+
+
+def test_arguments_by_place_and_by_name_are_the_same():
+    F = tenon.nn.functional
+    weights, x = batch(tenon, 3, 4), tenon.arange(4.0)
+    expected = tenon.stack([F.rms_norm(x, [4], w, 0.5) for w in weights])
+    tenon.testing.assert_close(vmap(lambda w: F.rms_norm(x, [4], w, 0.5))(weights), expected)
+    tenon.testing.assert_close(vmap(lambda w: F.rms_norm(x, [4], weight=w, eps=0.5))(weights), expected)
+    padded = vmap(lambda row: F.pad(input=row, pad=(1, 1)))(weights)
+    assert padded.tolist() == F.pad(weights, (1, 1)).tolist()
+    images = batch(tenon, 2, 1, 4, 3)
+    by_name = vmap(lambda image: F.group_norm(input=image, num_groups=2))(images)
+    tenon.testing.assert_close(by_name, vmap(lambda image: F.group_norm(image, 2))(images))

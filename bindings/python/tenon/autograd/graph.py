@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from tenon import _C
 from tenon._C import Node, Tensor
@@ -93,6 +94,29 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
         _C._increment_version(one)
 
 
+class _Arrivals:
+    """The gradients that have come to a hook of several tensors in one backward pass."""
+
+    def __init__(self, fn: Callable[[Any], None], size: int) -> None:
+        self._fn, self._grads, self._missing, self._called = fn, [None] * size, size, False
+
+    def _call(self, value: Any) -> None:
+        if not self._called:
+            self._called = True
+            self._fn(value)
+
+    def add(self, place: int, grad: Tensor, is_enough: bool) -> None:
+        self._grads[place] = grad
+        self._missing -= 1
+        if is_enough:
+            self._call(grad)
+        elif self._missing == 0:
+            self.finish()
+
+    def finish(self) -> None:
+        self._call(self._grads)
+
+
 def register_multi_grad_hook(
     tensors: Sequence[Tensor], fn: Callable[[Any], None], *, mode: str = "all"
 ) -> RemovableHandle:
@@ -100,29 +124,21 @@ def register_multi_grad_hook(
     there, None in the place of the others; in mode "any" with the first gradient that arrives."""
     if mode not in ("all", "any"):
         raise ValueError(f"register_multi_grad_hook: mode must be 'all' or 'any', but got {mode!r}")
-    # What arrived, for each pass that is not done.
-    arrived: dict[int, dict[int, Tensor]] = {}
-    last_called = 0
+    # The pass keeps what arrived in it until its end, however it ends.
+    passes: WeakValueDictionary[int, _Arrivals] = WeakValueDictionary()
 
     def hook(place: int, grad: Tensor) -> None:
-        nonlocal last_called
         number = _C._current_pass()
-        if mode == "any":
-            if number != last_called:
-                last_called = number
-                fn(grad)
-            return
-        grads = arrived.setdefault(number, {})
-        grads[place] = grad
-        if len(grads) == _C._count_hooks_of_current_pass(places):
-            del arrived[number]
-            fn([grads.get(i) for i in range(len(places))])
+        arrivals = passes.get(number)
+        if arrivals is None:
+            arrivals = passes[number] = _Arrivals(fn, len(tensors))
+            _C._at_end_of_pass(arrivals.finish)
+        arrivals.add(place, grad, mode == "any")
 
     def hook_at(place: int) -> Callable[[Tensor], None]:
         return lambda grad: hook(place, grad)
 
     handles = [tensor.register_hook(hook_at(i)) for i, tensor in enumerate(tensors)]
-    places = [_C._hook_place(tensor, handle.id) for tensor, handle in zip(tensors, handles)]
 
     def remove(id: int) -> None:
         for handle in handles:

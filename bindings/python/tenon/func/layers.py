@@ -82,7 +82,8 @@ def _batch_norm(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
 
 def _norm_of_samples(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
     # Group and instance norm treat every sample alone.
-    if not is_batched_at(args[0], level) or any(is_batched_at(one, level) for one in tensors_of(args[1:], kwargs)):
+    others = tensors_of(args[1:], kwargs)
+    if not args or not is_batched_at(args[0], level) or any(is_batched_at(one, level) for one in others):
         return by_example(level, func, args, kwargs)
     value = args[0].value
     if func.__name__ == "instance_norm" and tensors_of(args[1:3], {}):
@@ -91,7 +92,8 @@ def _norm_of_samples(level: Level, func: Callable, args: tuple, kwargs: dict) ->
 
 
 def _trailing_norm(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
-    names = ("input", "normalized_shape", "weight", "bias", "eps")
+    biased = ("bias",) if func.__name__ == "layer_norm" else ()
+    names = ("input", "normalized_shape", "weight", *biased, "eps")
     given = {**dict(zip(names, args)), **kwargs}
     shape = given["normalized_shape"]
     if isinstance(shape, int) or len(shape) > rank_of(given["input"], level):
@@ -112,7 +114,7 @@ def _embedding(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
 
 def _pad(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
     pad, mode = argument(args, kwargs, 1, ("pad",), ()), argument(args, kwargs, 2, ("mode",), "constant")
-    fits = mode == "constant" and len(pad) <= 2 * rank_of(args[0], level)
+    fits = mode == "constant" and len(pad) <= 2 * rank_of(argument(args, kwargs, 0, ("input",)), level)
     return (direct if fits else by_example)(level, func, args, kwargs)
 
 
