@@ -91,7 +91,9 @@ Bags bags_of(const Tensor& input, const optional<Tensor>& offsets, const optiona
               "mini-batch has to start from position 0. However, got ", starts.select(0, 0).item<int64_t>());
   TENON_CHECK(starts.select(0, -1).item<int64_t>() <= length, kOp, ": offsets[-1] can not be greater than input's ",
               "length, but got offsets[-1] of ", starts.select(0, -1).item<int64_t>(), " and length ", length);
-  const Tensor cut = include_last_offset ? starts : cat({starts, full({1}, length, options)});
+  // No list within a conditional: where a part of one throws, GCC 12 destroys parts that were never made.
+  Tensor cut = starts;
+  if (!include_last_offset) cut = cat({starts, full({1}, length, options)});
   const Tensor lengths = diff(cut, 1, 0, nullopt, nullopt);
   TENON_CHECK(!lengths.lt(0).any().item<bool>(), kOp, ": offsets must not decrease");
   const int64_t used = count == 0 ? 0 : cut.select(0, -1).item<int64_t>();

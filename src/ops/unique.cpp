@@ -10,11 +10,16 @@ namespace {
 
 TensorOptions longs(const Tensor& like) { return TensorOptions(kLong).device(like.device()); }
 
+// Whether a run begins, for each of `n` slices, where `differs[i]` says whether slice i + 1 is not equal to slice i.
+Tensor beginnings(int64_t n, const Tensor& differs) {
+  if (n == 0) return differs;
+  return cat({ones({1}, TensorOptions(kBool).device(differs.device())), differs});
+}
+
 // Of slices along dim 0 of which equal ones are neighbours.
 struct Runs {
-  // `differs[i]` says whether slice i + 1 is not equal to slice i.
   Runs(int64_t n, const Tensor& differs)
-      : begins(n == 0 ? differs : cat({ones({1}, TensorOptions(kBool).device(differs.device())), differs})),
+      : begins(beginnings(n, differs)),
         first(begins.nonzero().reshape({-1})),
         count(n) {}
 
