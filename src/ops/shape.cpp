@@ -13,7 +13,9 @@ Tensor make_view(const Tensor& self, IntArrayRef sizes, IntArrayRef strides, int
   Tensor out = make_alias(self, sizes, strides, offset);
   TensorImpl& impl = *out.impl();
   const TensorImpl& from = *self.impl();
-  impl.view_base = from.view_base ? from.view_base : self.impl_ptr();
+  // A view can be a leaf too, made so by requires_grad_(): then edits through its views are edits of a leaf.
+  const bool of_view = from.view_base && !(from.requires_grad && self.is_leaf());
+  impl.view_base = of_view ? from.view_base : self.impl_ptr();
   impl.no_grad_view = from.no_grad_view || !GradMode::is_enabled();
   impl.view_version = impl.version().value();
   return out;

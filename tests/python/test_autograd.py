@@ -543,3 +543,25 @@ def test_an_edited_view_has_the_history_of_the_edit(view):
         to_x, to_new = tenon.autograd.grad((seen * new.detach().conj()).real.sum(), (x, new))
         assert to_x.tolist() == [[0, 0], [0, 0]]
         assert to_new.tolist() == new.tolist()
+
+
+def test_a_view_that_is_a_leaf_is_not_edited_through_its_views():
+    def leaf_view(m):
+        view = m.ones(3, 3).t()
+        return view.requires_grad_()
+
+    edits = [
+        lambda x: x.as_strided((3,), (4,)).fill_(2.0),
+        lambda x: x.fill_diagonal_(2.0),
+        lambda x: x[0].narrow(0, 1, 1).mul_(2.0),
+        lambda x: x.zero_(),
+    ]
+    for edit in edits:
+        for m in (torch, tenon):
+            with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+                edit(leaf_view(m))
+    x = tenon.ones(3, 3, requires_grad=True)
+    y = (x * 2).t().requires_grad_()
+    y[0].mul_(3.0)
+    y.sum().backward()
+    assert x.grad.tolist() == [[6.0, 2.0, 2.0]] * 3
