@@ -48,6 +48,8 @@ const Tensor& Tensor::requires_grad_(bool requires_grad) const {
                 dtype());
     TENON_CHECK(!is_inference() || InferenceMode::is_enabled(),
                 "requires_grad_: Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
+    // A result requires it anyway; the flag is a leaf's, and a view that has it takes no history from its base.
+    if (grad_fn()) return *this;
     // Made now, so that threads that use a shared leaf find it there.
     autograd_meta(*this);
   } else {

@@ -14,8 +14,7 @@ Tensor make_view(const Tensor& self, IntArrayRef sizes, IntArrayRef strides, int
   TensorImpl& impl = *out.impl();
   const TensorImpl& from = *self.impl();
   // A view can be a leaf too, made so by requires_grad_(): then edits through its views are edits of a leaf.
-  const bool of_view = from.view_base && !(from.requires_grad && self.is_leaf());
-  impl.view_base = of_view ? from.view_base : self.impl_ptr();
+  impl.view_base = from.view_base && !from.requires_grad ? from.view_base : self.impl_ptr();
   impl.no_grad_view = from.no_grad_view || !GradMode::is_enabled();
   impl.view_version = impl.version().value();
   return out;

@@ -565,3 +565,4 @@ def test_a_view_that_is_a_leaf_is_not_edited_through_its_views():
     y[0].mul_(3.0)
     y.sum().backward()
     assert x.grad.tolist() == [[6.0, 2.0, 2.0]] * 3
+    assert y.requires_grad and not y.is_leaf
