@@ -89,8 +89,8 @@ CALLS = {
 @pytest.mark.parametrize("name", CALLS)
 def test_other_threads_run_while_an_op_computes(big, name):
     call = CALLS[name](big)
-    # A busy machine may leave the watcher out for a while.
-    assert max(ticks_during(call) for _ in range(3)) >= 2
+    # A busy machine may leave the watcher out for a while. It never comes twice into a call that keeps the lock.
+    assert any(ticks_during(call) >= 2 for _ in range(30))
 
 
 def test_ops_of_two_threads_run_at_the_same_time(big):
