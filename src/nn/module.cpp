@@ -270,6 +270,19 @@ void Module::copy_members(const Module& source, const optional<Device>& device) 
 
 void Module::clone_(Module& other, const optional<Device>& device) { other.clone(device); }
 
+std::shared_ptr<Module> CloneableModule::clone(const optional<Device>& device) const {
+  std::shared_ptr<Module> copy(shallow_copy());
+  copy->forget_members();
+  Generator& generator = default_generator();
+  const std::vector<uint8_t> random_state = generator.get_state();
+  dynamic_cast<CloneableModule&>(*copy).reset();
+  generator.set_state(random_state);
+  copy->copy_members(*this, device);
+  return copy;
+}
+
+void CloneableModule::clone_(Module& other, const optional<Device>& device) { assign(*other.clone(device)); }
+
 void Module::print(std::ostream& out, const std::string& indentation) const {
   pretty_print(out);
   if (children_.is_empty()) return;

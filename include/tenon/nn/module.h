@@ -147,8 +147,7 @@ class TENON_API Module : public std::enable_shared_from_this<Module> {
   OrderedDict<std::string, Tensor> parameters_{"Parameter"};
 
  private:
-  template <class Derived>
-  friend class Cloneable;
+  friend class CloneableModule;
   friend struct detail::AnyForward;
   TENON_API friend std::ostream& operator<<(std::ostream& out, const Module& module);
 
@@ -174,38 +173,34 @@ class TENON_API Module : public std::enable_shared_from_this<Module> {
 // Prints a module and those below it.
 TENON_API std::ostream& operator<<(std::ostream& out, const Module& module);
 
-// A module that can be copied: reset(), which its constructor calls, registers all parameters, buffers and submodules.
-template <class Derived>
-class Cloneable : public Module {
+// What Cloneable does for every class alike.
+class TENON_API CloneableModule : public Module {
  public:
   using Module::Module;
 
+  // Registers all parameters, buffers and submodules; the constructor calls it, and clone() does.
   virtual void reset() = 0;
-
   // Draws no random numbers, whatever reset() draws.
-  std::shared_ptr<Module> clone(const optional<Device>& device = nullopt) const override {
-    auto copy = std::make_shared<Derived>(static_cast<const Derived&>(*this));
-    copy->forget_members();
-    {
-      Unseeded unseeded;
-      copy->reset();
-    }
-    copy->copy_members(*this, device);
-    return copy;
-  }
+  std::shared_ptr<Module> clone(const optional<Device>& device = nullopt) const override;
 
  private:
-  // Within its life the default generator's state is kept.
-  struct Unseeded {
-    Unseeded() : state(default_generator().get_state()) {}
-    ~Unseeded() { default_generator().set_state(state); }
-    std::vector<uint8_t> state;
-  };
+  virtual Module* shallow_copy() const = 0;
+  virtual void assign(const Module& other) = 0;
+  void clone_(Module& other, const optional<Device>& device) final;
+};
 
-  void clone_(Module& other, const optional<Device>& device) final {
-    auto copy = std::dynamic_pointer_cast<Derived>(other.clone(device));
-    TENON_CHECK(copy, "clone: a submodule is of another class than the one that reset() registers in its place");
-    static_cast<Derived&>(*this) = *copy;
+// A module that can be copied: its reset() registers all parameters, buffers and submodules.
+template <class Derived>
+class Cloneable : public CloneableModule {
+ public:
+  using CloneableModule::CloneableModule;
+
+ private:
+  Module* shallow_copy() const final { return new Derived(static_cast<const Derived&>(*this)); }
+  void assign(const Module& other) final {
+    const auto* same = dynamic_cast<const Derived*>(&other);
+    TENON_CHECK(same, "clone: a submodule is of another class than the one that reset() registers in its place");
+    static_cast<Derived&>(*this) = *same;
   }
 };
 
