@@ -113,7 +113,6 @@ TENON_PLAIN_LAYER(Tanhshrink, F::tanhshrink(input))
 TENON_PLAIN_LAYER(Hardsigmoid, F::hardsigmoid(input))
 TENON_PLAIN_LAYER(Hardswish, F::hardswish(input))
 
-void Softmax2dImpl::reset() {}
 void Softmax2dImpl::pretty_print(std::ostream& stream) const { stream << "torch::nn::Softmax2d()"; }
 Tensor Softmax2dImpl::forward(const Tensor& input) {
   TENON_CHECK_VALUE(input.dim() == 4 || input.dim() == 3, "Softmax2d: expected 3D or 4D input (got ", input.dim(),
@@ -121,7 +120,7 @@ Tensor Softmax2dImpl::forward(const Tensor& input) {
   return input.softmax(-3);
 }
 
-PReLUImpl::PReLUImpl(PReLUOptions options) : Layer(std::move(options)) { reset(); }
+PReLUImpl::PReLUImpl(PReLUOptions options) : options(std::move(options)) { reset(); }
 
 void PReLUImpl::reset() { weight = register_parameter("weight", full({options.num_parameters()}, options.init())); }
 

@@ -8,7 +8,9 @@
 
 namespace tenon::nn {
 
-AdaptiveLogSoftmaxWithLossImpl::AdaptiveLogSoftmaxWithLossImpl(Options options) : Layer(std::move(options)) { reset(); }
+AdaptiveLogSoftmaxWithLossImpl::AdaptiveLogSoftmaxWithLossImpl(Options options) : options(std::move(options)) {
+  reset();
+}
 
 void AdaptiveLogSoftmaxWithLossImpl::reset() {
   cutoffs = options.cutoffs();

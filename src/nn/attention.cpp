@@ -158,7 +158,7 @@ std::tuple<Tensor, Tensor> multi_head_attention_forward(const Tensor& query_, co
 
 }  // namespace functional
 
-MultiheadAttentionImpl::MultiheadAttentionImpl(Options options) : Layer(std::move(options)) { reset(); }
+MultiheadAttentionImpl::MultiheadAttentionImpl(Options options) : options(std::move(options)) { reset(); }
 
 void MultiheadAttentionImpl::reset() {
   const int64_t width = options.embed_dim();

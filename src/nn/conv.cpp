@@ -117,7 +117,7 @@ Sizes fitting_output_padding(const Tensor& input, const optional<IntArrayRef>& o
                                        options.output_padding(), options.groups(), options.dilation());              \
   }                                                                                                                  \
                                                                                                                      \
-  Conv##D##dImpl::Conv##D##dImpl(Options options) : Layer(std::move(options)) { reset(); }                           \
+  Conv##D##dImpl::Conv##D##dImpl(Options options) : options(std::move(options)) { reset(); }                         \
   void Conv##D##dImpl::reset() {                                                                                     \
     check_options(options);                                                                                          \
     weight = register_parameter(                                                                                     \
@@ -149,7 +149,7 @@ Sizes fitting_output_padding(const Tensor& input, const optional<IntArrayRef>& o
     return functional::conv##D##d(tenon::pad(input, pads, options.padding_mode()), weight, call);                    \
   }                                                                                                                  \
                                                                                                                      \
-  ConvTranspose##D##dImpl::ConvTranspose##D##dImpl(Options options) : Layer(std::move(options)) { reset(); }         \
+  ConvTranspose##D##dImpl::ConvTranspose##D##dImpl(Options options) : options(std::move(options)) { reset(); }       \
   void ConvTranspose##D##dImpl::reset() {                                                                            \
     check_options(options);                                                                                          \
     TENON_CHECK_VALUE(options.padding_mode() == kZeros,                                                              \

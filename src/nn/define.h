@@ -31,11 +31,10 @@ inline const char* inplace_ending(bool inplace, bool first) {
 }  // namespace tenon::nn
 
 // Of a module with options: its constructor, what it computes, and how it prints.
-#define TENON_LAYER(Name, result, printed)                               \
-  Name##Impl::Name##Impl(Options options) : Layer(std::move(options)) {} \
-  Tensor Name##Impl::forward(const Tensor& input) { return result; }     \
+#define TENON_LAYER(Name, result, printed)                                 \
+  Name##Impl::Name##Impl(Options options) : options(std::move(options)) {} \
+  Tensor Name##Impl::forward(const Tensor& input) { return result; }       \
   void Name##Impl::pretty_print(std::ostream& stream) const { stream << "torch::nn::" #Name "(" << printed; }
 #define TENON_PLAIN_LAYER(Name, result)                              \
-  void Name##Impl::reset() {}                                        \
   Tensor Name##Impl::forward(const Tensor& input) { return result; } \
   void Name##Impl::pretty_print(std::ostream& stream) const { stream << "torch::nn::" #Name "()"; }

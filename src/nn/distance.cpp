@@ -20,7 +20,7 @@ Tensor pdist(const Tensor& input, double p) { return tenon::pdist(input, p); }
 
 }  // namespace functional
 
-CosineSimilarityImpl::CosineSimilarityImpl(Options options) : Layer(std::move(options)) {}
+CosineSimilarityImpl::CosineSimilarityImpl(Options options) : options(std::move(options)) {}
 void CosineSimilarityImpl::pretty_print(std::ostream& stream) const {
   stream << "torch::nn::CosineSimilarity(dim=" << options.dim() << ", eps=" << options.eps() << ")";
 }
@@ -28,7 +28,7 @@ Tensor CosineSimilarityImpl::forward(const Tensor& input1, const Tensor& input2)
   return functional::cosine_similarity(input1, input2, options);
 }
 
-PairwiseDistanceImpl::PairwiseDistanceImpl(Options options) : Layer(std::move(options)) {}
+PairwiseDistanceImpl::PairwiseDistanceImpl(Options options) : options(std::move(options)) {}
 void PairwiseDistanceImpl::pretty_print(std::ostream& stream) const {
   stream << std::boolalpha << "torch::nn::PairwiseDistance(p=" << options.p() << ", eps=" << options.eps()
          << ", keepdim=" << options.keepdim() << ")";

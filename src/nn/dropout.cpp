@@ -65,7 +65,7 @@ void check_options(const DropoutOptions& options) {
 }  // namespace
 
 #define TENON_DROPOUT(Name, function, FuncOptions)                                                                    \
-  Name##Impl::Name##Impl(Options options) : Layer(std::move(options)) { check_options(this->options); }               \
+  Name##Impl::Name##Impl(Options options) : options(std::move(options)) { check_options(this->options); }             \
   Tensor Name##Impl::forward(const Tensor& input) {                                                                   \
     return functional::function(                                                                                      \
         input, functional::FuncOptions().p(options.p()).training(is_training()).inplace(options.inplace()));          \

@@ -72,7 +72,7 @@ void check_pretrained(const Tensor& embeddings) {
 
 }  // namespace
 
-EmbeddingImpl::EmbeddingImpl(Options options) : Layer(std::move(options)) { reset(); }
+EmbeddingImpl::EmbeddingImpl(Options options) : options(std::move(options)) { reset(); }
 
 void EmbeddingImpl::reset() {
   options.padding_idx(checked_padding(options.padding_idx(), options.num_embeddings()));
@@ -112,7 +112,7 @@ Embedding Embedding::from_pretrained(const Tensor& embeddings, const EmbeddingFr
   return embedding;
 }
 
-EmbeddingBagImpl::EmbeddingBagImpl(Options options) : Layer(std::move(options)) { reset(); }
+EmbeddingBagImpl::EmbeddingBagImpl(Options options) : options(std::move(options)) { reset(); }
 
 void EmbeddingBagImpl::reset() {
   options.padding_idx(checked_padding(options.padding_idx(), options.num_embeddings()));

@@ -21,10 +21,9 @@ Tensor bilinear(const Tensor& input1, const Tensor& input2, const Tensor& weight
 
 }  // namespace functional
 
-void IdentityImpl::reset() {}
 void IdentityImpl::pretty_print(std::ostream& stream) const { stream << "torch::nn::Identity()"; }
 
-LinearImpl::LinearImpl(Options options) : Layer(std::move(options)) { reset(); }
+LinearImpl::LinearImpl(Options options) : options(std::move(options)) { reset(); }
 
 void LinearImpl::reset() {
   weight = register_parameter("weight", empty({options.out_features(), options.in_features()}));
@@ -48,7 +47,7 @@ void LinearImpl::pretty_print(std::ostream& stream) const {
 
 Tensor LinearImpl::forward(const Tensor& input) { return functional::linear(input, weight, bias); }
 
-BilinearImpl::BilinearImpl(Options options) : Layer(std::move(options)) { reset(); }
+BilinearImpl::BilinearImpl(Options options) : options(std::move(options)) { reset(); }
 
 void BilinearImpl::reset() {
   TENON_CHECK_VALUE(options.in1_features() > 0, "in1_features must be > 0, but got ", options.in1_features());
@@ -77,7 +76,7 @@ Tensor BilinearImpl::forward(const Tensor& input1, const Tensor& input2) {
 TENON_LAYER(Flatten, input.flatten(options.start_dim(), options.end_dim()),
             "start_dim=" << options.start_dim() << ", end_dim=" << options.end_dim() << ")")
 
-UnflattenImpl::UnflattenImpl(Options options) : Layer(std::move(options)) {}
+UnflattenImpl::UnflattenImpl(Options options) : options(std::move(options)) {}
 Tensor UnflattenImpl::forward(const Tensor& input) { return input.unflatten(options.dim(), options.sizes()); }
 void UnflattenImpl::pretty_print(std::ostream& stream) const {
   stream << "torch::nn::Unflatten(dim=" << options.dim() << ", unflattened_size={";

@@ -120,9 +120,9 @@ Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2, const Ten
 
 }  // namespace functional
 
-#define TENON_LOSS_MODULE(Name, params, call, printed)                   \
-  Name##Impl::Name##Impl(Options options) : Layer(std::move(options)) {} \
-  Tensor Name##Impl::forward params { return functional::call; }         \
+#define TENON_LOSS_MODULE(Name, params, call, printed)                     \
+  Name##Impl::Name##Impl(Options options) : options(std::move(options)) {} \
+  Tensor Name##Impl::forward params { return functional::call; }           \
   void Name##Impl::pretty_print(std::ostream& stream) const { stream << "torch::nn::" #Name << printed; }
 #define TENON_LOSS(Name, function, printed) \
   TENON_LOSS_MODULE(Name, (const Tensor& input, const Tensor& target), function(input, target, options), printed)

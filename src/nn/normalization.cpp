@@ -136,7 +136,7 @@ Tensor across_maps(const Tensor& input, const CrossMapLRN2dOptions& options) {
 }  // namespace
 
 #define TENON_NORM(Name, least, most, result)                                                              \
-  Name##Impl::Name##Impl(Options options) : Layer(std::move(options)) { reset(); }                         \
+  Name##Impl::Name##Impl(Options options) : options(std::move(options)) { reset(); }                       \
   void Name##Impl::reset() { register_members(*this, options); }                                           \
   void Name##Impl::reset_parameters() {                                                                    \
     reset_running_stats();                                                                                 \
@@ -159,7 +159,7 @@ TENON_NORM(InstanceNorm1d, 2, 3, apply_instance_norm(input, *this, options, is_t
 TENON_NORM(InstanceNorm2d, 3, 4, apply_instance_norm(input, *this, options, is_training(), input.dim() == 4))
 TENON_NORM(InstanceNorm3d, 4, 5, apply_instance_norm(input, *this, options, is_training(), input.dim() == 5))
 
-LayerNormImpl::LayerNormImpl(Options options) : Layer(std::move(options)) { reset(); }
+LayerNormImpl::LayerNormImpl(Options options) : options(std::move(options)) { reset(); }
 
 void LayerNormImpl::reset() {
   const bool affine = options.elementwise_affine();
@@ -183,7 +183,7 @@ Tensor LayerNormImpl::forward(const Tensor& input) {
   return tenon::layer_norm(input, options.normalized_shape(), given(weight), given(bias), options.eps());
 }
 
-RMSNormImpl::RMSNormImpl(Options options) : Layer(std::move(options)) { reset(); }
+RMSNormImpl::RMSNormImpl(Options options) : options(std::move(options)) { reset(); }
 
 void RMSNormImpl::reset() {
   weight =
@@ -209,7 +209,7 @@ Tensor RMSNormImpl::forward(const Tensor& input) {
   return tenon::rms_norm(input, options.normalized_shape(), given(weight), options.eps());
 }
 
-GroupNormImpl::GroupNormImpl(Options options) : Layer(std::move(options)) { reset(); }
+GroupNormImpl::GroupNormImpl(Options options) : options(std::move(options)) { reset(); }
 
 void GroupNormImpl::reset() {
   TENON_CHECK_VALUE(options.num_groups() > 0 && options.num_channels() % options.num_groups() == 0, "num_channels (",

@@ -96,7 +96,7 @@ TwoTensors fractional(const Tensor& input, const FractionalMaxPoolOptions<D>& op
   TENON_LAYER(LPPool##D##d, functional::lp_pool##D##d(input, options),                                               \
               std::boolalpha << "norm_type=" << options.norm_type() << ", kernel_size=" << options.kernel_size()     \
                              << ", stride=" << options.stride() << ", ceil_mode=" << options.ceil_mode() << ")")     \
-  MaxUnpool##D##dImpl::MaxUnpool##D##dImpl(Options options) : Layer(std::move(options)) {}                           \
+  MaxUnpool##D##dImpl::MaxUnpool##D##dImpl(Options options) : options(std::move(options)) {}                         \
   void MaxUnpool##D##dImpl::pretty_print(std::ostream& stream) const {                                               \
     stream << "torch::nn::MaxUnpool" #D "d(kernel_size=" << options.kernel_size() << ", stride=" << options.stride() \
            << ", padding=" << options.padding() << ")";                                                              \
@@ -124,7 +124,7 @@ TENON_POOL(3)
                                                const FractionalMaxPool##D##dFuncOptions& options) {                  \
     return std::get<0>(fractional_max_pool##D##d_with_indices(input, options));                                      \
   }                                                                                                                  \
-  FractionalMaxPool##D##dImpl::FractionalMaxPool##D##dImpl(Options options) : Layer(std::move(options)) {            \
+  FractionalMaxPool##D##dImpl::FractionalMaxPool##D##dImpl(Options options) : options(std::move(options)) {          \
     TENON_CHECK_VALUE(this->options.output_size().has_value() != this->options.output_ratio().has_value(),           \
                       "FractionalMaxPool" #D "d requires specifying one of output_size and output_ratio");           \
   }                                                                                                                  \

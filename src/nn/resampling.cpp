@@ -123,7 +123,7 @@ Tensor unfold(const Tensor& input, const UnfoldFuncOptions& options) {
 
 }  // namespace functional
 
-UpsampleImpl::UpsampleImpl(Options options) : Layer(std::move(options)) {}
+UpsampleImpl::UpsampleImpl(Options options) : options(std::move(options)) {}
 
 void UpsampleImpl::pretty_print(std::ostream& stream) const {
   stream << "torch::nn::Upsample(";

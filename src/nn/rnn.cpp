@@ -164,7 +164,7 @@ std::vector<Tensor> listed(const optional<TwoTensors>& states) {
 }  // namespace
 
 #define TENON_RNN(Name)                                                               \
-  Name##Impl::Name##Impl(Options options) : Layer(std::move(options)) { reset(); }    \
+  Name##Impl::Name##Impl(Options options) : options(std::move(options)) { reset(); }  \
   void Name##Impl::reset() {                                                          \
     register_weights(*this, shape_of(options));                                       \
     reset_parameters();                                                               \
@@ -252,7 +252,7 @@ Tensor cell_state(const Tensor& state, const Tensor& input, int64_t hidden_size)
 }  // namespace
 
 #define TENON_RNN_CELL(Name, gates, printed)                                                                      \
-  Name##Impl::Name##Impl(Options options) : Layer(std::move(options)) { reset(); }                                \
+  Name##Impl::Name##Impl(Options options) : options(std::move(options)) { reset(); }                              \
   void Name##Impl::reset() {                                                                                      \
     const int64_t rows = gates * options.hidden_size();                                                           \
     weight_ih = register_parameter("weight_ih", empty({rows, options.input_size()}));                             \

@@ -64,7 +64,7 @@ void register_copies(Module& coder, ModuleList& layers, const Holder& layer, int
 
 }  // namespace
 
-TransformerEncoderLayerImpl::TransformerEncoderLayerImpl(Options options) : Layer(std::move(options)) { reset(); }
+TransformerEncoderLayerImpl::TransformerEncoderLayerImpl(Options options) : options(std::move(options)) { reset(); }
 
 void TransformerEncoderLayerImpl::reset() {
   self_attn = register_module("self_attn", attention_of(options));
@@ -84,7 +84,7 @@ Tensor TransformerEncoderLayerImpl::forward(const Tensor& src, const Tensor& src
   return with_block(x, norm2, dropout2, first, [&](const Tensor& t) { return feed_forward(*this, t); });
 }
 
-TransformerDecoderLayerImpl::TransformerDecoderLayerImpl(Options options) : Layer(std::move(options)) { reset(); }
+TransformerDecoderLayerImpl::TransformerDecoderLayerImpl(Options options) : options(std::move(options)) { reset(); }
 
 void TransformerDecoderLayerImpl::reset() {
   self_attn = register_module("self_attn", attention_of(options));
@@ -109,7 +109,7 @@ Tensor TransformerDecoderLayerImpl::forward(const Tensor& tgt, const Tensor& mem
   return with_block(x, norm3, dropout3, first, [&](const Tensor& t) { return feed_forward(*this, t); });
 }
 
-TransformerEncoderImpl::TransformerEncoderImpl(Options options) : Layer(std::move(options)) { reset(); }
+TransformerEncoderImpl::TransformerEncoderImpl(Options options) : options(std::move(options)) { reset(); }
 
 void TransformerEncoderImpl::reset() {
   register_copies(*this, layers, options.encoder_layer(), options.num_layers());
@@ -129,7 +129,7 @@ Tensor TransformerEncoderImpl::forward(const Tensor& src, const Tensor& src_mask
   return norm.is_empty() ? output : norm.forward(output);
 }
 
-TransformerDecoderImpl::TransformerDecoderImpl(Options options) : Layer(std::move(options)) { reset(); }
+TransformerDecoderImpl::TransformerDecoderImpl(Options options) : options(std::move(options)) { reset(); }
 
 void TransformerDecoderImpl::reset() {
   register_copies(*this, layers, options.decoder_layer(), options.num_layers());
@@ -152,7 +152,7 @@ Tensor TransformerDecoderImpl::forward(const Tensor& tgt, const Tensor& memory, 
   return norm.is_empty() ? output : norm.forward(output);
 }
 
-TransformerImpl::TransformerImpl(Options options) : Layer(std::move(options)) { reset(); }
+TransformerImpl::TransformerImpl(Options options) : options(std::move(options)) { reset(); }
 
 void TransformerImpl::reset() {
   const TransformerLayerOptions layer = TransformerLayerOptions(options.d_model(), options.nhead())

@@ -88,6 +88,8 @@ void twin(const char* python, Make make, Inputs make_inputs) {
 }  // namespace
 
 int main() {
-#define TWIN(python, module, ...) twin(python, [] { return module; }, [] { return std::make_tuple(__VA_ARGS__); });
+#define TWIN(python, module, ...) \
+  twin(                           \
+      python, [] { return module; }, [] { return std::make_tuple(__VA_ARGS__); });
 #include "twins/twins.inc"
 }

@@ -146,13 +146,12 @@ TENON_API Tensor threshold(const Tensor& input, const ThresholdFuncOptions& opti
 
 // An activation whose options may all be left out, and one that has none.
 #define TENON_ACTIVATION(Name) TENON_SIMPLE_LAYER(Name, Name##Impl() : Name##Impl(Options()){})
-#define TENON_PLAIN_ACTIVATION(Name)                          \
-  class TENON_API Name##Impl : public Cloneable<Name##Impl> { \
-   public:                                                    \
-    void reset() override;                                    \
-    void pretty_print(std::ostream& stream) const override;   \
-    Tensor forward(const Tensor& input);                      \
-  };                                                          \
+#define TENON_PLAIN_ACTIVATION(Name)                        \
+  class TENON_API Name##Impl : public CloneableModule {     \
+    TENON_COPYABLE(Name)                                    \
+    void pretty_print(std::ostream& stream) const override; \
+    Tensor forward(const Tensor& input);                    \
+  };                                                        \
   TENON_MODULE(Name)
 
 TENON_ACTIVATION(ELU);
@@ -185,9 +184,10 @@ TENON_PLAIN_ACTIVATION(Hardswish);
 #undef TENON_ACTIVATION
 #undef TENON_PLAIN_ACTIVATION
 
-class TENON_API PReLUImpl : public Layer<PReLUImpl, PReLUOptions> {
- public:
-  explicit PReLUImpl(PReLUOptions options = {});
+class TENON_API PReLUImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(PReLU)
+
+  PReLUImpl() : PReLUImpl(Options()) {}
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& input);

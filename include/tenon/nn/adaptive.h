@@ -25,10 +25,9 @@ struct ASMoutput {
   double loss;
 };
 
-class TENON_API AdaptiveLogSoftmaxWithLossImpl
-    : public Layer<AdaptiveLogSoftmaxWithLossImpl, AdaptiveLogSoftmaxWithLossOptions> {
- public:
-  TENON_LAYER_CONSTRUCTORS(AdaptiveLogSoftmaxWithLoss)
+class TENON_API AdaptiveLogSoftmaxWithLossImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(AdaptiveLogSoftmaxWithLoss)
+
   void reset() override;
   void reset_parameters();
   void pretty_print(std::ostream& stream) const override;

@@ -68,9 +68,9 @@ TENON_API std::tuple<Tensor, Tensor> multi_head_attention_forward(const Tensor& 
 
 }  // namespace functional
 
-class TENON_API MultiheadAttentionImpl : public Layer<MultiheadAttentionImpl, MultiheadAttentionOptions> {
- public:
-  TENON_LAYER_CONSTRUCTORS(MultiheadAttention)
+class TENON_API MultiheadAttentionImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(MultiheadAttention)
+
   void reset() override;
   void _reset_parameters();
   void pretty_print(std::ostream& stream) const override;

@@ -97,29 +97,27 @@ TENON_CONV(3);
 
 }  // namespace functional
 
-#define TENON_CONV(D)                                                                                        \
-  class TENON_API Conv##D##dImpl : public Layer<Conv##D##dImpl, ConvOptions<D>> {                            \
-   public:                                                                                                   \
-    TENON_LAYER_CONSTRUCTORS(Conv##D##d)                                                                     \
-    void reset() override;                                                                                   \
-    void reset_parameters();                                                                                 \
-    void pretty_print(std::ostream& stream) const override;                                                  \
-    Tensor forward(const Tensor& input);                                                                     \
-    Tensor weight, bias;                                                                                     \
-  };                                                                                                         \
-  TENON_MODULE(Conv##D##d);                                                                                  \
-  class TENON_API ConvTranspose##D##dImpl : public Layer<ConvTranspose##D##dImpl, ConvTransposeOptions<D>> { \
-   public:                                                                                                   \
-    TENON_LAYER_CONSTRUCTORS(ConvTranspose##D##d)                                                            \
-    void reset() override;                                                                                   \
-    void reset_parameters();                                                                                 \
-    void pretty_print(std::ostream& stream) const override;                                                  \
-    Tensor forward(const Tensor& input, const optional<IntArrayRef>& output_size = nullopt);                 \
-    Tensor weight, bias;                                                                                     \
-                                                                                                             \
-   protected:                                                                                                \
-    TENON_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(optional<IntArrayRef>())})                                   \
-  };                                                                                                         \
+#define TENON_CONV(D)                                                                        \
+  class TENON_API Conv##D##d##Impl : public CloneableModule {                                \
+    TENON_LAYER_MEMBERS(Conv##D##d)                                                          \
+    void reset() override;                                                                   \
+    void reset_parameters();                                                                 \
+    void pretty_print(std::ostream& stream) const override;                                  \
+    Tensor forward(const Tensor& input);                                                     \
+    Tensor weight, bias;                                                                     \
+  };                                                                                         \
+  TENON_MODULE(Conv##D##d);                                                                  \
+  class TENON_API ConvTranspose##D##d##Impl : public CloneableModule {                       \
+    TENON_LAYER_MEMBERS(ConvTranspose##D##d)                                                 \
+    void reset() override;                                                                   \
+    void reset_parameters();                                                                 \
+    void pretty_print(std::ostream& stream) const override;                                  \
+    Tensor forward(const Tensor& input, const optional<IntArrayRef>& output_size = nullopt); \
+    Tensor weight, bias;                                                                     \
+                                                                                             \
+   protected:                                                                                \
+    TENON_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(optional<IntArrayRef>())})                   \
+  };                                                                                         \
   TENON_MODULE(ConvTranspose##D##d)
 TENON_CONV(1);
 TENON_CONV(2);

@@ -27,13 +27,13 @@ TENON_API Tensor pdist(const Tensor& input, double p = 2);
 
 }  // namespace functional
 
-#define TENON_DISTANCE(Name)                                             \
-  class TENON_API Name##Impl : public Layer<Name##Impl, Name##Options> { \
-   public:                                                               \
-    explicit Name##Impl(Options options = {});                           \
-    void pretty_print(std::ostream& stream) const override;              \
-    Tensor forward(const Tensor& input1, const Tensor& input2);          \
-  };                                                                     \
+#define TENON_DISTANCE(Name)                                    \
+  class TENON_API Name##Impl : public CloneableModule {         \
+    TENON_LAYER_MEMBERS(Name)                                   \
+    Name##Impl() : Name##Impl(Options()) {}                     \
+    void pretty_print(std::ostream& stream) const override;     \
+    Tensor forward(const Tensor& input1, const Tensor& input2); \
+  };                                                            \
   TENON_MODULE(Name)
 TENON_DISTANCE(CosineSimilarity);
 TENON_DISTANCE(PairwiseDistance);

@@ -77,9 +77,9 @@ TENON_API Tensor embedding_bag(const Tensor& input, const Tensor& weight, const 
 
 }  // namespace functional
 
-class TENON_API EmbeddingImpl : public Layer<EmbeddingImpl, EmbeddingOptions> {
- public:
-  TENON_LAYER_CONSTRUCTORS(Embedding)
+class TENON_API EmbeddingImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(Embedding)
+
   void reset() override;
   void reset_parameters();
   void pretty_print(std::ostream& stream) const override;
@@ -95,9 +95,9 @@ class Embedding : public ModuleHolder<EmbeddingImpl> {
                                              const EmbeddingFromPretrainedOptions& options = {});
 };
 
-class TENON_API EmbeddingBagImpl : public Layer<EmbeddingBagImpl, EmbeddingBagOptions> {
- public:
-  TENON_LAYER_CONSTRUCTORS(EmbeddingBag)
+class TENON_API EmbeddingBagImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(EmbeddingBag)
+
   void reset() override;
   void reset_parameters();
   void pretty_print(std::ostream& stream) const override;

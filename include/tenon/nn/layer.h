@@ -1,43 +1,39 @@
-// Layer: what modules that options describe have in common.
+// What modules that options describe have in common. They are declared by macros and not derived from Cloneable, whose
+// instances would be as many classes more.
 #pragma once
 
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "tenon/nn/any.h"
 #include "tenon/nn/arg.h"
 
-namespace tenon::nn {
-
-template <class Derived, class OptionsType>
-class Layer : public Cloneable<Derived> {
+// In a class Name##Impl derived from CloneableModule: how it is copied.
+#define TENON_COPYABLE(Name)                                                                \
+ private:                                                                                   \
+  Module* copy_to(Module* target) const override { return detail::copy_to(*this, target); } \
+                                                                                            \
  public:
-  using Options = OptionsType;
 
-  explicit Layer(Options options) : options(std::move(options)) {}
-  void reset() override {}
-
+// The same, and its options, from which it is made, or from what they are made of.
+#define TENON_LAYER_MEMBERS(Name)                                                       \
+  TENON_COPYABLE(Name)                                                                  \
+  using Options = Name##Options;                                                        \
+  explicit Name##Impl(Options options);                                                 \
+  template <class First, class... Rest>                                                 \
+  requires std::is_constructible_v<Options, First, Rest...>                             \
+  explicit Name##Impl(First&& first, Rest&&... rest)                                    \
+      : Name##Impl(Options(std::forward<First>(first), std::forward<Rest>(rest)...)) {} \
+                                                                                        \
   Options options;
-};
-
-}  // namespace tenon::nn
-
-// In a class Name##Impl derived from Layer: constructors from its options, and from what its options are made of.
-#define TENON_LAYER_CONSTRUCTORS(Name)                       \
-  Name##Impl(const Name##Impl&) = default;                   \
-  Name##Impl& operator=(const Name##Impl&) = default;        \
-  explicit Name##Impl(Options options);                      \
-  template <class First, class Second, class... Rest>        \
-  Name##Impl(First&& first, Second&& second, Rest&&... rest) \
-      : Name##Impl(Options(std::forward<First>(first), std::forward<Second>(second), std::forward<Rest>(rest)...)) {}
 
 // Declares a module without parameters that maps a tensor to a tensor.
-#define TENON_SIMPLE_LAYER(Name, ...)                                    \
-  class TENON_API Name##Impl : public Layer<Name##Impl, Name##Options> { \
-   public:                                                               \
-    __VA_ARGS__                                                          \
-    TENON_LAYER_CONSTRUCTORS(Name)                                       \
-    void pretty_print(std::ostream& stream) const override;              \
-    Tensor forward(const Tensor& input);                                 \
-  };                                                                     \
+#define TENON_SIMPLE_LAYER(Name, ...)                       \
+  class TENON_API Name##Impl : public CloneableModule {     \
+    TENON_LAYER_MEMBERS(Name)                               \
+    __VA_ARGS__                                             \
+    void pretty_print(std::ostream& stream) const override; \
+    Tensor forward(const Tensor& input);                    \
+  };                                                        \
   TENON_MODULE(Name)

@@ -39,17 +39,17 @@ TENON_API Tensor bilinear(const Tensor& input1, const Tensor& input2, const Tens
 }  // namespace functional
 
 // Takes any arguments and gives its input.
-class TENON_API IdentityImpl : public Cloneable<IdentityImpl> {
- public:
-  void reset() override;
+class TENON_API IdentityImpl : public CloneableModule {
+  TENON_COPYABLE(Identity)
+
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& input) { return input; }
 };
 TENON_MODULE(Identity);
 
-class TENON_API LinearImpl : public Layer<LinearImpl, LinearOptions> {
- public:
-  TENON_LAYER_CONSTRUCTORS(Linear)
+class TENON_API LinearImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(Linear)
+
   void reset() override;
   void reset_parameters();
   void pretty_print(std::ostream& stream) const override;
@@ -59,9 +59,9 @@ class TENON_API LinearImpl : public Layer<LinearImpl, LinearOptions> {
 };
 TENON_MODULE(Linear);
 
-class TENON_API BilinearImpl : public Layer<BilinearImpl, BilinearOptions> {
- public:
-  TENON_LAYER_CONSTRUCTORS(Bilinear)
+class TENON_API BilinearImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(Bilinear)
+
   void reset() override;
   void reset_parameters();
   void pretty_print(std::ostream& stream) const override;

@@ -150,13 +150,13 @@ TENON_API Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2,
 
 }  // namespace functional
 
-#define TENON_LOSS(Name, ...)                                            \
-  class TENON_API Name##Impl : public Layer<Name##Impl, Name##Options> { \
-   public:                                                               \
-    explicit Name##Impl(Options options = {});                           \
-    void pretty_print(std::ostream& stream) const override;              \
-    Tensor forward(__VA_ARGS__);                                         \
-  };                                                                     \
+#define TENON_LOSS(Name, ...)                               \
+  class TENON_API Name##Impl : public CloneableModule {     \
+    TENON_LAYER_MEMBERS(Name)                               \
+    Name##Impl() : Name##Impl(Options()) {}                 \
+    void pretty_print(std::ostream& stream) const override; \
+    Tensor forward(__VA_ARGS__);                            \
+  };                                                        \
   TENON_MODULE(Name)
 TENON_LOSS(L1Loss, const Tensor& input, const Tensor& target);
 TENON_LOSS(MSELoss, const Tensor& input, const Tensor& target);

@@ -179,15 +179,27 @@ class TENON_API CloneableModule : public Module {
   using Module::Module;
 
   // Registers all parameters, buffers and submodules; the constructor calls it, and clone() does.
-  virtual void reset() = 0;
+  virtual void reset();
   // Draws no random numbers, whatever reset() draws.
   std::shared_ptr<Module> clone(const optional<Device>& device = nullopt) const override;
 
  private:
-  virtual Module* shallow_copy() const = 0;
-  virtual void assign(const Module& other) = 0;
+  // A copy of this module alone, with the same parameters: a new one, or put into `target`, which is of the same class.
+  virtual Module* copy_to(Module* target) const = 0;
   void clone_(Module& other, const optional<Device>& device) final;
 };
+
+namespace detail {
+[[noreturn]] TENON_API void fail_other_class(const Module& expected);
+
+template <class M>
+Module* copy_to(const M& module, Module* target) {
+  if (!target) return new M(module);
+  if (typeid(*target) != typeid(M)) fail_other_class(*target);
+  static_cast<M&>(*target) = module;
+  return target;
+}
+}  // namespace detail
 
 // A module that can be copied: its reset() registers all parameters, buffers and submodules.
 template <class Derived>
@@ -195,13 +207,10 @@ class Cloneable : public CloneableModule {
  public:
   using CloneableModule::CloneableModule;
 
+  void reset() override = 0;
+
  private:
-  Module* shallow_copy() const final { return new Derived(static_cast<const Derived&>(*this)); }
-  void assign(const Module& other) final {
-    const auto* same = dynamic_cast<const Derived*>(&other);
-    TENON_CHECK(same, "clone: a submodule is of another class than the one that reset() registers in its place");
-    static_cast<Derived&>(*this) = *same;
-  }
+  Module* copy_to(Module* target) const final { return detail::copy_to(static_cast<const Derived&>(*this), target); }
 };
 
 // A shared pointer to a module that acts as the module: holder(x) calls forward(x).

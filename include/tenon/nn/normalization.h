@@ -129,16 +129,15 @@ struct NormMembers {
   Tensor weight, bias, running_mean, running_var, num_batches_tracked;
 };
 
-#define TENON_NORM(Name, OptionsName)                                                      \
-  class TENON_API Name##Impl : public Layer<Name##Impl, OptionsName>, public NormMembers { \
-   public:                                                                                 \
-    explicit Name##Impl(Options options);                                                  \
-    void reset() override;                                                                 \
-    void reset_parameters();                                                               \
-    void reset_running_stats();                                                            \
-    void pretty_print(std::ostream& stream) const override;                                \
-    Tensor forward(const Tensor& input);                                                   \
-  };                                                                                       \
+#define TENON_NORM(Name, OptionsName)                                       \
+  class TENON_API Name##Impl : public CloneableModule, public NormMembers { \
+    TENON_LAYER_MEMBERS(Name)                                               \
+    void reset() override;                                                  \
+    void reset_parameters();                                                \
+    void reset_running_stats();                                             \
+    void pretty_print(std::ostream& stream) const override;                 \
+    Tensor forward(const Tensor& input);                                    \
+  };                                                                        \
   TENON_MODULE(Name)
 TENON_NORM(BatchNorm1d, BatchNormOptions);
 TENON_NORM(BatchNorm2d, BatchNormOptions);
@@ -148,9 +147,9 @@ TENON_NORM(InstanceNorm2d, InstanceNormOptions);
 TENON_NORM(InstanceNorm3d, InstanceNormOptions);
 #undef TENON_NORM
 
-class TENON_API LayerNormImpl : public Layer<LayerNormImpl, LayerNormOptions> {
- public:
-  explicit LayerNormImpl(Options options);
+class TENON_API LayerNormImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(LayerNorm)
+
   void reset() override;
   void reset_parameters();
   void pretty_print(std::ostream& stream) const override;
@@ -160,9 +159,9 @@ class TENON_API LayerNormImpl : public Layer<LayerNormImpl, LayerNormOptions> {
 };
 TENON_MODULE(LayerNorm);
 
-class TENON_API RMSNormImpl : public Layer<RMSNormImpl, RMSNormOptions> {
- public:
-  explicit RMSNormImpl(Options options);
+class TENON_API RMSNormImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(RMSNorm)
+
   void reset() override;
   void reset_parameters();
   void pretty_print(std::ostream& stream) const override;
@@ -172,9 +171,9 @@ class TENON_API RMSNormImpl : public Layer<RMSNormImpl, RMSNormOptions> {
 };
 TENON_MODULE(RMSNorm);
 
-class TENON_API GroupNormImpl : public Layer<GroupNormImpl, GroupNormOptions> {
- public:
-  TENON_LAYER_CONSTRUCTORS(GroupNorm)
+class TENON_API GroupNormImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(GroupNorm)
+
   void reset() override;
   void reset_parameters();
   void pretty_print(std::ostream& stream) const override;

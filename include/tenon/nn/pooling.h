@@ -118,22 +118,21 @@ TENON_FRACTIONAL(3);
 
 // Max pooling that also tells where the elements were.
 #define TENON_POOL_WITH_INDICES(Name) TENON_SIMPLE_LAYER(Name, TwoTensors forward_with_indices(const Tensor& input);)
-#define TENON_POOL(D)                                                                               \
-  TENON_SIMPLE_LAYER(AvgPool##D##d);                                                                \
-  TENON_POOL_WITH_INDICES(MaxPool##D##d);                                                           \
-  TENON_POOL_WITH_INDICES(AdaptiveMaxPool##D##d);                                                   \
-  TENON_SIMPLE_LAYER(AdaptiveAvgPool##D##d);                                                        \
-  TENON_SIMPLE_LAYER(LPPool##D##d);                                                                 \
-  class TENON_API MaxUnpool##D##dImpl : public Layer<MaxUnpool##D##dImpl, MaxUnpool##D##dOptions> { \
-   public:                                                                                          \
-    explicit MaxUnpool##D##dImpl(Options options);                                                  \
-    void pretty_print(std::ostream& stream) const override;                                         \
-    Tensor forward(const Tensor& input, const Tensor& indices,                                      \
-                   const optional<std::vector<int64_t>>& output_size = nullopt);                    \
-                                                                                                    \
-   protected:                                                                                       \
-    TENON_FORWARD_HAS_DEFAULT_ARGS({2, AnyValue(optional<std::vector<int64_t>>())})                 \
-  };                                                                                                \
+#define TENON_POOL(D)                                                               \
+  TENON_SIMPLE_LAYER(AvgPool##D##d);                                                \
+  TENON_POOL_WITH_INDICES(MaxPool##D##d);                                           \
+  TENON_POOL_WITH_INDICES(AdaptiveMaxPool##D##d);                                   \
+  TENON_SIMPLE_LAYER(AdaptiveAvgPool##D##d);                                        \
+  TENON_SIMPLE_LAYER(LPPool##D##d);                                                 \
+  class TENON_API MaxUnpool##D##d##Impl : public CloneableModule {                  \
+    TENON_LAYER_MEMBERS(MaxUnpool##D##d)                                            \
+    void pretty_print(std::ostream& stream) const override;                         \
+    Tensor forward(const Tensor& input, const Tensor& indices,                      \
+                   const optional<std::vector<int64_t>>& output_size = nullopt);    \
+                                                                                    \
+   protected:                                                                       \
+    TENON_FORWARD_HAS_DEFAULT_ARGS({2, AnyValue(optional<std::vector<int64_t>>())}) \
+  };                                                                                \
   TENON_MODULE(MaxUnpool##D##d)
 TENON_POOL(1);
 TENON_POOL(2);

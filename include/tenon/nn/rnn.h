@@ -34,9 +34,8 @@ TENON_RNN_OPTIONS(GRUCell, TENON_ARG(bool, bias) = true;);
 // The parameters are weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, weight_hr_l0 (with projections), the same with
 // the ending _reverse, and so on for l1, ...
 #define TENON_RNN(Name, Hidden, hidden_default)                                      \
-  class TENON_API Name##Impl : public Layer<Name##Impl, Name##Options> {             \
-   public:                                                                           \
-    TENON_LAYER_CONSTRUCTORS(Name)                                                   \
+  class TENON_API Name##Impl : public CloneableModule {                              \
+    TENON_LAYER_MEMBERS(Name)                                                        \
     void reset() override;                                                           \
     void reset_parameters();                                                         \
     void pretty_print(std::ostream& stream) const override;                          \
@@ -55,20 +54,19 @@ TENON_RNN(LSTM, TwoTensors, optional<TwoTensors>);
 TENON_RNN(GRU, Tensor, Tensor);
 #undef TENON_RNN
 
-#define TENON_RNN_CELL(Name, Hidden, hidden_default)                     \
-  class TENON_API Name##Impl : public Layer<Name##Impl, Name##Options> { \
-   public:                                                               \
-    TENON_LAYER_CONSTRUCTORS(Name)                                       \
-    void reset() override;                                               \
-    void reset_parameters();                                             \
-    void pretty_print(std::ostream& stream) const override;              \
-    Hidden forward(const Tensor& input, hidden_default hx = {});         \
-                                                                         \
-    Tensor weight_ih, weight_hh, bias_ih, bias_hh;                       \
-                                                                         \
-   protected:                                                            \
-    TENON_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(hidden_default())})      \
-  };                                                                     \
+#define TENON_RNN_CELL(Name, Hidden, hidden_default)                \
+  class TENON_API Name##Impl : public CloneableModule {             \
+    TENON_LAYER_MEMBERS(Name)                                       \
+    void reset() override;                                          \
+    void reset_parameters();                                        \
+    void pretty_print(std::ostream& stream) const override;         \
+    Hidden forward(const Tensor& input, hidden_default hx = {});    \
+                                                                    \
+    Tensor weight_ih, weight_hh, bias_ih, bias_hh;                  \
+                                                                    \
+   protected:                                                       \
+    TENON_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(hidden_default())}) \
+  };                                                                \
   TENON_MODULE(Name)
 TENON_RNN_CELL(RNNCell, Tensor, Tensor);
 TENON_RNN_CELL(LSTMCell, TwoTensors, optional<TwoTensors>);

@@ -29,10 +29,9 @@ struct TransformerLayerOptions {
 using TransformerEncoderLayerOptions = TransformerLayerOptions;
 using TransformerDecoderLayerOptions = TransformerLayerOptions;
 
-class TENON_API TransformerEncoderLayerImpl
-    : public Layer<TransformerEncoderLayerImpl, TransformerEncoderLayerOptions> {
- public:
-  TENON_LAYER_CONSTRUCTORS(TransformerEncoderLayer)
+class TENON_API TransformerEncoderLayerImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(TransformerEncoderLayer)
+
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& src, const Tensor& src_mask = {}, const Tensor& src_key_padding_mask = {});
@@ -47,10 +46,9 @@ class TENON_API TransformerEncoderLayerImpl
 };
 TENON_MODULE(TransformerEncoderLayer);
 
-class TENON_API TransformerDecoderLayerImpl
-    : public Layer<TransformerDecoderLayerImpl, TransformerDecoderLayerOptions> {
- public:
-  TENON_LAYER_CONSTRUCTORS(TransformerDecoderLayer)
+class TENON_API TransformerDecoderLayerImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(TransformerDecoderLayer)
+
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask = {}, const Tensor& memory_mask = {},
@@ -87,9 +85,9 @@ struct TransformerDecoderOptions {
   TENON_ARG(AnyModule, norm);
 };
 
-class TENON_API TransformerEncoderImpl : public Layer<TransformerEncoderImpl, TransformerEncoderOptions> {
- public:
-  TENON_LAYER_CONSTRUCTORS(TransformerEncoder)
+class TENON_API TransformerEncoderImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(TransformerEncoder)
+
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& src, const Tensor& src_mask = {}, const Tensor& src_key_padding_mask = {});
@@ -102,9 +100,9 @@ class TENON_API TransformerEncoderImpl : public Layer<TransformerEncoderImpl, Tr
 };
 TENON_MODULE(TransformerEncoder);
 
-class TENON_API TransformerDecoderImpl : public Layer<TransformerDecoderImpl, TransformerDecoderOptions> {
- public:
-  TENON_LAYER_CONSTRUCTORS(TransformerDecoder)
+class TENON_API TransformerDecoderImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(TransformerDecoder)
+
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
   Tensor forward(const Tensor& tgt, const Tensor& memory, const Tensor& tgt_mask = {}, const Tensor& memory_mask = {},
@@ -141,9 +139,9 @@ struct TransformerOptions {
   TENON_ARG(bool, norm_first) = false;
 };
 
-class TENON_API TransformerImpl : public Layer<TransformerImpl, TransformerOptions> {
- public:
-  TENON_LAYER_CONSTRUCTORS(Transformer)
+class TENON_API TransformerImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(Transformer)
+
   TransformerImpl() : TransformerImpl(Options()) {}
   void reset() override;
   void reset_parameters();
