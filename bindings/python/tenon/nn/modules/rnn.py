@@ -34,6 +34,12 @@ def apply_permutation(tensor: Tensor, permutation: Tensor, dim: int = 1) -> Tens
     return _apply_permutation(tensor, permutation, dim)
 
 
+def _casting() -> bool:
+    """Whether autocast is on, which gives inputs and weights one dtype."""
+    ask = getattr(tenon, "is_autocast_enabled", None)
+    return ask is not None and ask("cpu")
+
+
 def _check_sizes(mode: str, input_size: Any, hidden_size: Any, num_layers: int, proj_size: int) -> None:
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
         if not isinstance(size, int):
@@ -159,7 +165,7 @@ class RNNBase(Module):
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raises unless the input has the dtype, dims and width that the weights need."""
         own = self._flat_weights[0].dtype
-        if input.dtype != own and not tenon.is_autocast_enabled("cpu"):
+        if input.dtype != own and not _casting():
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({own}). "
                 f"Convert input: input.to({own}), or convert model: model.to({input.dtype})"
