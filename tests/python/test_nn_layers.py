@@ -434,3 +434,38 @@ def test_activations_may_edit_their_input():
 def test_a_pickled_layer_keeps_its_activation():
     layer = tenon.nn.TransformerEncoderLayer(4, 2, 8, activation="gelu")
     assert pickle.loads(pickle.dumps(layer)).activation is tenon.nn.functional.gelu
+
+
+def test_gradients_of_convolutions_are_functions_too():
+    with comparisons() as check:
+        for dims in (1, 2, 3):
+            options = {"stride": 2, "padding": 1, "groups": 2}
+
+            def of_both(t):
+                t.manual_seed(0)
+                x, weight = t.rand(2, 4, *[5] * dims), t.rand(6, 2, *[3] * dims)
+                grad = t.rand(2, 6, *[3] * dims)
+                functions = [getattr(t.nn.grad, f"conv{dims}d_{kind}") for kind in ("input", "weight")]
+                return functions[0](x.shape, weight, grad, **options), functions[1](x, weight.shape, grad, **options)
+
+            check(dims, of_both, ulps=64, strides=False)
+
+
+def test_products_of_groups():
+    with comparisons() as check:
+        for a, b, offs in (
+            ((6, 8), (3, 8, 16), [2, 3, 6]),
+            ((3, 4, 8), (8, 32), [8, 16, 32]),
+            ((8, 16), (16, 16), [8, 16]),
+            ((3, 4, 8), (3, 8, 16), None),
+            ((3, 4, 8), (3, 8, 16), [1, 2, 3]),
+            ((6, 8), (3, 8, 16), None),
+            ((8,), (8, 16), [8]),
+        ):
+
+            def product(t):
+                t.manual_seed(0)
+                ends = None if offs is None else t.tensor(offs, dtype=t.int32)
+                return t.nn.functional.grouped_mm(t.rand(a), t.rand(b), offs=ends)
+
+            check((a, b, offs), product, ulps=8, scale=1.0, strides=False)

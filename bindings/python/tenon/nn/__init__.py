@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from tenon.nn import functional, init
 
 if TYPE_CHECKING:
-    from tenon.nn import attention, modules, parallel, parameter, utils
+    from tenon.nn import attention, grad, modules, parallel, parameter, utils
     from tenon.nn.modules import *  # noqa: F403
     from tenon.nn.parallel import DataParallel
     from tenon.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
-_SUBMODULES = ("attention", "modules", "parallel", "parameter", "utils")
+_SUBMODULES = ("attention", "grad", "modules", "parallel", "parameter", "utils")
 
 
 def _load_classes() -> list[str]:
