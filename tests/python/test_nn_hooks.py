@@ -223,8 +223,8 @@ def test_global_hooks():
             torch.nn.Identity()(3)
         return log
 
-    for code in (code, registrations, always):
-        same(code.__name__, code)
+    for program in (code, registrations, always):
+        same(program.__name__, program)
 
 
 def calls_of(net, torch):

@@ -229,8 +229,8 @@ def test_lookups_by_path():
     with comparisons() as check:
         for kind, path in [
             ("submodule", ""), ("submodule", "2.inner"), ("submodule", "2.none"), ("submodule", "0.weight"),
-            ("parameter", "0.weight"), ("parameter", "2.inner.weight"), ("parameter", "0.none"), ("parameter", "2.inner"),
-            ("buffer", "0.weight"), ("buffer", "0.none"),
+            ("parameter", "0.weight"), ("parameter", "2.inner.weight"), ("parameter", "0.none"),
+            ("parameter", "2.inner"), ("buffer", "0.weight"), ("buffer", "0.none"),
         ]:  # fmt: skip
             code = lambda torch: text(getattr(model(torch), f"get_{kind}")(path))
             check((kind, path), code)

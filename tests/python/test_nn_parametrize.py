@@ -224,8 +224,8 @@ def test_orthogonal(orthogonal_map, trivial, size):
         ]
 
     def assigned(torch):
-        net = torch.nn.utils.parametrizations.orthogonal(torch.nn.Linear(3, 3, dtype=torch.float64), "weight", orthogonal_map,
-                                                         use_trivialization=trivial)  # fmt: skip
+        net = torch.nn.Linear(3, 3, dtype=torch.float64)
+        torch.nn.utils.parametrizations.orthogonal(net, "weight", orthogonal_map, use_trivialization=trivial)
         net.weight = torch.eye(3, dtype=torch.float64).flip(0)
         return net.weight
 

@@ -1,8 +1,8 @@
 """Pruning, as in torch.nn.utils.prune: masks, containers of several methods, errors."""
 
 import pytest
-import tenon.nn.utils.prune
-import torch.nn.utils.prune
+import tenon.nn.utils.prune  # noqa: F401
+import torch.nn.utils.prune  # noqa: F401
 from compare import comparisons
 from test_nn_module import told
 from test_nn_utils import layer, trained

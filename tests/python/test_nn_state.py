@@ -16,7 +16,8 @@ def test_a_state_holds_the_tensors_themselves():
             net[0].weight.fill_(2)
         kept = net.state_dict(keep_vars=True)
         return [
-            type(state).__name__, list(state), list(state.values()), dict(state._metadata), kept["0.weight"] is net[0].weight,
+            type(state).__name__, list(state), list(state.values()), dict(state._metadata),
+            kept["0.weight"] is net[0].weight,
             list(net.state_dict(prefix="p.")), list(net.state_dict(destination=OrderedDict(a=1))),
             [v.requires_grad for v in state.values()], list(net.state_dict(OrderedDict(), "old.")),
         ]  # fmt: skip

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import tenon
 from tenon._C import Tensor
 from tenon.nn import functional as F
+from tenon.nn.modules.lazy import LazyModuleMixin
 from tenon.nn.modules.linear import _reset_weight_and_bias
 from tenon.nn.modules.module import Module
 from tenon.nn.modules.utils import _pair, _reverse_repeat_tuple, _single, _triple
-from tenon.nn.parameter import Parameter
+from tenon.nn.parameter import Parameter, UninitializedParameter
 
-__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
+__all__ = [
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+]
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -349,3 +364,91 @@ class ConvTranspose3d(_ConvTransposeNd):
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         return self._transposed(F.conv_transpose3d, input, output_size)
+
+
+class _LazyConvXdMixin(LazyModuleMixin):
+    """Takes the arguments of the convolution that it becomes, but for in_channels."""
+
+    cls_to_become: type
+    in_channels: int
+    out_channels: int
+    groups: int
+    transposed: bool
+    kernel_size: tuple[int, ...]
+    weight: Any
+    bias: Any
+
+    def __init__(self, out_channels: int, *args: Any, **kwargs: Any) -> None:
+        given = inspect.signature(self.cls_to_become).bind(0, 0, *args, **kwargs)
+        given.apply_defaults()
+        has_bias, given.arguments["bias"] = given.arguments["bias"], False
+        super().__init__(*given.args, **given.kwargs)
+        made = {name: given.arguments[name] for name in ("device", "dtype")}
+        self.weight = UninitializedParameter(**made)
+        self.out_channels = out_channels
+        if has_bias:
+            self.bias = UninitializedParameter(**made)
+
+    def reset_parameters(self) -> None:
+        """Draws the initial values again, once there is a shape."""
+        if not self.has_uninitialized_params() and self.in_channels != 0:
+            super().reset_parameters()  # type: ignore[misc]
+
+    def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
+        if not self.has_uninitialized_params():
+            return
+        self.in_channels = self._get_in_channels(input)
+        if self.in_channels % self.groups != 0:
+            raise ValueError("in_channels must be divisible by groups")
+        first, second = self.out_channels, self.in_channels
+        if self.transposed:
+            first, second = second, first
+        self.weight.materialize((first, second // self.groups, *self.kernel_size))
+        if self.bias is not None:
+            self.bias.materialize((self.out_channels,))
+        self.reset_parameters()
+
+    def _get_in_channels(self, input: Tensor) -> int:
+        alone = len(self.kernel_size) + 1
+        if input.dim() not in (alone, alone + 1):
+            raise RuntimeError(
+                f"Expected {alone}D (unbatched) or {alone + 1}D (batched) input to {type(self).__name__}, but got "
+                f"input of size: {input.shape}"
+            )
+        return input.shape[input.dim() - alone]
+
+
+class LazyConv1d(_LazyConvXdMixin, Conv1d):
+    """A Conv1d that learns in_channels from its first input."""
+
+    cls_to_become = Conv1d
+
+
+class LazyConv2d(_LazyConvXdMixin, Conv2d):
+    """A Conv2d that learns in_channels from its first input."""
+
+    cls_to_become = Conv2d
+
+
+class LazyConv3d(_LazyConvXdMixin, Conv3d):
+    """A Conv3d that learns in_channels from its first input."""
+
+    cls_to_become = Conv3d
+
+
+class LazyConvTranspose1d(_LazyConvXdMixin, ConvTranspose1d):
+    """A ConvTranspose1d that learns in_channels from its first input."""
+
+    cls_to_become = ConvTranspose1d
+
+
+class LazyConvTranspose2d(_LazyConvXdMixin, ConvTranspose2d):
+    """A ConvTranspose2d that learns in_channels from its first input."""
+
+    cls_to_become = ConvTranspose2d
+
+
+class LazyConvTranspose3d(_LazyConvXdMixin, ConvTranspose3d):
+    """A ConvTranspose3d that learns in_channels from its first input."""
+
+    cls_to_become = ConvTranspose3d

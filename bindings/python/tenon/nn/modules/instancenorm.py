@@ -7,9 +7,16 @@ from typing import Any
 
 from tenon._C import Tensor
 from tenon.nn import functional as F
-from tenon.nn.modules.batchnorm import _NormBase
+from tenon.nn.modules.batchnorm import _LazyNormBase, _NormBase
 
-__all__ = ["InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"]
+__all__ = [
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+]
 
 
 class _InstanceNorm(_NormBase):
@@ -106,3 +113,21 @@ class InstanceNorm3d(_InstanceNorm):
 
     def _get_no_batch_dim(self) -> int:
         return 4
+
+
+class LazyInstanceNorm1d(_LazyNormBase, InstanceNorm1d):
+    """A InstanceNorm1d that learns num_features from its first input."""
+
+    cls_to_become = InstanceNorm1d
+
+
+class LazyInstanceNorm2d(_LazyNormBase, InstanceNorm2d):
+    """A InstanceNorm2d that learns num_features from its first input."""
+
+    cls_to_become = InstanceNorm2d
+
+
+class LazyInstanceNorm3d(_LazyNormBase, InstanceNorm3d):
+    """A InstanceNorm3d that learns num_features from its first input."""
+
+    cls_to_become = InstanceNorm3d
