@@ -200,3 +200,82 @@ def test_skipped_initialisation_draws_nothing():
         tenon.nn.utils.skip_init(tenon.nn.Sequential)
     with pytest.raises(RuntimeError, match="Expected a Module"):
         tenon.nn.utils.skip_init(int)
+
+
+def test_gradients_of_convolutions():
+    def code(torch):
+        grad = torch.nn.grad
+        x, w = torch.arange(48.0).reshape(1, 2, 4, 6), torch.arange(36.0).reshape(2, 2, 3, 3) - 9
+        out = torch.nn.functional.conv2d(x, w, stride=2, padding=1)
+        of_input = grad.conv2d_input(x.shape, w, torch.ones_like(out), stride=2, padding=1)
+        return (
+            of_input,
+            grad.conv2d_weight(x, w.shape, torch.ones_like(out), stride=2, padding=1),
+            grad.conv1d_input((1, 1, 5), torch.ones(1, 1, 2), torch.ones(1, 1, 4)),
+        )
+
+    with comparisons() as check:
+        check("gradients", code, strides=False)
+
+
+def test_factory_keywords():
+    cases = [None, {"device": "cpu"}, {"dtype": 1, "factory_kwargs": {"device": 2}}, {"x": 1}]
+    cases += [{"device": 1, "factory_kwargs": {"device": 2}}]
+    with comparisons() as check:
+        for given in cases:
+            code = lambda torch: sorted(torch.nn.factory_kwargs(given).items())
+            check(given, code)
+            check((given, "told"), lambda torch: told(code, torch))
+
+
+def test_what_needs_several_processes_is_refused():
+    with pytest.raises(NotImplementedError, match="no process groups yet"):
+        tenon.nn.parallel.DistributedDataParallel(layer(tenon))
+    with pytest.raises(NotImplementedError, match="several devices"):
+        tenon.nn.DataParallel(layer(tenon), device_ids=[0, 1])
+    assert tenon.nn.parallel.data_parallel(layer(tenon), tenon.ones(2, 3)).shape == (2, 4)
+
+
+def test_weights_in_another_memory_format():
+    def code(torch):
+        nn, utils = torch.nn, torch.nn.utils
+        net = nn.Sequential(nn.Conv2d(2, 3, 3), nn.ConvTranspose2d(3, 2, 2), nn.Conv3d(2, 3, 2))
+        utils.convert_conv2d_weight_memory_format(net, torch.channels_last)
+        utils.convert_conv3d_weight_memory_format(net, torch.channels_last_3d)
+        return [part.weight.stride() for part in net]
+
+    with comparisons() as check:
+        check("format", code)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_fusion_with_batch_normalisation(bias):
+    def normalised(torch, kind, features, x):
+        norm = getattr(torch.nn, kind)(features)
+        with torch.no_grad():
+            for i, values in enumerate(norm.state_dict().values()):
+                if values.is_floating_point():
+                    values.copy_(torch.linspace(0.5, 1.5, features) + i / 4)
+        return norm.eval()
+
+    def fused(layer_kind, args, norm_kind, shape, transpose):
+        def code(torch):
+            torch.manual_seed(1)
+            first = getattr(torch.nn, layer_kind)(*args, bias=bias).eval()
+            x = torch.linspace(-1, 1, int(torch.Size(shape).numel())).reshape(shape)
+            features = args[1]
+            norm = normalised(torch, norm_kind, features, x)
+            fuse = torch.nn.utils.fuse_linear_bn_eval if layer_kind == "Linear" else torch.nn.utils.fuse_conv_bn_eval
+            both = fuse(first, norm, True) if transpose else fuse(first, norm)
+            return list(both.state_dict().items()), both(x), (both(x) - norm(first(x))).abs().max() < 1e-5
+
+        return code
+
+    with comparisons() as check:
+        check("conv", fused("Conv2d", (2, 3, 3), "BatchNorm2d", (1, 2, 4, 4), False), ulps=64, scale=1.0)
+        check("transposed", fused("ConvTranspose1d", (2, 3, 3), "BatchNorm1d", (2, 2, 4), True), ulps=64, scale=1.0)
+        check("linear", fused("Linear", (4, 3), "BatchNorm1d", (2, 4), False), ulps=64, scale=1.0)
+    with pytest.raises(AssertionError, match="only for eval"):
+        tenon.nn.utils.fuse_linear_bn_eval(tenon.nn.Linear(1, 1), tenon.nn.BatchNorm1d(1))
+    with pytest.raises(AssertionError, match="num_features"):
+        tenon.nn.utils.fuse_linear_bn_eval(tenon.nn.Linear(1, 2).eval(), tenon.nn.BatchNorm1d(3).eval())

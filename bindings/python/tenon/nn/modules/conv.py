@@ -369,7 +369,7 @@ class ConvTranspose3d(_ConvTransposeNd):
 class _LazyConvXdMixin(LazyModuleMixin):
     """Takes the arguments of the convolution that it becomes, but for in_channels."""
 
-    cls_to_become: type
+    cls_to_become: Any
     in_channels: int
     out_channels: int
     groups: int

@@ -14,7 +14,7 @@ __all__ = ["LazyModuleMixin"]
 class LazyModuleMixin:
     """The first call gives uninitialized parameters their shapes, then the module becomes one of `cls_to_become`."""
 
-    cls_to_become: type | None = None
+    cls_to_become: Any = None
     _parameters: dict[str, Any]
     _buffers: dict[str, Any]
     _load_hook: Any
