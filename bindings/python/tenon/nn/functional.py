@@ -245,6 +245,23 @@ fractional_max_pool2d, fractional_max_pool2d_with_indices = _fractional_pooling(
 fractional_max_pool3d, fractional_max_pool3d_with_indices = _fractional_pooling(3)
 
 
+def batch_norm(
+    input: _C.Tensor,
+    running_mean: _C.Tensor | None,
+    running_var: _C.Tensor | None,
+    weight: _C.Tensor | None = None,
+    bias: _C.Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> _C.Tensor:
+    """Each channel less its mean, over its deviation: of the batch in training, else the running ones."""
+    if eps < 0 or (training and eps == 0):
+        wanted = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {wanted}, but got {eps}")
+    return _C.nn_functions["batch_norm"](input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
 def gumbel_softmax(
     logits: _C.Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> _C.Tensor:

@@ -136,12 +136,66 @@ class _BatchNorm(_NormBase):
         return self._normalised(input)
 
 
+class _LazyNormBase(LazyModuleMixin, _NormBase):
+    """A normalisation that learns its number of channels from the first input."""
+
+    weight: UninitializedParameter
+    bias: UninitializedParameter | None
+    running_mean: UninitializedBuffer
+    running_var: UninitializedBuffer
+
+    def __init__(
+        self,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(0, eps, momentum, False, False, device, dtype, bias=False)
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        if affine:
+            self.weight = UninitializedParameter(device=device, dtype=dtype)
+            if bias:
+                self.bias = UninitializedParameter(device=device, dtype=dtype)
+        if track_running_stats:
+            self.running_mean = UninitializedBuffer(device=device, dtype=dtype)
+            self.running_var = UninitializedBuffer(device=device, dtype=dtype)
+            self.num_batches_tracked = tenon.tensor(0, dtype=tenon.long, device=device)
+
+    def reset_parameters(self) -> None:
+        if not self.has_uninitialized_params() and self.num_features != 0:
+            super().reset_parameters()
+
+    def initialize_parameters(self, input: Tensor) -> None:
+        """Takes the number of channels from dim 1."""
+        if not self.has_uninitialized_params():
+            return
+        self.num_features = input.shape[1]
+        learnt = (self.weight, self.bias) if self.affine else ()
+        tracked = (self.running_mean, self.running_var) if self.track_running_stats else ()
+        for values in (*learnt, *tracked):
+            if values is not None:
+                values.materialize((self.num_features,))
+        self.reset_parameters()
+
+
 class BatchNorm1d(_BatchNorm):
     """Normalises each channel of (batch, channels) or (batch, channels, length)."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() not in (2, 3):
             raise ValueError(f"expected 2D or 3D input (got {input.dim()}D input)")
+
+
+class LazyBatchNorm1d(_LazyNormBase, BatchNorm1d):
+    """A BatchNorm1d that learns its number of channels from the first input."""
+
+    cls_to_become = BatchNorm1d
 
 
 class BatchNorm2d(_BatchNorm):
@@ -152,12 +206,24 @@ class BatchNorm2d(_BatchNorm):
             raise ValueError(f"expected 4D input (got {input.dim()}D input)")
 
 
+class LazyBatchNorm2d(_LazyNormBase, BatchNorm2d):
+    """A BatchNorm2d that learns its number of channels from the first input."""
+
+    cls_to_become = BatchNorm2d
+
+
 class BatchNorm3d(_BatchNorm):
     """Normalises each channel of volumes."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() != 5:
             raise ValueError(f"expected 5D input (got {input.dim()}D input)")
+
+
+class LazyBatchNorm3d(_LazyNormBase, BatchNorm3d):
+    """A BatchNorm3d that learns its number of channels from the first input."""
+
+    cls_to_become = BatchNorm3d
 
 
 class SyncBatchNorm(_BatchNorm):
@@ -211,64 +277,3 @@ class SyncBatchNorm(_BatchNorm):
         for name, child in module.named_children():
             converted.add_module(name, cls.convert_sync_batchnorm(child, process_group))
         return converted
-
-
-class _LazyNormBase(LazyModuleMixin, _NormBase):
-    weight: Any
-    bias: Any
-    running_mean: Any
-    running_var: Any
-
-    def __init__(
-        self,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-        *,
-        bias: bool = True,
-    ) -> None:
-        super().__init__(0, eps, momentum, False, False, device, dtype, bias=False)
-        self.affine = affine
-        self.track_running_stats = track_running_stats
-        if affine:
-            self.weight = UninitializedParameter(device=device, dtype=dtype)
-            if bias:
-                self.bias = UninitializedParameter(device=device, dtype=dtype)
-        if track_running_stats:
-            self.running_mean = UninitializedBuffer(device=device, dtype=dtype)
-            self.running_var = UninitializedBuffer(device=device, dtype=dtype)
-            self.num_batches_tracked = tenon.tensor(0, dtype=tenon.long, device=device)
-
-    def reset_parameters(self) -> None:
-        if not self.has_uninitialized_params() and self.num_features != 0:
-            super().reset_parameters()
-
-    def initialize_parameters(self, input: Tensor) -> None:  # type: ignore[override]
-        if not self.has_uninitialized_params():
-            return
-        self.num_features = input.shape[1]
-        for tensor in (self.weight, self.bias, self.running_mean, self.running_var):
-            if tensor is not None:
-                tensor.materialize((self.num_features,))
-        self.reset_parameters()
-
-
-class LazyBatchNorm1d(_LazyNormBase, BatchNorm1d):
-    """A BatchNorm1d that learns num_features from its first input."""
-
-    cls_to_become = BatchNorm1d
-
-
-class LazyBatchNorm2d(_LazyNormBase, BatchNorm2d):
-    """A BatchNorm2d that learns num_features from its first input."""
-
-    cls_to_become = BatchNorm2d
-
-
-class LazyBatchNorm3d(_LazyNormBase, BatchNorm3d):
-    """A BatchNorm3d that learns num_features from its first input."""
-
-    cls_to_become = BatchNorm3d

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import tenon
@@ -367,88 +366,122 @@ class ConvTranspose3d(_ConvTransposeNd):
 
 
 class _LazyConvXdMixin(LazyModuleMixin):
-    """Takes the arguments of the convolution that it becomes, but for in_channels."""
+    """A convolution that learns its number of input channels from the first input."""
 
-    cls_to_become: Any
-    in_channels: int
-    out_channels: int
     groups: int
     transposed: bool
+    in_channels: int
+    out_channels: int
     kernel_size: tuple[int, ...]
-    weight: Any
-    bias: Any
+    weight: UninitializedParameter
+    bias: UninitializedParameter | None
 
-    def __init__(self, out_channels: int, *args: Any, **kwargs: Any) -> None:
-        given = inspect.signature(self.cls_to_become).bind(0, 0, *args, **kwargs)
-        given.apply_defaults()
-        has_bias, given.arguments["bias"] = given.arguments["bias"], False
-        super().__init__(*given.args, **given.kwargs)
-        made = {name: given.arguments[name] for name in ("device", "dtype")}
-        self.weight = UninitializedParameter(**made)
+    def _await_input(self, out_channels: int, bias: bool, device: Any, dtype: Any) -> None:
+        self.weight = UninitializedParameter(device=device, dtype=dtype)
         self.out_channels = out_channels
-        if has_bias:
-            self.bias = UninitializedParameter(**made)
+        if bias:
+            self.bias = UninitializedParameter(device=device, dtype=dtype)
 
     def reset_parameters(self) -> None:
-        """Draws the initial values again, once there is a shape."""
         if not self.has_uninitialized_params() and self.in_channels != 0:
             super().reset_parameters()  # type: ignore[misc]
 
     def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Takes the number of input channels from the input."""
         if not self.has_uninitialized_params():
             return
         self.in_channels = self._get_in_channels(input)
         if self.in_channels % self.groups != 0:
             raise ValueError("in_channels must be divisible by groups")
-        first, second = self.out_channels, self.in_channels
-        if self.transposed:
-            first, second = second, first
+        channels = (self.in_channels, self.out_channels)
+        first, second = channels if self.transposed else channels[::-1]
         self.weight.materialize((first, second // self.groups, *self.kernel_size))
         if self.bias is not None:
             self.bias.materialize((self.out_channels,))
         self.reset_parameters()
 
     def _get_in_channels(self, input: Tensor) -> int:
-        alone = len(self.kernel_size) + 1
-        if input.dim() not in (alone, alone + 1):
+        dims = self._get_num_spatial_dims() + 1
+        if input.dim() not in (dims, dims + 1):
             raise RuntimeError(
-                f"Expected {alone}D (unbatched) or {alone + 1}D (batched) input to {type(self).__name__}, but got "
-                f"input of size: {input.shape}"
+                f"Expected {dims}D (unbatched) or {dims + 1}D (batched) input to {type(self).__name__}, but got input "
+                f"of size: {input.shape}"
             )
-        return input.shape[input.dim() - alone]
+        return input.shape[-dims]
+
+    def _get_num_spatial_dims(self) -> int:
+        return len(self.kernel_size)
 
 
-class LazyConv1d(_LazyConvXdMixin, Conv1d):
-    """A Conv1d that learns in_channels from its first input."""
+class _LazyConv(_LazyConvXdMixin):
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(0, 0, kernel_size, stride, padding, dilation, groups, False, padding_mode, device, dtype)
+        self._await_input(out_channels, bias, device, dtype)
+
+
+class LazyConv1d(_LazyConv, Conv1d):
+    """A Conv1d that learns its number of input channels from the first input."""
 
     cls_to_become = Conv1d
 
 
-class LazyConv2d(_LazyConvXdMixin, Conv2d):
-    """A Conv2d that learns in_channels from its first input."""
+class LazyConv2d(_LazyConv, Conv2d):
+    """A Conv2d that learns its number of input channels from the first input."""
 
     cls_to_become = Conv2d
 
 
-class LazyConv3d(_LazyConvXdMixin, Conv3d):
-    """A Conv3d that learns in_channels from its first input."""
+class LazyConv3d(_LazyConv, Conv3d):
+    """A Conv3d that learns its number of input channels from the first input."""
 
     cls_to_become = Conv3d
 
 
-class LazyConvTranspose1d(_LazyConvXdMixin, ConvTranspose1d):
-    """A ConvTranspose1d that learns in_channels from its first input."""
+class _LazyConvTranspose(_LazyConvXdMixin):
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        sizes = (kernel_size, stride, padding, output_padding)
+        super().__init__(0, 0, *sizes, groups, False, dilation, padding_mode, device, dtype)
+        self._await_input(out_channels, bias, device, dtype)
+
+
+class LazyConvTranspose1d(_LazyConvTranspose, ConvTranspose1d):
+    """A ConvTranspose1d that learns its number of input channels from the first input."""
 
     cls_to_become = ConvTranspose1d
 
 
-class LazyConvTranspose2d(_LazyConvXdMixin, ConvTranspose2d):
-    """A ConvTranspose2d that learns in_channels from its first input."""
+class LazyConvTranspose2d(_LazyConvTranspose, ConvTranspose2d):
+    """A ConvTranspose2d that learns its number of input channels from the first input."""
 
     cls_to_become = ConvTranspose2d
 
 
-class LazyConvTranspose3d(_LazyConvXdMixin, ConvTranspose3d):
-    """A ConvTranspose3d that learns in_channels from its first input."""
+class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):
+    """A ConvTranspose3d that learns its number of input channels from the first input."""
 
     cls_to_become = ConvTranspose3d

@@ -137,11 +137,11 @@ class Bilinear(Module):
 
 
 class LazyLinear(LazyModuleMixin, Linear):
-    """A Linear that learns in_features from its first input."""
+    """A Linear that learns its number of inputs from the first of them."""
 
     cls_to_become = Linear
-    weight: Any
-    bias: Any
+    weight: UninitializedParameter
+    bias: UninitializedParameter | None
 
     def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__(0, 0, False)
@@ -154,19 +154,20 @@ class LazyLinear(LazyModuleMixin, Linear):
         if not self.has_uninitialized_params() and self.in_features != 0:
             super().reset_parameters()
 
-    def initialize_parameters(self, input: Tensor) -> None:  # type: ignore[override]
+    def initialize_parameters(self, input: Tensor) -> None:
+        """Takes the number of inputs from the last dim."""
         if self.has_uninitialized_params():
-            with tenon.no_grad():
-                self.in_features = input.shape[-1]
-                self.weight.materialize((self.out_features, self.in_features))
-                if self.bias is not None:
-                    self.bias.materialize((self.out_features,))
-                self.reset_parameters()
-        if self.in_features == 0:
-            # The weight was loaded.
-            if input.shape[-1] != self.weight.shape[-1]:
+            self.in_features = input.shape[-1]
+            self.weight.materialize((self.out_features, self.in_features))
+            if self.bias is not None:
+                self.bias.materialize((self.out_features,))
+            self.reset_parameters()
+        elif self.in_features == 0:
+            # The state was loaded.
+            known = self.weight.shape[-1]
+            if input.shape[-1] != known:
                 raise AssertionError(
                     f"The in_features inferred from input: {input.shape[-1]} is not equal to in_features from "
-                    f"self.weight: {self.weight.shape[-1]}"
+                    f"self.weight: {known}"
                 )
-            self.in_features = input.shape[-1]
+            self.in_features = known
