@@ -19,4 +19,5 @@ NB_MODULE(_C, module) {
   init_autograd(module);
   init_runtime(module);
   init_initialization(module);
+  init_module_attributes(module);
 }

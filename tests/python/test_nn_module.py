@@ -263,6 +263,50 @@ def test_shared_parts_are_listed_once():
         check("shared", code)
 
 
+def test_classes_may_find_attributes_in_their_own_way():
+    def code(torch):
+        class Base(torch.nn.Module):
+            kind = "base"
+
+            def __init__(self):
+                super().__init__()
+                self.weight = torch.nn.Parameter(torch.ones(1))
+                self.number = 3
+                self.part = torch.nn.ReLU()
+                self.register_buffer("held", torch.zeros(1))
+
+            @property
+            def derived(self):
+                return self.number + 1
+
+            @property
+            def broken(self):
+                return self.nowhere
+
+        class Forwarding(Base):
+            def __getattr__(self, name):
+                return "own" if name == "special" else super().__getattr__(name)
+
+        class Intercepting(Base):
+            def __getattribute__(self, name):
+                return "own" if name == "number" else super().__getattribute__(name)
+
+        class Hidden(Base):
+            weight = "of the class"
+
+        names = "kind weight number part held derived broken special nowhere __class__ forward".split()
+        kinds = [Base, Forwarding, type("Below", (Forwarding,), {}), Intercepting, Hidden]
+        seen = [[text(outcome(lambda _: getattr(kind(), name), torch)) for name in names[:-2]] for kind in kinds]
+        module = Base()
+        Base.__getattr__ = lambda self, name: name
+        patched = [module.special, module.number, Hidden().nowhere]
+        del Base.__getattr__
+        return seen, patched, module.weight, told(lambda _: module.special, torch)
+
+    with comparisons() as check:
+        check("attributes", code)
+
+
 # --- modes and conversions
 
 

@@ -28,7 +28,7 @@ class LazyModuleMixin:
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         module: Any = self
-        for name, tensor in module._local_state().items():
+        for name, tensor in module._local_state():
             destination[prefix + name] = tensor if keep_vars or is_lazy(tensor) else tensor.detach()
 
     def _lazy_load_hook(self, state_dict: Any, prefix: str, *_: Any) -> None:

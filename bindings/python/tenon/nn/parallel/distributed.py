@@ -14,6 +14,6 @@ class DistributedDataParallel(Module):
 
     def __init__(self, module: Module, *args: Any, **kwargs: Any) -> None:
         raise NotImplementedError(
-            f"DistributedDataParallel: Tenon has no process groups yet; train the {type(module).__name__} itself, in one "
-            "process"
+            f"DistributedDataParallel: Tenon has no process groups yet; train the {type(module).__name__} itself, "
+            "in one process"
         )
