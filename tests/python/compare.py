@@ -17,7 +17,8 @@ COMPLEX = ("complex64", "complex128")
 DTYPES = ("bool", *INTEGERS, *FLOATS, *COMPLEX)
 # In the order in which an error is recognised; PyTorch's NotImplementedError is a RuntimeError.
 ERRORS = (
-    IndexError, TypeError, ValueError, OverflowError, ZeroDivisionError, AttributeError, RuntimeError, AssertionError,
+    IndexError, KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError, AttributeError, RuntimeError,
+    AssertionError,
 )  # fmt: skip
 
 # Code that is run with either module as its argument.

@@ -436,21 +436,6 @@ def test_a_pickled_layer_keeps_its_activation():
     assert pickle.loads(pickle.dumps(layer)).activation is tenon.nn.functional.gelu
 
 
-def test_gradients_of_convolutions_are_functions_too():
-    with comparisons() as check:
-        for dims in (1, 2, 3):
-            options = {"stride": 2, "padding": 1, "groups": 2}
-
-            def of_both(t):
-                t.manual_seed(0)
-                x, weight = t.rand(2, 4, *[5] * dims), t.rand(6, 2, *[3] * dims)
-                grad = t.rand(2, 6, *[3] * dims)
-                functions = [getattr(t.nn.grad, f"conv{dims}d_{kind}") for kind in ("input", "weight")]
-                return functions[0](x.shape, weight, grad, **options), functions[1](x, weight.shape, grad, **options)
-
-            check(dims, of_both, ulps=64, strides=False)
-
-
 def test_products_of_groups():
     with comparisons() as check:
         for a, b, offs in (

@@ -31,6 +31,7 @@ _HOMES = {
         "testing",
     )
 } | {"vmap": "func"} | dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
+_HOMES |= dict.fromkeys(("_weight_norm", "norm_except_dim"), "nn.utils.weight_norm")
 
 
 def lazy_attributes(package: str, homes: dict[str, str]) -> Callable[[str], Any]:

@@ -8,12 +8,28 @@ from typing import TYPE_CHECKING, Any
 from tenon.nn import functional, init
 
 if TYPE_CHECKING:
-    from tenon.nn import attention, grad, modules, parallel, parameter, utils
+    from tenon.nn import attention, common_types, grad, modules, parallel, parameter, utils
     from tenon.nn.modules import *  # noqa: F403
     from tenon.nn.parallel import DataParallel
     from tenon.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
-_SUBMODULES = ("attention", "grad", "modules", "parallel", "parameter", "utils")
+_SUBMODULES = ("attention", "common_types", "grad", "modules", "parallel", "parameter", "utils")
+
+
+def factory_kwargs(kwargs: dict[str, Any] | None) -> dict[str, Any]:
+    """The device, dtype and memory format among keyword arguments, and among those in `factory_kwargs` there."""
+    if kwargs is None:
+        return {}
+    unexpected = set(kwargs) - {"device", "dtype", "memory_format", "factory_kwargs"}
+    if unexpected:
+        raise TypeError(f"unexpected kwargs {unexpected}")
+    result = dict(kwargs.get("factory_kwargs", {}))
+    for name, value in kwargs.items():
+        if name in result:
+            raise TypeError(f"{name} specified twice, in **kwargs and in factory_kwargs")
+        if name != "factory_kwargs":
+            result[name] = value
+    return result
 
 
 def _load_classes() -> list[str]:

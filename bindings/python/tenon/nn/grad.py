@@ -1,24 +1,22 @@
-"""The gradients of convolutions with respect to their inputs and weights, as functions."""
+"""The gradients of convolutions for their input and for their weight, as functions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
-from tenon.autograd import enable_grad, grad
+from tenon.autograd import grad
+from tenon.autograd.grad_mode import enable_grad
+
+_Convolution = Callable[..., Tensor]
 
 
-def _gradient(dims: int, of_input: bool) -> Any:
-    convolve = _C.nn_functions[f"conv{dims}d"]
+def _input_gradient(kind: str) -> _Convolution:
+    convolve = _C.nn_functions[kind]
 
-    def with_respect_to(size: Any, other: Tensor, grad_output: Tensor, options: tuple) -> Tensor:
-        place = _C.functions["zeros"](size, dtype=grad_output.dtype, device=grad_output.device, requires_grad=True)
-        with enable_grad():
-            output = convolve(*((place, other) if of_input else (other, place)), None, *options)
-        return grad(output, place, grad_output)[0]
-
-    def conv_input(
+    def gradient(
         input_size: Any,
         weight: Tensor,
         grad_output: Tensor,
@@ -27,9 +25,21 @@ def _gradient(dims: int, of_input: bool) -> Any:
         dilation: Any = 1,
         groups: int = 1,
     ) -> Tensor:
-        return with_respect_to(input_size, weight.detach(), grad_output, (stride, padding, dilation, groups))
+        # Convolutions are linear, so any input serves.
+        with enable_grad():
+            input = grad_output.new_zeros(input_size).requires_grad_()
+            output = convolve(input, weight.detach(), None, stride, padding, dilation, groups)
+        return grad(output, input, grad_output)[0]
 
-    def conv_weight(
+    gradient.__name__ = gradient.__qualname__ = f"{kind}_input"
+    gradient.__doc__ = f"The gradient of {kind} for its input."
+    return gradient
+
+
+def _weight_gradient(kind: str) -> _Convolution:
+    convolve = _C.nn_functions[kind]
+
+    def gradient(
         input: Tensor,
         weight_size: Any,
         grad_output: Tensor,
@@ -38,13 +48,16 @@ def _gradient(dims: int, of_input: bool) -> Any:
         dilation: Any = 1,
         groups: int = 1,
     ) -> Tensor:
-        return with_respect_to(weight_size, input.detach(), grad_output, (stride, padding, dilation, groups))
+        with enable_grad():
+            weight = grad_output.new_zeros(weight_size).requires_grad_()
+            output = convolve(input.detach(), weight, None, stride, padding, dilation, groups)
+        return grad(output, weight, grad_output)[0]
 
-    function, kind = (conv_input, "input") if of_input else (conv_weight, "weight")
-    function.__name__ = function.__qualname__ = f"conv{dims}d_{kind}"
-    function.__doc__ = f"The gradient of conv{dims}d with respect to its {kind}."
-    return function
+    gradient.__name__ = gradient.__qualname__ = f"{kind}_weight"
+    gradient.__doc__ = f"The gradient of {kind} for its weight."
+    return gradient
 
 
-conv1d_input, conv2d_input, conv3d_input = (_gradient(dims, True) for dims in (1, 2, 3))
-conv1d_weight, conv2d_weight, conv3d_weight = (_gradient(dims, False) for dims in (1, 2, 3))
+conv1d_input, conv1d_weight = _input_gradient("conv1d"), _weight_gradient("conv1d")
+conv2d_input, conv2d_weight = _input_gradient("conv2d"), _weight_gradient("conv2d")
+conv3d_input, conv3d_weight = _input_gradient("conv3d"), _weight_gradient("conv3d")

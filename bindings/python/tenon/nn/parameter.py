@@ -29,7 +29,7 @@ class _ParameterMeta(type):
 class Parameter(Tensor, metaclass=_ParameterMeta):
     """A tensor that becomes one of a module's parameters when it is assigned to an attribute."""
 
-    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+    def __new__(cls, data: Any = None, requires_grad: bool = True) -> Any:
         if data is None:
             data = _C.functions["empty"](0)
         if type(data) is Tensor or type(data) is Parameter:
@@ -52,7 +52,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         shown = _C._make_subclass(Tensor, self, self.requires_grad) if type(self) is Parameter else self
         return "Parameter containing:\n" + Tensor.__repr__(shown)
 
-    def __reduce_ex__(self, protocol: int) -> tuple:
+    def __reduce_ex__(self, protocol: Any) -> tuple:
         # PyTorch keeps a place for hooks, and leaves it empty as well.
         content = (self.data, self.requires_grad, OrderedDict())
         state = self.__dict__
@@ -68,7 +68,7 @@ def _rebuild_parameter(data: Tensor, requires_grad: bool, backward_hooks: Any) -
 
 
 def _rebuild_parameter_with_state(data: Tensor, requires_grad: bool, backward_hooks: Any, state: dict) -> Parameter:
-    result = Parameter(data, requires_grad)
+    result: Any = Parameter(data, requires_grad)
     result.__dict__.update(state)
     return result
 
@@ -86,7 +86,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
 
     persistent: bool
 
-    def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
+    def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         if data is None:
             data = _C.functions["empty"](0)
         result = data.detach().requires_grad_(data.requires_grad)
@@ -136,7 +136,7 @@ class UninitializedTensorMixin:
     def __repr__(self) -> str:
         return f"<{self.__class__.__name__}>"
 
-    def __reduce_ex__(self, protocol: int) -> tuple:
+    def __reduce_ex__(self, protocol: Any) -> tuple:
         return self.__class__, (self.requires_grad,)
 
     @classmethod
@@ -160,7 +160,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 
     cls_to_become = Parameter
 
-    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> UninitializedParameter:
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
         return _C._make_subclass(cls, _C.functions["empty"](0, device=device, dtype=dtype), requires_grad)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> UninitializedParameter:
@@ -177,7 +177,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
 
     def __new__(
         cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
-    ) -> UninitializedBuffer:
+    ) -> Any:
         result = _C._make_subclass(cls, _C.functions["empty"](0, device=device, dtype=dtype), requires_grad)
         result.persistent = persistent
         result._is_buffer = True

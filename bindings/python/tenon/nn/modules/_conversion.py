@@ -53,7 +53,7 @@ class ConvertedModule:
     _buffers: dict[str, Any]
     children: Callable[..., Iterator[Any]]
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+    def _apply(self, fn: Callable[[Tensor], Any], recurse: bool = True) -> Any:
         """Replaces what all parameters, their gradients and all buffers hold by what `fn` makes of it."""
         if recurse:
             for module in self.children():

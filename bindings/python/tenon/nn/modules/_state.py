@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict, namedtuple
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tenon.autograd.grad_mode import no_grad
@@ -85,17 +85,19 @@ class SavedModule:
     # --- saving
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
-        for name, tensor in self._local_state().items():
+        for name, tensor in self._local_state():
             destination[prefix + name] = tensor if keep_vars else tensor.detach()
         if self._overrides("get_extra_state"):
             destination[prefix + _EXTRA_STATE_KEY_SUFFIX] = self.get_extra_state()
 
-    def _local_state(self) -> dict[str, Any]:
+    def _local_state(self) -> Iterator[tuple[str, Any]]:
         """The parameters and buffers of this module alone that are saved."""
-        left_out = self._non_persistent_buffers_set
-        state = {name: tensor for name, tensor in self._parameters.items() if tensor is not None}
-        state.update((name, buf) for name, buf in self._buffers.items() if buf is not None and name not in left_out)
-        return state
+        for name, param in self._parameters.items():
+            if param is not None:
+                yield name, param
+        for name, buf in self._buffers.items():
+            if buf is not None and name not in self._non_persistent_buffers_set:
+                yield name, buf
 
     def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
         """All parameters and persistent buffers by their names; they share memory with the module's."""
@@ -140,7 +142,7 @@ class SavedModule:
         """Loads this module alone; a module whose older states differ overrides it."""
         for hook in self._load_state_dict_pre_hooks.values():
             hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
-        local_state = self._local_state()
+        local_state = dict(self._local_state())
         assign = local_metadata.get("assign_to_params_buffers", False)
         for name, tensor in local_state.items():
             key = prefix + name

@@ -14,7 +14,7 @@ __all__ = ["LazyModuleMixin"]
 class LazyModuleMixin:
     """The first call gives uninitialized parameters their shapes, then the module becomes one of `cls_to_become`."""
 
-    cls_to_become: type | None = None
+    cls_to_become: Any = None
     _parameters: dict[str, Any]
     _buffers: dict[str, Any]
     _load_hook: Any
@@ -28,7 +28,7 @@ class LazyModuleMixin:
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         module: Any = self
-        for name, tensor in module._local_state().items():
+        for name, tensor in module._local_state():
             destination[prefix + name] = tensor if keep_vars or is_lazy(tensor) else tensor.detach()
 
     def _lazy_load_hook(self, state_dict: Any, prefix: str, *_: Any) -> None:

@@ -1,6 +1,6 @@
 """Helpers for modules and their parameters."""
 
-from tenon.nn.utils import parametrizations, parametrize, prune, rnn, stateless
+from tenon.nn.utils import parametrizations, parametrize, rnn, stateless
 from tenon.nn.utils.clip_grad import (
     _clip_grads_with_norm_ as clip_grads_with_norm_,
 )

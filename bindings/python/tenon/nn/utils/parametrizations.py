@@ -24,7 +24,8 @@ def _diagonal(matrices: Tensor) -> Tensor:
 def _is_orthogonal(matrices: Tensor) -> bool:
     rows, columns = matrices.shape[-2:]
     identity = _C.functions["eye"](columns, dtype=matrices.dtype, device=matrices.device)
-    room = 10.0 * rows * _dtypes.finfo(matrices.dtype).eps
+    limits: Any = _dtypes.finfo(matrices.dtype)
+    room = 10.0 * rows * limits.eps
     return bool(_C.functions["allclose"](matrices.mH @ matrices, identity, atol=room))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tenon._C import Tensor
 from tenon.func import functional_call as _functional_call
-from tenon.nn.parallel import DataParallel
+from tenon.nn.parallel.data_parallel import DataParallel
 
 __all__ = ["functional_call"]
 
