@@ -1,10 +1,13 @@
 // The steps of the optimizers as _C.optim: each walks the parameters of a group and their states, as the package
 // bindings/python/tenon/optim keeps them, and steps all that have a gradient at once.
-#include <nanobind/stl/string.h>
+#include <nanobind/stl/array.h>
+#include <nanobind/stl/optional.h>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "optim/matrix_step.h"
 #include "optim/rules.h"
 #include "optim/step.h"
 #include "python.h"
@@ -151,8 +154,10 @@ void adam(nb::list params, nb::dict state, nb::handle begin, bool differentiable
   double step_before = 0;
   AdamNumbers same;
   step_group<AdamNumbers>(params, state, begin, differentiable, names, [&](double step, PyObject*) {
-    if (step != step_before) same = optim::adam_numbers(step, lr, beta1, beta2, eps, weight_decay, amsgrad, maximize, decoupled);
-    step_before = step;
+    if (step != step_before) {
+      same = optim::adam_numbers(step, lr, beta1, beta2, eps, weight_decay, amsgrad, maximize, decoupled);
+      step_before = step;
+    }
     return same;
   });
 }
@@ -220,6 +225,22 @@ void asgd(nb::list params, nb::dict state, nb::handle begin, bool differentiable
   });
 }
 
+// One parameter; its state has a count of steps and what the gradient's shape asks for.
+void adafactor(const Tensor& param, const Tensor& grad, nb::dict state, double lr, double beta2_decay,
+               std::optional<double> eps1, double eps2, double d, double weight_decay, bool maximize) {
+  static const std::vector<PyObject*> names = interned_words("step row_var col_var variance");
+  optim::adafactor_step(param, grad, tensor_in(state.ptr(), names[1]), tensor_in(state.ptr(), names[2]),
+                        tensor_in(state.ptr(), names[3]), count_step(required_in(state.ptr(), names[0])),
+                        {lr, beta2_decay, eps1, eps2, d, weight_decay, maximize});
+}
+
+void muon(const Tensor& param, const Tensor& grad, const Tensor& momentum_buffer, double lr, double adjusted_lr,
+          double weight_decay, double momentum, bool nesterov, std::array<double, 3> ns_coefficients, double eps,
+          int64_t ns_steps) {
+  optim::muon_step(param, grad, momentum_buffer,
+                   {lr, adjusted_lr, weight_decay, momentum, nesterov, ns_coefficients, eps, ns_steps});
+}
+
 }  // namespace
 
 void init_optim(nb::module_& module) {
@@ -227,6 +248,9 @@ void init_optim(nb::module_& module) {
 #define TENON_KERNEL(name, Numbers, states) steps.def(#name, name);
   TENON_FORALL_STEPS(TENON_KERNEL)
 #undef TENON_KERNEL
+  steps.def("adafactor", adafactor, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(),
+            nb::arg(), nb::arg(), nb::arg());
+  steps.def("muon", muon);
 }
 
 }  // namespace tenon::python

@@ -25,6 +25,7 @@ _HOMES = {
         "metal",
         "mps",
         "operations",
+        "optim",
         "run",
         "signal",
         "special",

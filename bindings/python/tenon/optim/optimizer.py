@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon._dtypes import float32, float64
 from tenon._functions import typename
 from tenon.utils.hooks import RemovableHandle
 
@@ -100,12 +101,7 @@ def _number(x: Any) -> float:
 
 
 def _get_scalar_dtype(is_fused: bool | None = None) -> _C.dtype:
-    double = _C.functions["float64"] if "float64" in _C.functions else None
-    del double
-    return _C.get_default_dtype() if not is_fused and _C.get_default_dtype().itemsize == 8 else _FLOAT32
-
-
-_FLOAT32 = _C.functions["zeros"]((), dtype=None).dtype
+    return float64 if not is_fused and _C.get_default_dtype() is float64 else float32
 
 
 def _counter(value: float = 0.0, is_fused: bool | None = None) -> Tensor:
@@ -301,7 +297,7 @@ class Optimizer:
         if key == "step":
             group = next((group for group in param_groups if param_id in group["params"]), {})
             if group.get("capturable") or group.get("fused"):
-                return value.to(dtype=_FLOAT32, device=param.device)
+                return value.to(dtype=float32, device=param.device)
             return value
         if param.is_floating_point():
             return value.to(dtype=param.dtype, device=param.device)
