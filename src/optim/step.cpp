@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "backend/backend.h"
+#include "tenon/base/grad_mode.h"
 #include "tenon/ops/ops.h"
 #include "tensor/make.h"
 
@@ -57,10 +58,12 @@ template <class Numbers>
 void step_by_formula(const StepItem& item, const Numbers& numbers) {
   const bool half = item.param.dtype() == kHalf || item.param.dtype() == kBFloat16;
   const ScalarType dtype = half ? kFloat : item.param.dtype();
-  Tensor param = item.param.to(dtype);
+  // What the graph saves must not be what is written in the end.
+  const bool copy = GradMode::is_enabled();
+  Tensor param = item.param.to(dtype, false, copy);
   std::array<Tensor, kMaxStepStates> states;
   for (size_t k = 0; k < states.size(); ++k) {
-    if (item.states[k].defined()) states[k] = item.states[k].to(dtype);
+    if (item.states[k].defined()) states[k] = item.states[k].to(dtype, false, copy);
   }
   tensor_steps::step(numbers, param, item.grad.to(dtype), states.data());
   item.param.copy_(param);

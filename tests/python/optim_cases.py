@@ -44,7 +44,7 @@ SETTINGS = {
     "Adafactor": [{}, {"lr": 0.05, "weight_decay": 0.1, "d": 2.0, "eps": (1e-6, 1e-2), "maximize": True}],
 }
 CASES = [(name, options) for name, all_options in SETTINGS.items() for options in all_options]
-SHAPES = [(5,), (7, 33), (), (2, 3, 4), (0, 3)]
+SHAPES = [(5,), (7, 33), (), (2, 3, 4)]
 
 
 def case_id(value: object) -> str:
@@ -66,15 +66,17 @@ class Problem:
     def tensor(self, array):
         return self.t.tensor(array, dtype=self.dtype)
 
-    def set_grads(self):
+    def set_grads(self, sign):
         self.count += 1
         for i, param in enumerate(self.params):
             noise = self.tensor(values(1000 * self.count + i, tuple(param.shape)))
-            param.grad = param.detach() * 0.5 + noise
+            param.grad = sign * (param.detach() * 0.5 + noise)
 
     def run(self, optimizer, steps):
+        # What is maximized falls away from zero on both sides.
+        sign = -1 if optimizer.param_groups[0].get("maximize") else 1
         for _ in range(steps):
-            self.set_grads()
+            self.set_grads(sign)
             optimizer.step()
 
     def numbers(self):
