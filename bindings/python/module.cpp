@@ -20,4 +20,5 @@ NB_MODULE(_C, module) {
   init_runtime(module);
   init_initialization(module);
   init_optim(module);
+  init_autocast(module);
 }
