@@ -21,8 +21,8 @@ void for_each_gradient(std::vector<OptimizerParamGroup>& groups, const Visit& vi
   }
 }
 
-// One fused step of all groups. visit(options, param, states) fills in the states of a parameter and returns the numbers
-// of its step.
+// One fused step of all groups. visit(options, param, states) fills in the states of a parameter and returns the
+// numbers of its step.
 template <class Options, class Numbers, class Visit>
 void step_groups(std::vector<OptimizerParamGroup>& groups, const Visit& visit) {
   std::vector<StepItem> items;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <string>
@@ -39,8 +40,15 @@ const std::vector<Case>& reference() {
   return cases;
 }
 
+template <class T>
+Tensor vector_of(const std::vector<T>& values) {
+  const Tensor made = empty({static_cast<int64_t>(values.size())}, dtype_v<T>);
+  std::copy(values.begin(), values.end(), made.data_ptr<T>());
+  return made;
+}
+
 Params problem() {
-  return {tensor({0.5f, -1.25f, 2.0f, -0.125f, 3.0f}).requires_grad_(),
+  return {vector_of<float>({0.5f, -1.25f, 2.0f, -0.125f, 3.0f}).requires_grad_(),
           (arange(12, kFloat).reshape({3, 4}) / 8 - 0.7).requires_grad_()};
 }
 
@@ -86,7 +94,7 @@ TEST(Optim, MuonMovesMatricesAndRefusesOthers) {
 
 TEST(Optim, LbfgsFindsTheMinimum) {
   for (const bool search : {false, true}) {
-    const Tensor x = tensor({-1.2, 1.0}, kDouble).requires_grad_();
+    const Tensor x = vector_of<double>({-1.2, 1.0}).requires_grad_();
     LBFGSOptions options(search ? 1 : 0.5);
     if (search) options.line_search_fn("strong_wolfe");
     LBFGS optimizer(Params{x}, options.max_iter(40));
@@ -121,7 +129,8 @@ TEST(Optim, ClosuresAreRecordedAndReturnTheirLoss) {
 
 TEST(Optim, GroupsInheritWhatTheyDoNotSay) {
   std::vector<OptimizerParamGroup> groups;
-  groups.emplace_back(Params{ones({1}).requires_grad_()}, std::make_unique<AdamOptions>(AdamOptions().weight_decay(0.5)));
+  groups.emplace_back(Params{ones({1}).requires_grad_()},
+                      std::make_unique<AdamOptions>(AdamOptions().weight_decay(0.5)));
   groups.emplace_back(Params{ones({1}).requires_grad_()});
   Adam optimizer(groups, AdamOptions(0.25).eps(1e-4));
   const auto& first = static_cast<const AdamOptions&>(optimizer.param_groups()[0].options());

@@ -9,9 +9,7 @@ import pytest
 import tenon
 import torch
 
-NAMES = (
-    "SGD Adam AdamW Adamax NAdam RAdam Adagrad Adadelta RMSprop Rprop ASGD LBFGS SparseAdam Adafactor Muon"
-).split()
+NAMES = "SGD Adam AdamW Adamax NAdam RAdam Adagrad Adadelta RMSprop Rprop ASGD LBFGS SparseAdam Adafactor Muon".split()
 BAD_OPTIONS = [
     {"lr": -1.0}, {"eps": -1.0}, {"weight_decay": -1.0}, {"betas": (1.0, 0.9)}, {"betas": (0.9, -0.1)}, {"rho": 2.0},
     {"alpha": -1.0}, {"momentum": -0.5}, {"lr_decay": -1.0}, {"etas": (1.5, 1.2)}, {"momentum_decay": -1.0},

@@ -1,5 +1,5 @@
-// Schedules that libtorch lacks, as Python has them: made, they set the learning rates of epoch 0, and each step() those
-// of the next.
+// Schedules that libtorch lacks, as Python has them: made, they set the learning rates of epoch 0, and each step()
+// those of the next.
 #pragma once
 
 #include <functional>
