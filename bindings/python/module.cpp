@@ -20,4 +20,6 @@ NB_MODULE(_C, module) {
   init_runtime(module);
   init_initialization(module);
   init_module_attributes(module);
+  init_optim(module);
+  init_autocast(module);
 }

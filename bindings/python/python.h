@@ -112,5 +112,7 @@ void init_autograd(nb::module_& module);
 void init_runtime(nb::module_& module);
 void init_initialization(nb::module_& module);
 void init_module_attributes(nb::module_& module);
+void init_optim(nb::module_& module);
+void init_autocast(nb::module_& module);
 
 }  // namespace tenon::python

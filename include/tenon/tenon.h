@@ -6,5 +6,5 @@
 #include "tenon/base/denormals.h"
 #include "tenon/base/parallel.h"
 #include "tenon/cuda.h"
-#include "tenon/nn/init.h"
+#include "tenon/nn/nn.h"
 #include "tenon/ops/ops.h"

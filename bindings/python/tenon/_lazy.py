@@ -12,9 +12,11 @@ _HOMES = {
     name: name
     for name in (
         "accelerator",
+        "amp",
         "array_api",
         "backends",
         "config",
+        "cpu",
         "distributions",
         "fft",
         "func",
@@ -25,13 +27,34 @@ _HOMES = {
         "metal",
         "mps",
         "operations",
+        "optim",
         "run",
         "signal",
         "special",
         "testing",
     )
-} | {"vmap": "func"} | dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
+} | {"vmap": "func", "autocast": "amp"} | dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
 _HOMES |= dict.fromkeys(("_weight_norm", "norm_except_dim"), "nn.utils.weight_norm")
+_HOMES |= dict.fromkeys(
+    (
+        "autocast_decrement_nesting",
+        "autocast_increment_nesting",
+        "clear_autocast_cache",
+        "get_autocast_cpu_dtype",
+        "get_autocast_dtype",
+        "get_autocast_gpu_dtype",
+        "is_autocast_cache_enabled",
+        "is_autocast_cpu_enabled",
+        "is_autocast_enabled",
+        "set_autocast_cache_enabled",
+        "set_autocast_cpu_dtype",
+        "set_autocast_cpu_enabled",
+        "set_autocast_dtype",
+        "set_autocast_enabled",
+        "set_autocast_gpu_dtype",
+    ),
+    "amp.autocast_mode",
+)
 
 
 def lazy_attributes(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
