@@ -7,6 +7,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+_STORAGES = {
+    f"{name}Storage": "storage"
+    for name in (
+        *("Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double", "Bool"),
+        *("ComplexFloat", "ComplexDouble"),
+    )
+}
+
 # Of the top-level module.
 _HOMES = {
     name: name
@@ -20,17 +28,21 @@ _HOMES = {
         "func",
         "functional",
         "interop",
+        "io",
         "linalg",
         "masked",
         "metal",
         "mps",
         "operations",
         "run",
+        "safetensors",
+        "serialization",
+        "serialize",
         "signal",
         "special",
         "testing",
     )
-} | {"vmap": "func"} | dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
+} | dict.fromkeys(("load", "save"), "serialization") | _STORAGES | {"vmap": "func"} | dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
 
 
 def lazy_attributes(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
