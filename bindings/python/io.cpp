@@ -314,10 +314,10 @@ void translate_errors() {
           std::rethrow_exception(exception);
         } catch (const io::UnpicklingError& error) {
           const nb::object type = nb::module_::import_("pickle").attr("UnpicklingError");
-          PyErr_SetString(type.ptr(), error.what());
+          set_error(type.ptr(), error.what());
         } catch (const io::FileError& error) {
           if (error.code() == 0) {
-            PyErr_SetString(PyExc_RuntimeError, error.what());
+            set_error(PyExc_RuntimeError, error.what());
           } else {
             nb::object path = nb::steal(PyUnicode_DecodeFSDefault(error.path().c_str()));
             errno = error.code();

@@ -42,7 +42,8 @@ _HOMES = {
         "special",
         "testing",
     )
-} | dict.fromkeys(("load", "save"), "serialization") | _STORAGES | {"vmap": "func"} | dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
+} | _STORAGES | {"vmap": "func"} | dict.fromkeys(("load", "save"), "serialization")
+_HOMES |= dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
 
 
 def lazy_attributes(package: str, homes: dict[str, str]) -> Callable[[str], Any]:

@@ -199,7 +199,7 @@ class WeightsPolicy:
         if not self._is_allowed(function) and id(function) not in self._callable:
             raise pickle.UnpicklingError(f"Trying to call reduce for unrecognized function {function}")
         if function is _rebuild._rebuild_from_type_v2:
-            return self._from_type(*arguments)
+            function = self._from_type
         try:
             return function(*arguments)
         except (TypeError, ValueError, AttributeError, KeyError) as error:
@@ -209,6 +209,8 @@ class WeightsPolicy:
         if new_type is not Tensor and not self._is_allowed(new_type):
             raise pickle.UnpicklingError(f"a tensor of type {new_type}")
         made = self.reduce(function, arguments)
+        if not isinstance(made, Tensor):
+            raise pickle.UnpicklingError(f"a tensor of {type(made)}")
         return _rebuild._rebuild_from_type_v2(lambda: made, new_type, (), state)
 
     def new_object(self, cls: Any, arguments: tuple, keywords: dict) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenon import _C, _rebuild, cuda
 from tenon._C import Tensor
 from tenon._functions import lu, unique, unique_consecutive
+from tenon._rebuild import _rebuild_from_type_v2  # noqa: F401 (which pickles name here)
 from tenon._typed_tensors import TYPE_NAMES, TypedTensor
 from tenon.overrides import _default_torch_function
 from tenon.storage import TypedStorage, UntypedStorage, _storage_over, _tensor_over
