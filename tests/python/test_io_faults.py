@@ -172,6 +172,7 @@ def test_a_gigabyte_is_mapped_at_once(tmp_path):
     """Files with holes, so that the disk is not what is measured."""
     nbytes = 1 << 30
     header = json.dumps({"a": {"dtype": "F32", "shape": [nbytes // 4], "data_offsets": [0, nbytes]}}).encode()
+    header += b" " * (-len(header) % 8)
     with open(tmp_path / "a.safetensors", "wb") as file:
         file.write(struct.pack("<Q", len(header)) + header)
         file.truncate(8 + len(header) + nbytes)
@@ -190,8 +191,8 @@ def test_a_gigabyte_is_mapped_at_once(tmp_path):
     tenon.save(tenon.zeros(1).expand(1), archive)
     with zipfile.ZipFile(archive) as source:
         pkl = source.read("a/data.pkl")
-    assert pkl.count(b"K\x01tQ") == 1
-    pkl = pkl.replace(b"K\x01tQ", b"J" + struct.pack("<i", count) + b"tQ")
+    assert pkl.count(b"K\x01tq") == 1
+    pkl = pkl.replace(b"K\x01tq", b"J" + struct.pack("<i", count) + b"tq")
     pkl = pkl.replace(b"K\x00K\x01\x85", b"K\x00J" + struct.pack("<i", count) + b"\x85", 1)
     _sparse_archive(archive, {"a/data.pkl": pkl, "a/version": b"3\n"}, "a/data/0", nbytes)
     assert min(loaded_in(archive) for _ in range(3)) < 0.05
