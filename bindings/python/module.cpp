@@ -22,4 +22,5 @@ NB_MODULE(_C, module) {
   init_module_attributes(module);
   init_optim(module);
   init_autocast(module);
+  init_io(module);
 }

@@ -14,6 +14,9 @@ namespace nb = nanobind;
 
 namespace tenon::python {
 
+// Raises `type` with a text whose bytes may come from anywhere.
+void set_error(PyObject* type, const char* text) noexcept;
+
 // Turns the C++ exception in flight into the Python error of its kind; call it inside a catch block.
 void set_python_error() noexcept;
 
@@ -114,5 +117,6 @@ void init_initialization(nb::module_& module);
 void init_module_attributes(nb::module_& module);
 void init_optim(nb::module_& module);
 void init_autocast(nb::module_& module);
+void init_io(nb::module_& module);
 
 }  // namespace tenon::python

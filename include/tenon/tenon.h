@@ -6,5 +6,8 @@
 #include "tenon/base/denormals.h"
 #include "tenon/base/parallel.h"
 #include "tenon/cuda.h"
+#include "tenon/io/npy.h"
+#include "tenon/io/safetensors.h"
+#include "tenon/io/serialize.h"
 #include "tenon/nn/nn.h"
 #include "tenon/ops/ops.h"

@@ -7,6 +7,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+_STORAGES = {
+    f"{name}Storage": "storage"
+    for name in (
+        *("Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double", "Bool"),
+        *("ComplexFloat", "ComplexDouble"),
+    )
+}
+
 # Of the top-level module.
 _HOMES = {
     name: name
@@ -22,6 +30,7 @@ _HOMES = {
         "func",
         "functional",
         "interop",
+        "io",
         "linalg",
         "masked",
         "metal",
@@ -29,11 +38,15 @@ _HOMES = {
         "operations",
         "optim",
         "run",
+        "safetensors",
+        "serialization",
+        "serialize",
         "signal",
         "special",
         "testing",
     )
-} | {"vmap": "func", "autocast": "amp"} | dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
+} | _STORAGES | {"vmap": "func", "autocast": "amp"} | dict.fromkeys(("load", "save"), "serialization")
+_HOMES |= dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
 _HOMES |= dict.fromkeys(("_weight_norm", "norm_except_dim"), "nn.utils.weight_norm")
 _HOMES |= dict.fromkeys(
     (

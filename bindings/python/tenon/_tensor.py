@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tenon import _C, cuda
+from tenon import _C, _rebuild, cuda
 from tenon._C import Tensor
 from tenon._functions import lu, unique, unique_consecutive
+from tenon._rebuild import _rebuild_from_type_v2  # noqa: F401 (which pickles name here)
 from tenon._typed_tensors import TYPE_NAMES, TypedTensor
 from tenon.overrides import _default_torch_function
 from tenon.storage import TypedStorage, UntypedStorage, _storage_over, _tensor_over
@@ -137,30 +138,19 @@ def to_torch(self: Tensor) -> torch.Tensor:
 # --- copying and pickling
 
 
-def _rebuild(
-    kind: type,
-    storage: UntypedStorage,
-    dtype: _C.dtype,
-    offset: int,
-    size: tuple[int, ...],
-    stride: tuple[int, ...],
-    requires_grad: bool,
-    state: dict | None,
-) -> Tensor:
-    result = _tensor_over(storage, dtype, offset, size, stride)
-    if kind is not Tensor:
-        result = _C._make_subclass(kind, result, requires_grad)
-    elif requires_grad:
-        result.requires_grad_(True)
-    if state:
-        result.__dict__.update(state)
-    return result
-
-
 def reduce_ex(self: Tensor, protocol: int) -> tuple:
     """Pickles the storage, once for all tensors that share it, how the tensor views it, and attributes."""
-    view = (self.dtype, self.storage_offset(), tuple(self.shape), self.stride(), self.requires_grad)
-    return _rebuild, (type(self), self.untyped_storage(), *view, self.__dict__ or None)
+    from collections import OrderedDict
+
+    view = (self.storage_offset(), tuple(self.shape), self.stride(), self.requires_grad, OrderedDict())
+    if self.dtype in (_C.uint16, _C.uint32, _C.uint64):
+        # PyTorch has no typed storages of these.
+        function, arguments = _rebuild._rebuild_tensor_v3, (self.untyped_storage(), *view, self.dtype)
+    else:
+        function, arguments = _rebuild._rebuild_tensor_v2, (self.storage(), *view)
+    if type(self) is Tensor and not self.__dict__:
+        return function, arguments
+    return _rebuild._rebuild_from_type_v2, (function, type(self), arguments, self.__dict__)
 
 
 def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
@@ -174,8 +164,10 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
         )
     storage = copy.deepcopy(self.untyped_storage(), memo)
-    view = (self.dtype, self.storage_offset(), tuple(self.shape), self.stride(), self.requires_grad)
-    result = _rebuild(type(self), storage, *view, None)
+    result = _tensor_over(storage, self.dtype, self.storage_offset(), tuple(self.shape), self.stride())
+    if type(self) is not Tensor:
+        result = result.as_subclass(type(self))
+    result.requires_grad_(self.requires_grad)
     memo[id(self)] = result
     if self.grad is not None:
         result.grad = self.grad.__deepcopy__(memo)

@@ -90,6 +90,14 @@ class SparseTensor:
             f"       size={tuple(self.shape)}, nnz={self._nnz()}, layout={self.layout!r})"
         )
 
+    def __reduce_ex__(self, protocol: int) -> tuple:
+        from tenon import _rebuild
+
+        return _rebuild._rebuild_sparse_tensor, (
+            self.layout,
+            (self._index, self._value, self.shape, self._coalesced),
+        )
+
     # --- autograd
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon._typed_tensors import TYPE_NAMES
 
 __all__ = ["TypedStorage", "UntypedStorage"]
 
@@ -30,6 +31,10 @@ class UntypedStorage:
             self._bytes = _C.functions["empty"]((data,), dtype=_C.uint8, device=device)
         else:
             self._bytes = _C.tensor(list(data), dtype=_C.uint8, device=device)
+
+    def untyped(self) -> UntypedStorage:
+        """Itself."""
+        return self
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
@@ -72,6 +77,14 @@ class UntypedStorage:
     def cpu(self) -> UntypedStorage:
         """This storage if it is the CPU's, else a copy that is."""
         return _storage_over(self._bytes.cpu())
+
+    def to(self, *, device: Any, non_blocking: bool = False) -> UntypedStorage:
+        """This storage if it is on the device, else a copy that is."""
+        return _storage_over(self._bytes.to(device))
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> UntypedStorage:
+        """This storage if it is on the CUDA device, else a copy that is."""
+        return _storage_over(self._bytes.cuda(device))
 
     def copy_(self, source: UntypedStorage, non_blocking: bool = False) -> UntypedStorage:
         """Copies the bytes of `source`, which are as many."""
@@ -138,6 +151,22 @@ class TypedStorage:
     def untyped(self) -> UntypedStorage:
         """The storage itself."""
         return self._storage
+
+    _untyped_storage = property(untyped)
+
+    def cpu(self) -> TypedStorage:
+        """This storage if it is the CPU's, else a copy that is."""
+        return TypedStorage(wrap_storage=self._storage.cpu(), dtype=self.dtype)
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> TypedStorage:
+        """This storage if it is on the CUDA device, else a copy that is."""
+        return TypedStorage(wrap_storage=self._storage.cuda(device), dtype=self.dtype)
+
+    def _pickle_storage_type(self) -> type:
+        return STORAGES.get(TYPE_NAMES[self.dtype].replace("Tensor", "Storage"), UntypedStorage)
+
+    def __reduce__(self) -> tuple:
+        return _typed_over, (self._storage, self.dtype)
 
     def size(self) -> int:
         """The number of elements."""
@@ -210,6 +239,39 @@ class TypedStorage:
         return f"{lines}[tenon.storage.TypedStorage(dtype={self.dtype}, device={self.device}) of size {len(self)}]"
 
 
+def _typed_over(storage: UntypedStorage, dtype: _C.dtype) -> TypedStorage:
+    return TypedStorage(wrap_storage=storage, dtype=dtype)
+
+
+class _StorageOfDtype(TypedStorage):
+    """A storage of one dtype, made of a size or a sequence of numbers."""
+
+    def __init__(self, *args: Any) -> None:
+        if len(args) > 1:
+            raise TypeError(f"{type(self).__name__}() takes a size or a sequence, got {len(args)} arguments")
+        data = args[0] if args else 0
+        made = _C.functions["empty"]((data,), dtype=self.dtype) if isinstance(data, int) else None
+        super().__init__(
+            wrap_storage=_storage_over(_C.tensor(data, dtype=self.dtype) if made is None else made), dtype=self.dtype
+        )
+
+
+def _storages_of_dtypes() -> dict[str, type]:
+    return {
+        name.replace("Tensor", "Storage"): type(
+            name.replace("Tensor", "Storage"),
+            (_StorageOfDtype,),
+            {"dtype": dtype, "__module__": "tenon", "__doc__": f"Storages of {dtype}."},
+        )
+        for dtype, name in TYPE_NAMES.items()
+        if not name.startswith("UInt")
+    }
+
+
+# FloatStorage and the like, by name.
+STORAGES = _storages_of_dtypes()
+
+
 def _storage_over(data: Tensor) -> UntypedStorage:
     """The object of the storage of `data`."""
     address = data._storage_id()
@@ -232,3 +294,9 @@ def _from_bytes(data: bytes) -> UntypedStorage:
     if data:
         flat.copy_(_C.frombuffer(bytearray(data), dtype=_C.uint8))
     return _storage_over(flat)
+
+
+def __getattr__(name: str) -> type:
+    if name in STORAGES:
+        return STORAGES[name]
+    raise AttributeError(f"module 'tenon.storage' has no attribute {name!r}", name=name)
