@@ -16,4 +16,5 @@ NB_MODULE(_C, module) {
   init_autograd(module);
   init_runtime(module);
   init_initialization(module);
+  init_shared_memory(module);
 }

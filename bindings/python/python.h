@@ -111,5 +111,6 @@ void init_nodes(nb::module_& module);
 void init_autograd(nb::module_& module);
 void init_runtime(nb::module_& module);
 void init_initialization(nb::module_& module);
+void init_shared_memory(nb::module_& module);
 
 }  // namespace tenon::python
