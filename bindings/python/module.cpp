@@ -23,4 +23,5 @@ NB_MODULE(_C, module) {
   init_optim(module);
   init_autocast(module);
   init_io(module);
+  init_shared_memory(module);
 }

@@ -211,9 +211,10 @@ def set_(
     return self
 
 
-def unshared(self: Tensor) -> Tensor:
-    """Memory is not shared between processes."""
-    raise NotImplementedError("share_memory_() is not supported: tensors live in the memory of one process")
+def share_memory_(self: Tensor) -> Tensor:
+    """Moves the memory of this tensor, and of all that share it, to where other processes see it."""
+    self.untyped_storage().share_memory_()
+    return self
 
 
 def pinned(self: Tensor, device: Any = None) -> Tensor:
@@ -373,8 +374,8 @@ def _attach() -> None:
         "__dir__": dir_,
         "type": type_,
         "new_tensor": new_tensor,
-        "is_shared": lambda self: False,
-        "share_memory_": unshared,
+        "is_shared": lambda self: self.untyped_storage().is_shared(),
+        "share_memory_": share_memory_,
         "pin_memory": pinned,
         "untyped_storage": untyped_storage,
         "storage": storage,

@@ -16,10 +16,6 @@ __all__ = ["TypedStorage", "UntypedStorage"]
 _objects: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueDictionary()
 
 
-def _unsupported(what: str) -> NotImplementedError:
-    return NotImplementedError(f"{what} is not supported: tensors live in the memory of one process")
-
-
 class UntypedStorage:
     """A block of bytes that tensors view."""
 
@@ -97,12 +93,16 @@ class UntypedStorage:
         return self
 
     def is_shared(self) -> bool:
-        """Whether other processes see this memory: never."""
-        return False
+        """Whether other processes can see this memory; that of CUDA devices they always can."""
+        return self.is_cuda or _C._is_shared(self._bytes)
 
     def share_memory_(self) -> UntypedStorage:
-        """Memory is not shared between processes."""
-        raise _unsupported("share_memory_()")
+        """Moves this memory to where forked processes, and those that it is sent to, see it."""
+        from tenon import multiprocessing  # noqa: F401 (which makes sending it share it)
+
+        if not self.is_cuda:
+            _C._share_storage(self._bytes)
+        return self
 
     def is_pinned(self, device: Any = None) -> bool:
         """Whether the memory is page-locked: never."""
@@ -213,12 +213,13 @@ class TypedStorage:
         return self
 
     def is_shared(self) -> bool:
-        """Whether other processes see this memory: never."""
-        return False
+        """Whether other processes can see this memory."""
+        return self._storage.is_shared()
 
     def share_memory_(self) -> TypedStorage:
-        """Memory is not shared between processes."""
-        raise _unsupported("share_memory_()")
+        """Moves this memory to where other processes see it."""
+        self._storage.share_memory_()
+        return self
 
     def __len__(self) -> int:
         return self.size()
