@@ -11,7 +11,7 @@ from tenon._functions import lu, unique, unique_consecutive
 from tenon._typed_tensors import TYPE_NAMES, TypedTensor
 from tenon.overrides import _default_torch_function
 from tenon.storage import TypedStorage, UntypedStorage, _storage_over, _tensor_over
-from tenon.utils.hooks import RemovableHandle
+from tenon.utils.hooks import LibraryHandle, RemovableHandle
 
 if TYPE_CHECKING:
     import numpy
@@ -40,12 +40,12 @@ def backward(
 
 def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
     """Calls `hook` with each gradient of this tensor; what it returns, if anything, replaces the gradient."""
-    return RemovableHandle(self._remove_hook, self._register_hook(hook))
+    return LibraryHandle(self._remove_hook, self._register_hook(hook))
 
 
 def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
     """Calls `hook` with this leaf after each accumulation into its .grad."""
-    return RemovableHandle(self._remove_hook, self._register_post_accumulate_grad_hook(hook))
+    return LibraryHandle(self._remove_hook, self._register_post_accumulate_grad_hook(hook))
 
 
 # --- NumPy, DLPack and PyTorch

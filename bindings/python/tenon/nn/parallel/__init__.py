@@ -1,0 +1,3 @@
+"""Modules run on several devices."""
+
+from tenon.nn.parallel.data_parallel import DataParallel, data_parallel
