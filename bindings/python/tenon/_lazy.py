@@ -29,6 +29,7 @@ _HOMES = {
         "signal",
         "special",
         "testing",
+        "vision",
     )
 } | {"vmap": "func"} | dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
 

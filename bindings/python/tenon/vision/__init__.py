@@ -3,9 +3,7 @@
 from tenon._lazy import lazy_attributes
 from tenon.version import __version__
 
-__getattr__ = lazy_attributes(
-    "tenon.vision", {name: name for name in ("datasets", "models", "transforms", "utils")}
-)
+__getattr__ = lazy_attributes("tenon.vision", {name: name for name in ("datasets", "models", "transforms", "utils")})
 
 __all__ = ["__version__", "datasets", "get_image_backend", "models", "set_image_backend", "transforms", "utils"]
 

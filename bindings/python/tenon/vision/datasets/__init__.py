@@ -3,7 +3,7 @@
 from tenon.vision.datasets.cifar import CIFAR10, CIFAR100
 from tenon.vision.datasets.fakedata import FakeData
 from tenon.vision.datasets.folder import DatasetFolder, ImageFolder
-from tenon.vision.datasets.mnist import MNIST, FashionMNIST, KMNIST
+from tenon.vision.datasets.mnist import KMNIST, MNIST, FashionMNIST
 from tenon.vision.datasets.vision import VisionDataset
 
 __all__ = [

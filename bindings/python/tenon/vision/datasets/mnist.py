@@ -107,8 +107,7 @@ class MNIST(VisionDataset):
             if os.path.isfile(path):
                 return path
         raise RuntimeError(
-            f"Dataset not found: {os.path.join(self.raw_folder, name)} (or .gz) is missing, "
-            "and Tenon does not download"
+            f"Dataset not found: {os.path.join(self.raw_folder, name)} (or .gz) is missing, and Tenon does not download"
         )
 
     @property

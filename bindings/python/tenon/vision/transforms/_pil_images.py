@@ -78,9 +78,7 @@ def pad(image: Any, padding: list[int], fill: Any, padding_mode: str) -> Any:
         result = ImageOps.expand(image, border=tuple(padding), fill=_fill(image, fill))
     else:
         left, top, right, bottom = padding
-        image = image.crop(
-            (max(-left, 0), max(-top, 0), image.width - max(-right, 0), image.height - max(-bottom, 0))
-        )
+        image = image.crop((max(-left, 0), max(-top, 0), image.width - max(-right, 0), image.height - max(-bottom, 0)))
         pixels = np.asarray(image)
         margins = [(max(top, 0), max(bottom, 0)), (max(left, 0), max(right, 0))] + [(0, 0)] * (pixels.ndim - 2)
         mode: Any = padding_mode

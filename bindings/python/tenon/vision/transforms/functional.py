@@ -240,7 +240,9 @@ def resize(
     if wanted == [height, width]:
         return img
     if antialias is False and not isinstance(img, Tensor):
-        warnings.warn("Anti-alias option is always applied for PIL Image input. Argument antialias is ignored.")
+        warnings.warn(
+            "Anti-alias option is always applied for PIL Image input. Argument antialias is ignored.", stacklevel=2
+        )
     return _images(img).resize(img, wanted, mode, antialias)
 
 
