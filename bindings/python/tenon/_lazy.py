@@ -46,6 +46,7 @@ _HOMES = {
         "signal",
         "special",
         "testing",
+        "vision",
     )
 } | _STORAGES | {"vmap": "func", "autocast": "amp"} | dict.fromkeys(("load", "save"), "serialization")
 _HOMES |= dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
