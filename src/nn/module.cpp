@@ -66,6 +66,11 @@ std::string detail::type_name(const std::type_info& type) {
   return status == 0 ? name.get() : type.name();
 }
 
+void detail::fail_other_class(const Module& expected) {
+  tenon::detail::fail<TensorError>("clone: a submodule is of another class than the ", expected.name(),
+                                   " that reset() registers in its place");
+}
+
 void detail::fail_empty_holder() { tenon::detail::fail<TensorError>("Accessing empty ModuleHolder"); }
 
 Module::Module() = default;
@@ -269,6 +274,25 @@ void Module::copy_members(const Module& source, const optional<Device>& device) 
 }
 
 void Module::clone_(Module& other, const optional<Device>& device) { other.clone(device); }
+
+void CloneableModule::reset() {}
+
+std::shared_ptr<Module> CloneableModule::clone(const optional<Device>& device) const {
+  std::shared_ptr<Module> copy(copy_to(nullptr));
+  copy->forget_members();
+  Generator& generator = default_generator();
+  const std::vector<uint8_t> random_state = generator.get_state();
+  static_cast<CloneableModule&>(*copy).reset();
+  generator.set_state(random_state);
+  copy->copy_members(*this, device);
+  return copy;
+}
+
+void CloneableModule::clone_(Module& other, const optional<Device>& device) {
+  const std::shared_ptr<Module> copy = other.clone(device);
+  if (typeid(*copy) != typeid(*this)) detail::fail_other_class(*this);
+  static_cast<const CloneableModule&>(*copy).copy_to(this);
+}
 
 void Module::print(std::ostream& out, const std::string& indentation) const {
   pretty_print(out);

@@ -147,8 +147,7 @@ class TENON_API Module : public std::enable_shared_from_this<Module> {
   OrderedDict<std::string, Tensor> parameters_{"Parameter"};
 
  private:
-  template <class Derived>
-  friend class Cloneable;
+  friend class CloneableModule;
   friend struct detail::AnyForward;
   TENON_API friend std::ostream& operator<<(std::ostream& out, const Module& module);
 
@@ -174,39 +173,44 @@ class TENON_API Module : public std::enable_shared_from_this<Module> {
 // Prints a module and those below it.
 TENON_API std::ostream& operator<<(std::ostream& out, const Module& module);
 
-// A module that can be copied: reset(), which its constructor calls, registers all parameters, buffers and submodules.
-template <class Derived>
-class Cloneable : public Module {
+// What Cloneable does for every class alike.
+class TENON_API CloneableModule : public Module {
  public:
   using Module::Module;
 
-  virtual void reset() = 0;
-
+  // Registers all parameters, buffers and submodules; the constructor calls it, and clone() does.
+  virtual void reset();
   // Draws no random numbers, whatever reset() draws.
-  std::shared_ptr<Module> clone(const optional<Device>& device = nullopt) const override {
-    auto copy = std::make_shared<Derived>(static_cast<const Derived&>(*this));
-    copy->forget_members();
-    {
-      Unseeded unseeded;
-      copy->reset();
-    }
-    copy->copy_members(*this, device);
-    return copy;
-  }
+  std::shared_ptr<Module> clone(const optional<Device>& device = nullopt) const override;
 
  private:
-  // Within its life the default generator's state is kept.
-  struct Unseeded {
-    Unseeded() : state(default_generator().get_state()) {}
-    ~Unseeded() { default_generator().set_state(state); }
-    std::vector<uint8_t> state;
-  };
+  // A copy of this module alone, with the same parameters: a new one, or put into `target`, which is of the same class.
+  virtual Module* copy_to(Module* target) const = 0;
+  void clone_(Module& other, const optional<Device>& device) final;
+};
 
-  void clone_(Module& other, const optional<Device>& device) final {
-    auto copy = std::dynamic_pointer_cast<Derived>(other.clone(device));
-    TENON_CHECK(copy, "clone: a submodule is of another class than the one that reset() registers in its place");
-    static_cast<Derived&>(*this) = *copy;
-  }
+namespace detail {
+[[noreturn]] TENON_API void fail_other_class(const Module& expected);
+
+template <class M>
+Module* copy_to(const M& module, Module* target) {
+  if (!target) return new M(module);
+  if (typeid(*target) != typeid(M)) fail_other_class(*target);
+  static_cast<M&>(*target) = module;
+  return target;
+}
+}  // namespace detail
+
+// A module that can be copied: its reset() registers all parameters, buffers and submodules.
+template <class Derived>
+class Cloneable : public CloneableModule {
+ public:
+  using CloneableModule::CloneableModule;
+
+  void reset() override = 0;
+
+ private:
+  Module* copy_to(Module* target) const final { return detail::copy_to(static_cast<const Derived&>(*this), target); }
 };
 
 // A shared pointer to a module that acts as the module: holder(x) calls forward(x).
