@@ -337,6 +337,11 @@ def to_sparse(self: Tensor, sparse_dim: int | None = None) -> Any:
     return sparse.to_sparse(self, sparse_dim)
 
 
+def to_dense(self: Tensor, dtype: Any = None, *, masked_grad: bool | None = None) -> Tensor:
+    """The tensor itself, which is dense, in `dtype` if one is given."""
+    return self if dtype is None else self.to(dtype)
+
+
 def _attach() -> None:
     methods = {
         "backward": backward,
@@ -382,6 +387,7 @@ def _attach() -> None:
         "set_": set_,
         "where": lambda self, condition, other: _C.functions["where"](condition, self, other),
         "lu": lu,
+        "to_dense": to_dense,
         "to_sparse": to_sparse,
         "unique": unique,
         "unique_consecutive": unique_consecutive,

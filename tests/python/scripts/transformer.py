@@ -41,12 +41,12 @@ torch.manual_seed(7)
 tokens, start, length = 12, 0, 6
 model = Reverser(tokens)
 print(sum(p.numel() for p in model.parameters() if p.requires_grad), "parameters")
-optimizer = torch.optim.Adam(model.parameters(), lr=1.0, betas=(0.9, 0.98), eps=1e-9)
+optimizer = torch.optim.Adam(model.parameters(), lr=1.0, betas=(0.9, 0.98), eps=1e-6)
 scheduler = torch.optim.lr_scheduler.LambdaLR(
-    optimizer, lambda step: 32**-0.5 * min((step + 1) ** -0.5, (step + 1) * 20**-1.5) * 0.2
+    optimizer, lambda step: 32**-0.5 * min((step + 1) ** -0.5, (step + 1) * 20**-1.5) * 0.05
 )
 criterion = nn.CrossEntropyLoss()
-for step in range(40):
+for step in range(32):
     source = torch.randint(1, tokens, (length, 16))
     target = torch.cat([torch.full((1, 16), start), source.flip(0)])
     output = model(source, target[:-1])
