@@ -26,7 +26,8 @@ What `tests/python/test_module_db.py --parity` found with PyTorch {version} on t
 database of modules, `module_db`, with sample inputs and with inputs that must raise an error. Each of its {entries}
 classes is built in Tenon and in PyTorch from one seed, in float32 and float64, for training and for evaluation:
 
-- *parameters*: they and the buffers are bitwise equal, and so are the keys of the `state_dict`;
+- *parameters*: they and the buffers are bitwise equal (normal numbers of embeddings up to the last bits), and so are
+  the keys of the `state_dict` and the public attributes;
 - *repr*: it is the same text;
 - *forward*: results, the state afterwards and the random numbers that were drawn agree, with gradients and without;
 - *gradients*: those of inputs and of parameters agree;
@@ -60,7 +61,7 @@ def failed_of(verdicts: Verdicts) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", list(INFOS))
 def test_a_module_agrees_with_pytorch(name):
-    verdicts = judge(name)
+    verdicts = judge(INFOS[name])
     assert verdicts.samples > 0, "nothing was compared"
     failed, passed = failed_of(verdicts), passed_of(verdicts)
     wrong = [f"{check}: {text}" for check, text in failed.items() if f"{name}/{check}" not in KNOWN]
@@ -116,7 +117,7 @@ def main() -> None:
     options = parser.parse_args()
     assert not options.only or not (options.update or options.parity), "the list and the page tell of every class"
     torch.set_num_threads(1)
-    verdicts = {name: judge(name) for name in INFOS if options.only in name}
+    verdicts = {name: judge(info) for name, info in INFOS.items() if options.only in name}
     for name, found in verdicts.items():
         for check, text in failed_of(found).items():
             print(f"{name}/{check}: {' '.join(text.split())[:300]}")

@@ -139,10 +139,10 @@ class _BatchNorm(_NormBase):
 class _LazyNormBase(LazyModuleMixin, _NormBase):
     """A normalisation that learns its number of channels from the first input."""
 
-    weight: UninitializedParameter
-    bias: UninitializedParameter | None
-    running_mean: UninitializedBuffer
-    running_var: UninitializedBuffer
+    weight: Any
+    bias: Any
+    running_mean: Any
+    running_var: Any
 
     def __init__(
         self,

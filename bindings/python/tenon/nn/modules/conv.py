@@ -46,7 +46,7 @@ class _ConvNd(Module):
     out_channels: int
     kernel_size: tuple[int, ...]
     stride: tuple[int, ...]
-    padding: str | tuple[int, ...]
+    padding: Any
     dilation: tuple[int, ...]
     transposed: bool
     output_padding: tuple[int, ...]
@@ -373,8 +373,8 @@ class _LazyConvXdMixin(LazyModuleMixin):
     in_channels: int
     out_channels: int
     kernel_size: tuple[int, ...]
-    weight: UninitializedParameter
-    bias: UninitializedParameter | None
+    weight: Any
+    bias: Any
 
     def _await_input(self, out_channels: int, bias: bool, device: Any, dtype: Any) -> None:
         self.weight = UninitializedParameter(device=device, dtype=dtype)

@@ -140,8 +140,8 @@ class LazyLinear(LazyModuleMixin, Linear):
     """A Linear that learns its number of inputs from the first of them."""
 
     cls_to_become = Linear
-    weight: UninitializedParameter
-    bias: UninitializedParameter | None
+    weight: Any
+    bias: Any
 
     def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
         super().__init__(0, 0, False)

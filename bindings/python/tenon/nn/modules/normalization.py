@@ -38,8 +38,7 @@ class _Affine(Module):
 
 
 def _shape(normalized_shape: Any) -> tuple[int, ...]:
-    single = isinstance(normalized_shape, numbers.Integral)
-    return (normalized_shape,) if single else tuple(normalized_shape)
+    return tuple([normalized_shape] if isinstance(normalized_shape, numbers.Integral) else normalized_shape)
 
 
 class LayerNorm(_Affine):
