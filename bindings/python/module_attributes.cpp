@@ -6,8 +6,7 @@ namespace tenon::python {
 
 namespace {
 
-// nn.Module, from the moment that it is told to on; lives as long as the program.
-PyTypeObject* module_class;
+// The __getattr__ of nn.Module, the first class that is told of; lives as long as the program.
 PyObject* module_getattr;
 
 PyObject* name_of(const char* text) { return checked(PyUnicode_InternFromString(text)); }
@@ -61,10 +60,7 @@ void find_module_attributes(nb::handle object) {
   auto* type = reinterpret_cast<PyTypeObject*>(object.ptr());
   static PyObject* const getattr_name = name_of("__getattr__");
   static PyObject* const getattribute_name = name_of("__getattribute__");
-  if (!module_class) {
-    module_class = reinterpret_cast<PyTypeObject*>(Py_NewRef(object.ptr()));
-    module_getattr = Py_NewRef(checked(_PyType_Lookup(type, getattr_name)));
-  }
+  if (!module_getattr) module_getattr = Py_NewRef(checked(_PyType_Lookup(type, getattr_name)));
   PyObject* object_getattribute = _PyType_Lookup(&PyBaseObject_Type, getattribute_name);
   if (_PyType_Lookup(type, getattr_name) == module_getattr &&
       _PyType_Lookup(type, getattribute_name) == object_getattribute) {

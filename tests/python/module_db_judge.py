@@ -8,7 +8,6 @@ PyTorch's state and refuse what PyTorch refuses.
 from __future__ import annotations
 
 import copy
-import io
 import pickle
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 import tenon
 import torch
 from compare import kind_of
-from op_db_judge import Tolerance, difference, dtype_name, flatten, is_close, to_tenon, to_torch
+from op_db_judge import Tolerance, cheap_seeding, difference, dtype_name, flatten, is_close, to_tenon, to_torch
 from torch.nn.utils.rnn import PackedSequence
 from torch.testing._internal.common_modules import ModuleErrorEnum, ModuleInfo, module_db
 
@@ -120,20 +119,20 @@ def fresh(arguments: Any, wide: bool) -> Any:
 class Twin:
     """A module of one of the libraries, built from the seed, and calls of it."""
 
-    def __init__(
-        self, library: Any, info: ModuleInfo, made: Any, dtype: torch.dtype | None = None, wide: bool = False
-    ) -> None:
+    def __init__(self, library: Any, info: ModuleInfo, made: Any) -> None:
         self.library = library
-        # Whether calls are in double precision, whatever the dtype that the module was made in.
-        self._wide = wide
+        # Whether calls are in double precision, whatever the dtype that the arguments are given in.
+        self._wide = False
         self._convert: Callable[[Any], Any] = converted if library is tenon else lambda value: value
         args, kwargs = self._arguments(made, False)
         library.manual_seed(SEED)
         self.module = getattr(library.nn, info.module_cls.__name__)(*args, **kwargs)
-        if dtype is not None:
-            self.module.to(self._convert(dtype))
-        if wide:
-            self.module.double()
+
+    def prepare(self, sample: Sample, wide: bool = False) -> Twin:
+        """Gives the module the dtype and mode of a sample."""
+        self._wide = wide
+        self.module.to(self._convert(torch.float64 if wide else sample.dtype)).train(sample.training)
+        return self
 
     def _arguments(self, given: Any, wide: bool) -> tuple[Any, Any]:
         return self._convert(fresh(given.args, wide)), self._convert(fresh(given.kwargs, wide))
@@ -162,15 +161,6 @@ class Twin:
 
 def state_to_tenon(module: torch.nn.Module) -> dict[str, Any]:
     return {name: to_tenon(value, "cpu") for name, value in module.state_dict().items()}
-
-
-def twins(info: ModuleInfo, sample: Sample) -> tuple[Twin, Twin]:
-    ours, theirs = (Twin(library, info, sample.made, sample.dtype) for library in (tenon, torch))
-    if info.module_cls in DRAWING_NORMALS:
-        ours.module.load_state_dict(state_to_tenon(theirs.module))
-    for twin in (ours, theirs):
-        twin.module.train(sample.training)
-    return ours, theirs
 
 
 def require_same(
@@ -216,8 +206,7 @@ def attributes_of(module: Any) -> dict[str, Any]:
 # --- Checks, each of one sample
 
 
-def check_parameters(info: ModuleInfo, sample: Sample) -> None:
-    ours, theirs = Twin(tenon, info, sample.made), Twin(torch, info, sample.made)
+def check_parameters(info: ModuleInfo, sample: Sample, ours: Twin, theirs: Twin) -> None:
     own, expected = ours.module.state_dict(), theirs.module.state_dict()
     assert list(own) == list(expected), f"keys {list(own)}, expected {list(expected)}"
     if not info.is_lazy:
@@ -229,22 +218,22 @@ def check_parameters(info: ModuleInfo, sample: Sample) -> None:
     assert own == expected, f"attributes {own}, expected {expected}"
 
 
-def check_repr(info: ModuleInfo, sample: Sample) -> None:
-    ours, theirs = twins(info, sample)
+def check_repr(info: ModuleInfo, sample: Sample, ours: Twin, theirs: Twin) -> None:
     expected = repr(theirs.module).replace("torch.", "tenon.")
     assert repr(ours.module) == expected, f"{ours.module!r}, expected {expected}"
 
 
 def exact_twin(info: ModuleInfo, sample: Sample) -> Twin:
-    twin = Twin(torch, info, sample.made, sample.dtype, wide=True)
-    twin.module.train(sample.training)
-    return twin
+    return Twin(torch, info, sample.made).prepare(sample, wide=True)
 
 
-def check_forward(info: ModuleInfo, sample: Sample) -> None:
-    ours, theirs = twins(info, sample)
+def check_forward(info: ModuleInfo, sample: Sample, ours: Twin, theirs: Twin) -> None:
+    if info.module_cls in DRAWING_NORMALS:
+        ours.module.load_state_dict(state_to_tenon(theirs.module))
+    for twin in (ours, theirs):
+        twin.prepare(sample)
     results = ours.call(sample.called)[0], theirs.call(sample.called)[0]
-    drawn = ours.library.get_rng_state().to_torch(), torch.get_rng_state()
+    drawn = tenon.get_rng_state().to_torch(), torch.get_rng_state()
     require_same("result", *results, lambda: exact_twin(info, sample).call(sample.called)[0], TOLERANCES)
     assert torch.equal(*drawn), "random numbers that the call has drawn"
     state = [list(twin.module.state_dict().values()) for twin in (ours, theirs)]
@@ -254,17 +243,22 @@ def check_forward(info: ModuleInfo, sample: Sample) -> None:
     require_same("result without gradients", *results, allowed=TOLERANCES)
 
 
-def check_gradients(info: ModuleInfo, sample: Sample) -> None:
-    ours, theirs = twins(info, sample)
+def check_gradients(info: ModuleInfo, sample: Sample, ours: Twin, theirs: Twin) -> None:
     found = ours.gradients(sample.called), theirs.gradients(sample.called)
     require_same("gradient", *found, lambda: exact_twin(info, sample).gradients(sample.called), TOLERANCES)
 
 
-def check_copies(info: ModuleInfo, sample: Sample) -> None:
-    ours, _ = twins(info, sample)
-    if info.is_lazy:
-        ours.call(sample.called)
-    for copied in (copy.deepcopy(ours.module), pickle.load(io.BytesIO(pickle.dumps(ours.module)))):
+def check_loading(info: ModuleInfo, sample: Sample, ours: Twin, theirs: Twin) -> None:
+    fresh_one = Twin(tenon, info, sample.made).prepare(sample).module
+    told = fresh_one.load_state_dict(state_to_tenon(theirs.module), strict=True)
+    assert not told.missing_keys and not told.unexpected_keys, told
+    loaded = fresh_one.state_dict()
+    require_same("loaded state", list(loaded.values()), list(theirs.module.state_dict().values()))
+
+
+def check_copies(info: ModuleInfo, sample: Sample, ours: Twin, theirs: Twin) -> None:
+    ours.module.zero_grad()
+    for copied in (copy.deepcopy(ours.module), pickle.loads(pickle.dumps(ours.module))):
         assert type(copied) is type(ours.module) and repr(copied) == repr(ours.module)
         own, expected = tensors_of(copied), tensors_of(ours.module)
         assert list(own) == list(expected)
@@ -277,24 +271,14 @@ def check_copies(info: ModuleInfo, sample: Sample) -> None:
             assert one is other or bool(((one == other) | (one != one)).all()), "the copy computes something else"
 
 
-def check_loading(info: ModuleInfo, sample: Sample) -> None:
-    _, theirs = twins(info, sample)
-    if info.is_lazy:
-        theirs.call(sample.called)
-    ours = Twin(tenon, info, sample.made, sample.dtype).module
-    told = ours.load_state_dict(state_to_tenon(theirs.module), strict=True)
-    assert not told.missing_keys and not told.unexpected_keys, told
-    loaded = ours.state_dict()
-    require_same("loaded state", list(loaded.values()), list(theirs.module.state_dict().values()))
-
-
-CHECKS: dict[str, Callable[[ModuleInfo, Sample], None]] = {
+# In this order, as a lazy module is made by its first call; both modules keep what a check has done to them.
+CHECKS: dict[str, Callable[[ModuleInfo, Sample, Twin, Twin], None]] = {
     "parameters": check_parameters,
     "repr": check_repr,
     "forward": check_forward,
     "gradients": check_gradients,
-    "copies": check_copies,
     "loading": check_loading,
+    "copies": check_copies,
 }
 
 
@@ -334,15 +318,16 @@ def judge(info: ModuleInfo) -> Verdicts:
     verdicts, count = dict.fromkeys(CHECKS, PASSED), 0
     if not hasattr(tenon.nn, info.module_cls.__name__):
         return Verdicts(dict.fromkeys(ALL_CHECKS, "Tenon lacks the class"), 0)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), cheap_seeding():
         warnings.simplefilter("ignore")
         for sample in samples(info):
             count += 1
+            ours, theirs = Twin(tenon, info, sample.made), Twin(torch, info, sample.made)
             for check, run in CHECKS.items():
                 if verdicts[check] != PASSED:
                     continue
                 try:
-                    run(info, sample)
+                    run(info, sample, ours, theirs)
                 except Exception as error:
                     made = f"{sample.made.args} {sample.made.kwargs}"
                     mode = f"{dtype_name(sample.dtype)} {'training' if sample.training else 'evaluation'}"

@@ -298,6 +298,11 @@ def test_an_encoder_leaves_padding_zero_in_evaluation_without_gradients():
                 for order in (False, True):
                     check((training, grad, order), lambda t: encoded(t, training, grad, order=order), ulps=32, scale=1)
     assert not encoded(tenon, False, False)[0, 2:].std(0).any()
+    tenon.backends.mha.set_fastpath_enabled(False)
+    try:
+        assert encoded(tenon, False, False)[0, 2:].std(0).all()
+    finally:
+        tenon.backends.mha.set_fastpath_enabled(True)
 
 
 def test_a_transformer_warns_of_what_it_cannot_skip_and_refuses_what_does_not_fit():

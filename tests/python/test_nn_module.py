@@ -650,6 +650,27 @@ def test_modules_as_functions():
         run = lambda p, b, x: torch.func.functional_call(nets[0], (p, b), (x,))
         return torch.func.vmap(run, in_dims=(0, 0, None))(parameters, buffers, torch.ones(2, 2))
 
+    def changed(torch):
+        class Counting(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.register_buffer("calls", torch.zeros(1))
+
+            def forward(self, x):
+                self.calls = self.calls + 1
+                return x + self.calls + getattr(self, "extra", 0)
+
+        net, given = Counting(), {"calls": torch.full((1,), 5.0), "extra": torch.ones(1)}
+        out = torch.func.functional_call(net, given, torch.zeros(1))
+        return out, given["calls"], net.calls, hasattr(net, "extra")
+
+    def parametrized(torch):
+        net = torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(2, 2, bias=False))
+        weights = {name: torch.full_like(p, 2.0) for name, p in net.named_parameters()}
+        return torch.func.functional_call(net, weights, torch.ones(1, 2))
+
     with comparisons() as check:
+        check("changed", changed)
+        check("parametrized", parametrized, ulps=4)
         check("call", call, ulps=4)
         check("stacked", stacked, ulps=4)

@@ -235,7 +235,9 @@ class Module(HookedModule, SavedModule, ConvertedModule):
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
         parameters = own.get("_parameters")
-        if isinstance(value, Parameter):
+        # What is no tensor need not be asked whether it is a parameter or a buffer, which takes a while.
+        is_tensor = isinstance(value, Tensor)
+        if is_tensor and isinstance(value, Parameter):
             if parameters is None:
                 raise AttributeError("cannot assign parameters before Module.__init__() call")
             self._forget(name, "_buffers", "_modules")
@@ -260,7 +262,7 @@ class Module(HookedModule, SavedModule, ConvertedModule):
                     f"cannot assign '{typename(value)}' as child module '{name}' (tenon.nn.Module or None expected)"
                 )
             modules[name] = _hooks.registered(_global_module_registration_hooks, self, name, value)
-        elif isinstance(value, Buffer) or name in own.get("_buffers", ()):
+        elif (is_tensor and isinstance(value, Buffer)) or name in own.get("_buffers", ()):
             self._assign_buffer(name, value)
         else:
             super().__setattr__(name, value)

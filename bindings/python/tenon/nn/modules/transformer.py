@@ -10,6 +10,7 @@ from typing import Any
 
 import tenon
 from tenon._C import Tensor
+from tenon.backends import mha
 from tenon.nn import functional as F
 from tenon.nn import init
 from tenon.nn._attention import _canonical_mask, _none_or_dtype
@@ -229,7 +230,9 @@ class TransformerEncoder(Module):
     def _drops_padding(self, src: Tensor, mask: Tensor | None, padding: Tensor | None) -> bool:
         """Whether the output is zero at padding: in evaluation without gradients, as PyTorch's nested tensors are."""
         first: Any = self.layers[0]
-        if not self.use_nested_tensor or first.training or src.dim() != 3 or padding is None or mask is not None:
+        if not (mha.get_fastpath_enabled() and self.use_nested_tensor) or first.training:
+            return False
+        if src.dim() != 3 or padding is None or mask is not None:
             return False
         if tenon.is_grad_enabled() and (src.requires_grad or any(p.requires_grad for p in first.parameters())):
             return False

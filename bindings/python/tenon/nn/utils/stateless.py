@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 from tenon._C import Tensor
-from tenon.func import functional_call as _functional_call
 from tenon.nn.parallel.data_parallel import DataParallel
 
 __all__ = ["functional_call"]
@@ -22,6 +21,8 @@ def functional_call(
     strict: bool = False,
 ) -> Any:
     """tenon.func.functional_call()."""
+    from tenon import func
+
     warnings.warn(
         "`tenon.nn.utils.stateless.functional_call` is deprecated. Please use `tenon.func.functional_call` instead.",
         FutureWarning,
@@ -29,4 +30,4 @@ def functional_call(
     )
     if isinstance(module, DataParallel):
         raise RuntimeError("The stateless API can't be used with nn.DataParallel module")
-    return _functional_call(module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict)
+    return func.functional_call(module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict)
