@@ -8,3 +8,4 @@
 #include "tenon/cuda.h"
 #include "tenon/nn/nn.h"
 #include "tenon/ops/ops.h"
+#include "tenon/optim.h"
