@@ -48,6 +48,13 @@ Tensor required_in(PyObject* state, PyObject* name) {
   return tensor;
 }
 
+const Tensor& parameter(nb::handle object) {
+  if (!is_tensor(object.ptr())) {
+    throw TypeError(concat("step: the parameters of a group must be Tensors, not ", Py_TYPE(object.ptr())->tp_name));
+  }
+  return unwrap(object.ptr());
+}
+
 // Counts a step, in the number that a tensor holds.
 double count_step(const Tensor& step) {
   if (step.is_cpu() && step.dtype() == kFloat && step.numel() == 1) {
@@ -63,15 +70,18 @@ double count_step(const Tensor& step) {
 template <class Add>
 void walk(nb::list params, nb::dict state, nb::handle begin, const Add& add) {
   for (nb::handle param : params) {
-    const Tensor& tensor = unwrap(param.ptr());
+    const Tensor& tensor = parameter(param);
     const Tensor grad = tensor.grad();
     if (!grad.defined()) continue;
     PyObject* own = PyDict_GetItemWithError(state.ptr(), param.ptr());
     if (!own && PyErr_Occurred()) throw_python_error();
     nb::object made;
-    if (!own || PyDict_GET_SIZE(own) == 0) {
+    if (!own || (PyDict_Check(own) && PyDict_GET_SIZE(own) == 0)) {
       made = begin(param);
       own = made.ptr();
+    }
+    if (!PyDict_Check(own)) {
+      throw TypeError(concat("step: the state of a parameter must be a dict, not ", Py_TYPE(own)->tp_name));
     }
     add(tensor, grad, own);
   }
@@ -126,7 +136,7 @@ void sgd(nb::list params, nb::dict state, nb::handle begin, bool differentiable,
   };
   if (momentum == 0) {
     for (nb::handle param : params) {
-      const Tensor& tensor = unwrap(param.ptr());
+      const Tensor& tensor = parameter(param);
       if (const Tensor& grad = tensor.grad(); grad.defined()) add(tensor, grad, {}, false);
     }
   } else {

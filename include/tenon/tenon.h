@@ -11,3 +11,4 @@
 #include "tenon/io/serialize.h"
 #include "tenon/nn/nn.h"
 #include "tenon/ops/ops.h"
+#include "tenon/optim.h"

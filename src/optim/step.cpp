@@ -2,6 +2,7 @@
 #include "optim/step.h"
 
 #include <cmath>
+#include <unordered_set>
 
 #include "backend/backend.h"
 #include "tenon/base/grad_mode.h"
@@ -86,10 +87,25 @@ void run_step(const std::vector<StepItem>& items, const std::vector<Numbers>& nu
     std::vector<Numbers> numbers;
   };
   std::array<Bucket, kStepDtypeCount> buckets;
+  const auto run_buckets = [&] {
+    for (size_t slot = 0; slot < kStepDtypeCount; ++slot) {
+      Bucket& bucket = buckets[slot];
+      if (bucket.tensors.empty()) continue;
+      kernel_of(*cpu_backend().optim, Numbers())(kStepDtypes[slot], bucket.tensors.data(), bucket.numbers.data(),
+                                                 static_cast<int64_t>(bucket.tensors.size()));
+      bucket = {};
+    }
+  };
+  // A parameter that is there twice is stepped twice, one step after the other.
+  std::unordered_set<const void*> seen;
   std::vector<Tensor> reordered;
   for (size_t i = 0; i < items.size(); ++i) {
     const StepItem item = items[i].param.is_complex() ? as_real(items[i]) : items[i];
     const size_t slot = slot_of(item.param.dtype());
+    if (!seen.insert(item.param.data_ptr()).second) {
+      run_buckets();
+      seen = {item.param.data_ptr()};
+    }
     if (differentiable || !fits_kernel(item, slot)) {
       step_by_formula(item, numbers[i]);
       continue;
@@ -109,12 +125,7 @@ void run_step(const std::vector<StepItem>& items, const std::vector<Numbers>& nu
     buckets[slot].tensors.push_back(tensor);
     buckets[slot].numbers.push_back(numbers[i]);
   }
-  for (size_t slot = 0; slot < kStepDtypeCount; ++slot) {
-    const Bucket& bucket = buckets[slot];
-    if (bucket.tensors.empty()) continue;
-    kernel_of(*cpu_backend().optim, Numbers())(kStepDtypes[slot], bucket.tensors.data(), bucket.numbers.data(),
-                                               static_cast<int64_t>(bucket.tensors.size()));
-  }
+  run_buckets();
 }
 
 #define TENON_KERNEL(name, Numbers, states) \

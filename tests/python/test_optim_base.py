@@ -234,3 +234,37 @@ def test_averages_of_models_are_pytorchs(options):
     assert list(own.state_dict()) == list(theirs.state_dict())
     for one, other in zip(own.state_dict().values(), theirs.state_dict().values()):
         numpy.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_parameter_that_is_there_twice_steps_twice():
+    def run(t):
+        param = leaf(t, 50000)
+        with pytest.warns(UserWarning, match="duplicate parameters"):
+            optimizer = t.optim.Adam([param, param], lr=0.1)
+        for _ in range(3):
+            param.grad = param.detach() * 0.5
+            optimizer.step()
+        return param.detach().numpy()
+
+    numpy.testing.assert_allclose(run(tenon), run(torch), rtol=1e-6)
+
+
+def test_broken_groups_and_states_are_refused():
+    param = leaf(tenon, 2)
+    param.grad = tenon.ones(2)
+    optimizer = tenon.optim.Adam([param])
+    optimizer.step()
+    state = optimizer.state[param]
+    for broken, error, words in (
+        ([3], TypeError, "must be a dict"),
+        ({"step": 1}, TypeError, "'step' must be a Tensor"),
+        ({"exp_avg": state["exp_avg"]}, KeyError, "step"),
+        (state | {"exp_avg": "x"}, TypeError, "'exp_avg' must be a Tensor"),
+        (state | {"exp_avg": tenon.ones(7)}, RuntimeError, "size"),
+    ):
+        optimizer.state[param] = broken
+        with pytest.raises(error, match=words):
+            optimizer.step()
+    optimizer.param_groups[0]["params"] = [3]
+    with pytest.raises(TypeError, match="must be Tensors, not int"):
+        optimizer.step()
