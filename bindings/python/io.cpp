@@ -1,5 +1,5 @@
-// Files for Python, as _C.io: archives, the restricted unpickler, atomic files, and the formats of tenon.safetensors and
-// tenon.io. What the objects in a checkpoint mean is for tenon/serialization.py to say.
+// Files for Python, as _C.io: archives, the restricted unpickler, atomic files, and the formats of tenon.safetensors
+// and tenon.io. What the objects in a checkpoint mean is for tenon/serialization.py to say.
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>

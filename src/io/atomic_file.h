@@ -12,7 +12,7 @@ namespace tenon::io {
 [[noreturn]] void fail_system(const char* verb, const std::string& path);
 
 // Written beside its path under another name; commit() puts it in the place of what was there. Whoever reads the path
-// meanwhile, or after a crash at any moment, finds the old file or the new one. Devices and pipes are written as they are.
+// meanwhile, or after a crash at any moment, finds the old file or the new one. Devices and pipes are written in place.
 class TENON_API AtomicFile {
  public:
   explicit AtomicFile(const std::string& path);

@@ -73,10 +73,12 @@ Value load_zip(const Source& source, const LoadOptions& options) {
 void fill(const StoragePtr& storage, const std::string& data) {
   if (data.empty()) return;
   const DimVector size{static_cast<int64_t>(data.size())};
-  const auto bytes = [&](StoragePtr of) { return Tensor(make_intrusive<TensorImpl>(of, size, DimVector{1}, 0, kByte)); };
+  const auto bytes = [&](const StoragePtr& of) {
+    return Tensor(make_intrusive<TensorImpl>(of, size, DimVector{1}, 0, kByte));
+  };
   auto source = make_intrusive<Storage>(data.size(), Device(kCPU));
   std::memcpy(source->data(), data.data(), data.size());
-  bytes(storage).copy_(bytes(std::move(source)));
+  bytes(storage).copy_(bytes(source));
 }
 
 Value load_legacy(const Source& source, const LoadOptions& options) {

@@ -1,4 +1,4 @@
-// Pickles as Values: the globals that a checkpoint may name and what they make, and Values as pickles that PyTorch reads.
+// Pickles as Values: the globals that a checkpoint may name and what they make. Values as pickles that PyTorch reads.
 #pragma once
 
 #include <functional>

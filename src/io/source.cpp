@@ -196,7 +196,8 @@ Tensor tensor_over(StoragePtr storage, ScalarType dtype, IntArrayRef sizes, IntA
                    " and strides ", strides, " at offset ", offset, " reaches out of its storage of ", elements,
                    " elements");
   DimVector own_sizes(sizes.begin(), sizes.end()), own_strides(strides.begin(), strides.end());
-  return Tensor(make_intrusive<TensorImpl>(std::move(storage), std::move(own_sizes), std::move(own_strides), offset, dtype));
+  return Tensor(
+      make_intrusive<TensorImpl>(std::move(storage), std::move(own_sizes), std::move(own_strides), offset, dtype));
 }
 
 uint32_t crc32_of(const void* data, uint64_t count) {

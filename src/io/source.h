@@ -20,7 +20,7 @@ class TENON_API Source {
   // Copies bytes out; a range that is not inside is a FileError.
   void read(uint64_t offset, uint64_t count, void* target) const;
   std::string read(uint64_t offset, uint64_t count) const;
-  // Memory that holds these bytes: the mapping itself where it is aligned for elements of `alignment` bytes, else a copy.
+  // Memory that holds these bytes: the mapping itself where it is aligned to `alignment` bytes, else a copy.
   StoragePtr storage(uint64_t offset, uint64_t count, size_t alignment) const;
   // Whether storage() gave a view.
   bool is_view(const Storage& storage) const;

@@ -27,8 +27,8 @@ struct Node {
 constexpr int kGreatestDepth = 500;
 
 [[noreturn]] void refuse(std::string_view name) {
-  detail::fail<UnpicklingError>("Unsupported global: GLOBAL ", name, " was not an allowed global by default. Files are ",
-                                "read without running code from them, so it has no meaning here.");
+  detail::fail<UnpicklingError>("Unsupported global: GLOBAL ", name, " was not an allowed global by default. Files ",
+                                "are read without running code from them, so it has no meaning here.");
 }
 
 class ValueBuilder {
@@ -79,7 +79,9 @@ class ValueBuilder {
   Node* reduce(Node* function, Node* arguments) {
     const std::string& name = global_name(function);
     const Arguments given(name, arguments);
-    if (name == "torch._utils._rebuild_tensor_v2" || name == "torch._utils._rebuild_tensor") return tensor(given, false);
+    if (name == "torch._utils._rebuild_tensor_v2" || name == "torch._utils._rebuild_tensor") {
+      return tensor(given, false);
+    }
     if (name == "torch._utils._rebuild_tensor_v3") return tensor(given, true);
     if (name == "torch._utils._rebuild_parameter" || name == "torch._utils._rebuild_parameter_with_state") {
       return parameter(given[0], given[1]->value.to_bool());
@@ -121,9 +123,8 @@ class ValueBuilder {
                                         as_text(id->items[0]) == "storage",
                    "Only persistent_load of storage is allowed");
     const std::string& type = global_name(id->items[1]);
-    const size_t dot = type.rfind('.');
-    const auto dtype = type.starts_with("torch.") ? dtype_of_storage(std::string_view(type).substr(dot + 1)) : nullopt;
-    if (!dtype) refuse(type);
+    const auto dtype = dtype_of_storage(std::string_view(type).substr(type.rfind('.') + 1));
+    if (!dtype || !type.starts_with("torch.")) refuse(type);
     TENON_CHECK_AS(UnpicklingError, id->items.size() == 5 || is_none(id->items[5]),
                    "a storage that views another one, as PyTorch before 0.4 wrote them, is not read");
     const int64_t count = integer_of(id->items[4]);
