@@ -13,9 +13,8 @@ def double(x):
 
 
 def answer(requests, answers):
-    kept = []
+    before = None
     while (request := requests.get()) is not None:
-        kept.append(request)
         kind, value = request
         if kind == "edit":
             value.fill_(5)
@@ -23,7 +22,8 @@ def answer(requests, answers):
         elif kind == "same memory":
             answers.put(value[0].data_ptr() == value[1].data_ptr())
         elif kind == "same as before":
-            answers.put(kept[-2][1].data_ptr() == value.data_ptr())
+            answers.put(before is not None and before.data_ptr() == value.data_ptr())
+            before = value
         else:
             answers.put(value)
             # What it sends must live until it is received.
