@@ -32,8 +32,11 @@ void AdaptiveLogSoftmaxWithLossImpl::reset() {
     const auto width = static_cast<int64_t>(static_cast<double>(options.in_features()) /
                                             std::pow(options.div_value(), static_cast<double>(i + 1)));
     const int64_t classes = cutoffs[place + 1] - cutoffs[place];
-    tail->push_back(Sequential(Linear(LinearOptions(options.in_features(), width).bias(false)),
-                               Linear(LinearOptions(width, classes).bias(false))));
+    // One after the other, as the order of arguments is the compiler's.
+    Sequential cluster;
+    cluster->push_back(Linear(LinearOptions(options.in_features(), width).bias(false)));
+    cluster->push_back(Linear(LinearOptions(width, classes).bias(false)));
+    tail->push_back(cluster);
   }
 }
 
