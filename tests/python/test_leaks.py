@@ -234,6 +234,8 @@ def test_nothing_is_reported_at_the_exit():
         import tenon, tenon.func, tenon.distributions, tenon.array_api, tenon.overrides
         import tenon.nn.functional as F
 
+        tenon._C._set_leak_warnings(True)
+
         def program():
             class Own(tenon.Tensor):
                 pass

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "backend/cpu/elementwise_kernels.h"
-#include "backend/cpu/simd_math-inl.h"
+#include "backend/cpu/simd_special-inl.h"
 #include "backend/expr/convert.h"
 #include "backend/expr/lane.h"
 #include "backend/expr/line.h"

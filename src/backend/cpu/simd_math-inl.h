@@ -399,13 +399,28 @@ HWY_INLINE Vec<T> atan2(Vec<T> y, Vec<T> x) {
 
 // --- error function
 
+// x without the last digits of its mantissa, so that the square is exact.
+template <class T>
+HWY_INLINE Vec<T> upper_digits(Vec<T> x) {
+  using Int = typename Format<T>::Int;
+  constexpr Int kUpper = sizeof(T) == 4 ? ~Int{0xfff} : ~Int{0x7ffffff};
+  return from_bits<T>(hn::And(bits_of(x), hn::Set(IntTag<T>(), kUpper)));
+}
+
 // e^(-x^2): the square in two parts, since its rounding error would show in the result.
 template <class T>
 HWY_INLINE Vec<T> exp_minus_square(Vec<T> x) {
-  using Int = typename Format<T>::Int;
-  constexpr Int kUpper = sizeof(T) == 4 ? ~Int{0xfff} : ~Int{0x7ffffff};
-  const Vec<T> upper = from_bits<T>(hn::And(bits_of(x), hn::Set(IntTag<T>(), kUpper)));
+  const Vec<T> upper = upper_digits(x);
   return exp_scaled(-(upper * upper), -((x - upper) * (x + upper)), T(0));
+}
+
+// e^(x^2), in the same way.
+template <class T>
+HWY_INLINE Vec<T> exp_square(Vec<T> x) {
+  // From the bound on the result is infinite.
+  x = clamp_constants(x, T(-28), T(28));
+  const Vec<T> upper = upper_digits(x);
+  return exp_scaled(upper * upper, (x - upper) * (x + upper), T(0));
 }
 
 // erfc(x) for x >= 0.5: e^(-x^2) times a polynomial in (x - k) / (x + k).
@@ -462,6 +477,14 @@ HWY_INLINE Vec<T> erfc(Vec<T> x) {
 // --- powers
 
 // f over the lanes converted to double and back; the result is then exact to float precision.
+template <class F>
+HWY_INLINE Vec<float> through_double(Vec<float> x, F f) {
+  const hn::Half<Tag<float>> dh;
+  const Tag<double> dd;
+  const Vec<double> low = f(Vec<double>(hn::PromoteTo(dd, hn::LowerHalf(dh, x.raw))));
+  const Vec<double> high = f(Vec<double>(hn::PromoteTo(dd, hn::UpperHalf(dh, x.raw))));
+  return Vec<float>(hn::Combine(Tag<float>(), hn::DemoteTo(dh, high.raw), hn::DemoteTo(dh, low.raw)));
+}
 template <class F>
 HWY_INLINE Vec<float> through_double(Vec<float> a, Vec<float> b, F f) {
   const hn::Half<Tag<float>> dh;
@@ -527,33 +550,6 @@ template <class T>
 HWY_INLINE Vec<T> nextafter(Vec<T> a, Vec<T> b) {
   return lanewise(a, b, [](T x, T y) { return std::nextafter(x, y); });
 }
-template <class T>
-HWY_INLINE Vec<T> erfinv(Vec<T> x) {
-  return lanewise(x, [](T v) { return cpu::erfinv(v); });
-}
-template <class T>
-HWY_INLINE Vec<T> lgamma(Vec<T> x) {
-  return lanewise(x, [](T v) { return log_gamma(v); });
-}
-template <class T>
-HWY_INLINE Vec<T> digamma(Vec<T> x) {
-  return lanewise(x, [](T v) { return cpu::digamma(v); });
-}
-template <class T>
-HWY_INLINE Vec<T> polygamma(double n, Vec<T> x) {
-  return lanewise(x, [n](T v) { return cpu::polygamma(n, v); });
-}
-#define TENON_WORD1(name)                                   \
-  template <class T>                                        \
-  HWY_INLINE Vec<T> name(Vec<T> x) {                        \
-    return lanewise(x, [](T v) { return cpu::name(v); });   \
-  }
-#define TENON_WORD2(name)                                               \
-  template <class T>                                                    \
-  HWY_INLINE Vec<T> name(Vec<T> a, Vec<T> b) {                          \
-    return lanewise(a, b, [](T x, T y) { return cpu::name(x, y); });    \
-  }
-#include "backend/expr/special_words.inc"
 
 }  // namespace tenon::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

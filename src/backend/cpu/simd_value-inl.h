@@ -127,6 +127,11 @@ template <class T>
 HWY_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) {
   return Vec<T>(hn::MulAdd(a.raw, b.raw, c.raw));
 }
+// The same where a target without it may round twice: the name that formulas over plain doubles share.
+template <class T>
+HWY_INLINE Vec<T> multiply_add(Vec<T> a, Vec<T> b, Vec<T> c) {
+  return fma(a, b, c);
+}
 // c - a * b.
 template <class T>
 HWY_INLINE Vec<T> fnma(Vec<T> a, Vec<T> b, Vec<T> c) {
@@ -244,12 +249,28 @@ HWY_INLINE Vec<T> lanewise(Vec<T> a, Vec<T> b, F f) {
 template <class T, class F>
 HWY_INLINE Vec<T> patch(Mask<T> m, Vec<T> y, Vec<T> x, F f) {
   if (HWY_LIKELY(none(m))) return y;
-  return where(m, lanewise(x, f), y);
+  alignas(64) T lanes[Vec<T>::lanes], results[Vec<T>::lanes];
+  alignas(8) uint8_t bits[8] = {};
+  store(x, lanes);
+  store(y, results);
+  hn::StoreMaskBits(Tag<T>(), m.raw, bits);
+  for (int i = 0; i < Vec<T>::lanes; ++i) {
+    if (bits[i / 8] >> (i % 8) & 1) results[i] = static_cast<T>(f(lanes[i]));
+  }
+  return load(results);
 }
 template <class T, class F>
 HWY_INLINE Vec<T> patch(Mask<T> m, Vec<T> y, Vec<T> a, Vec<T> b, F f) {
   if (HWY_LIKELY(none(m))) return y;
   return where(m, lanewise(a, b, f), y);
+}
+
+// yes() in the lanes of m, no() in the others; only what some lane needs is computed.
+template <class T, class Yes, class No>
+HWY_INLINE Vec<T> piecewise(Mask<T> m, const Yes& yes, const No& no) {
+  if (none(m)) return no();
+  if (none(!m)) return yes();
+  return where(m, yes(), no());
 }
 
 }  // namespace tenon::cpu::HWY_NAMESPACE

@@ -1,61 +1,12 @@
-// Scalar functions that the C++ library lacks, in double precision: the polygamma functions and exact division,
-// by recurrences and asymptotic series. Host and device; depends on base alone.
+// Scalar functions that the C++ library lacks, in double precision: the polygamma functions and exact division. Host
+// and device; depends on base alone.
 #pragma once
 
 #include <cmath>
-#include <limits>
 
-#include "tenon/base/half.h"
+#include "backend/expr/series.h"
 
 namespace tenon::expr::special {
-
-inline constexpr double kPi = 3.14159265358979323846;
-inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-inline constexpr double kInf = std::numeric_limits<double>::infinity();
-
-// From here on the asymptotic series of digamma and trigamma are exact to double precision.
-inline constexpr double kAsymptotic = 10;
-
-TENON_HOST_DEVICE inline double digamma(double x) {
-  if (x == 0) return std::copysign(kInf, -x);
-  if (std::isinf(x)) return x > 0 ? kInf : kNan;
-  double result = 0;
-  if (x < 0) {
-    if (x == std::floor(x)) return kNan;
-    // Reflection, on the fraction because pi * x has lost it for large x.
-    double fraction = x - std::trunc(x);
-    result = -kPi / std::tan(kPi * fraction);
-    x = 1 - x;
-  }
-  for (; x < kAsymptotic; x += 1) result -= 1 / x;
-  double z = 1 / (x * x);
-  // Bernoulli numbers B_2k / 2k.
-  double series =
-      z * (1.0 / 12 -
-           z * (1.0 / 120 -
-                z * (1.0 / 252 -
-                     z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z * (1.0 / 12 - z * 3617.0 / 8160)))))));
-  return result + (std::log(x) - 0.5 / x - series);
-}
-
-TENON_HOST_DEVICE inline double trigamma(double x) {
-  if (std::isinf(x)) return x > 0 ? 0 : kNan;
-  double sign = 1, result = 0;
-  if (x <= 0) {
-    if (x == std::floor(x)) return kInf;
-    double sine = std::sin(kPi * (x - std::trunc(x)));
-    result = -(kPi * kPi) / (sine * sine);
-    sign = -1;
-    x = 1 - x;
-  }
-  for (; x < kAsymptotic; x += 1) result += 1 / (x * x);
-  double z = 1 / (x * x);
-  double series =
-      1.0 / 6 -
-      z * (1.0 / 30 -
-           z * (1.0 / 42 - z * (1.0 / 30 - z * (5.0 / 66 - z * (691.0 / 2730 - z * (7.0 / 6 - z * 3617.0 / 510))))));
-  return sign * (result + (1 + (0.5 + series / x) / x) / x);
-}
 
 // The sum over k >= 0 of (q + k)^-s for s > 1, which are whole where q < 0, by Euler and Maclaurin.
 TENON_HOST_DEVICE inline double hurwitz_zeta(double s, double q) {
