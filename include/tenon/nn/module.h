@@ -25,6 +25,10 @@ namespace tenon {
 namespace nn {
 class Module;
 }
+namespace serialize {
+class OutputArchive;
+class InputArchive;
+}  // namespace serialize
 extern template class TENON_API OrderedDict<std::string, Tensor>;
 extern template class TENON_API OrderedDict<std::string, std::shared_ptr<nn::Module>>;
 
@@ -115,6 +119,9 @@ class TENON_API Module : public std::enable_shared_from_this<Module> {
   virtual void pretty_print(std::ostream& stream) const;
   // Whether this module and those below it take part when a model is saved.
   virtual bool is_serializable() const { return true; }
+  // Through tenon::save(module, path) and tenon::load(module, path), which the io layer defines as it does these.
+  virtual void save(serialize::OutputArchive& archive) const;
+  virtual void load(serialize::InputArchive& archive);
 
   Tensor& register_parameter(std::string name, Tensor tensor, bool requires_grad = true);
   Tensor& register_buffer(std::string name, Tensor tensor);
