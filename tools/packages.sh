@@ -2,7 +2,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-PACKAGES=(build-essential ccache cmake ninja-build libeigen3-dev libhwy-dev libgtest-dev python3-dev python3-venv)
+PACKAGES=(build-essential ccache cmake ninja-build libeigen3-dev libhwy-dev libgtest-dev
+  nlohmann-json3-dev python3-dev python3-venv zlib1g-dev)
 
 # Installs the packages that are missing; with none missing, nothing runs.
 install_packages() {

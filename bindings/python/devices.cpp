@@ -123,6 +123,8 @@ void init_devices(nb::module_& module) {
                                    nb::make_tuple(generator.initial_seed(), self.attr("get_state")()));
            })
       .def_prop_ro("device", [](const Generator&) { return Device(kCPU); });
+  // Where programs, and PyTorch's pickles, find it.
+  module.attr("device").attr("__module__") = "tenon";
   module.attr("default_generator") = nb::cast(default_generator());
 }
 

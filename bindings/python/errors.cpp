@@ -1,4 +1,5 @@
 // Tenon's errors as Python exceptions: each C++ class becomes the builtin of its name or a subclass of RuntimeError.
+#include <cstring>
 #include <new>
 
 #include "python.h"
@@ -20,33 +21,41 @@ PyObject* new_exception(nb::module_& module, const char* name, const char* doc, 
 
 }  // namespace
 
+void set_error(PyObject* type, const char* text) noexcept {
+  // A file's bytes in a text need not be UTF-8.
+  PyObject* const message = PyUnicode_DecodeUTF8(text, static_cast<Py_ssize_t>(std::strlen(text)), "backslashreplace");
+  if (!message) return;
+  PyErr_SetObject(type, message);
+  Py_DECREF(message);
+}
+
 void set_python_error() noexcept {
   try {
     throw;
   } catch (nb::python_error& error) {
     error.restore();
   } catch (const TensorError& error) {
-    PyErr_SetString(tensor_error, error.what());
+    set_error(tensor_error, error.what());
   } catch (const DeviceError& error) {
-    PyErr_SetString(device_error, error.what());
+    set_error(device_error, error.what());
   } catch (const IndexError& error) {
-    PyErr_SetString(PyExc_IndexError, error.what());
+    set_error(PyExc_IndexError, error.what());
   } catch (const ValueError& error) {
-    PyErr_SetString(PyExc_ValueError, error.what());
+    set_error(PyExc_ValueError, error.what());
   } catch (const TypeError& error) {
-    PyErr_SetString(PyExc_TypeError, error.what());
+    set_error(PyExc_TypeError, error.what());
   } catch (const NotImplementedError& error) {
-    PyErr_SetString(PyExc_NotImplementedError, error.what());
+    set_error(PyExc_NotImplementedError, error.what());
   } catch (const LinAlgError& error) {
-    PyErr_SetString(linalg_error, error.what());
+    set_error(linalg_error, error.what());
   } catch (const OutOfMemoryError& error) {
-    PyErr_SetString(out_of_memory_error, error.what());
+    set_error(out_of_memory_error, error.what());
   } catch (const std::bad_alloc&) {
-    PyErr_SetString(out_of_memory_error, "out of memory");
+    set_error(out_of_memory_error, "out of memory");
   } catch (const std::exception& error) {
-    PyErr_SetString(PyExc_RuntimeError, error.what());
+    set_error(PyExc_RuntimeError, error.what());
   } catch (...) {
-    PyErr_SetString(PyExc_RuntimeError, "unknown C++ exception");
+    set_error(PyExc_RuntimeError, "unknown C++ exception");
   }
 }
 

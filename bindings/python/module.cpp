@@ -19,4 +19,9 @@ NB_MODULE(_C, module) {
   init_autograd(module);
   init_runtime(module);
   init_initialization(module);
+  init_module_attributes(module);
+  init_optim(module);
+  init_autocast(module);
+  init_io(module);
+  init_shared_memory(module);
 }

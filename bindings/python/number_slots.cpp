@@ -4,6 +4,7 @@
 #include <complex>
 
 #include "arguments.h"
+#include "autocast.h"
 #include "autograd/record.h"
 #include "interop.h"
 #include "overrides.h"
@@ -116,6 +117,11 @@ PyObject* unary(PyObject* self) {
 
 // --- the ops whose functions have another shape than their slot
 
+Tensor matmul_tensors(const Tensor& a, const Tensor& b) {
+  if (!any_autocast()) [[likely]] return matmul(a, b);
+  const auto [left, right] = autocast_operands(a, b);
+  return matmul(left, right);
+}
 Tensor add_tensors(const Tensor& a, const Tensor& b) { return add(a, b); }
 Tensor add_right(const Tensor& a, const Scalar& b) { return add(a, b); }
 Tensor add_left(const Scalar& a, const Tensor& b) { return add(b, a); }
@@ -164,7 +170,7 @@ constexpr BinaryOp kLeftShift = {bitwise_left_shift, bitwise_left_shift, bitwise
                                  "__rlshift__"};
 constexpr BinaryOp kRightShift = {bitwise_right_shift, bitwise_right_shift, bitwise_right_shift, "__rshift__",
                                   "__rrshift__"};
-constexpr BinaryOp kMatmul = {matmul, nullptr, nullptr, "matmul", "__rmatmul__"};
+constexpr BinaryOp kMatmul = {matmul_tensors, nullptr, nullptr, "matmul", "__rmatmul__"};
 constexpr BinaryOp kPow = {pow_tensors, pow_right, pow_left, "pow", "__rpow__"};
 
 #define TENON_COMPARISON(name, method) constexpr BinaryOp name##_forms = {name, name, name, method, method};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "arguments.h"
+#include "autocast.h"
 #include "overload.h"
 #include "overrides.h"
 #include "results.h"
@@ -77,6 +78,8 @@ bool releases_gil(ValueBuffer& values) {
 
 PyObject* invoke(const Overload& overload, ValueBuffer& values, PyObject* out) {
   Value result;
+  if (any_autocast() && !out) [[unlikely]]
+    autocast_arguments(overload.info(), values);
   {
     ReleaseGil gil(releases_gil(values));
     result = overload.info().call(values.data());

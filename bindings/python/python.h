@@ -14,6 +14,9 @@ namespace nb = nanobind;
 
 namespace tenon::python {
 
+// Raises `type` with a text whose bytes may come from anywhere.
+void set_error(PyObject* type, const char* text) noexcept;
+
 // Turns the C++ exception in flight into the Python error of its kind; call it inside a catch block.
 void set_python_error() noexcept;
 
@@ -111,5 +114,10 @@ void init_nodes(nb::module_& module);
 void init_autograd(nb::module_& module);
 void init_runtime(nb::module_& module);
 void init_initialization(nb::module_& module);
+void init_module_attributes(nb::module_& module);
+void init_optim(nb::module_& module);
+void init_autocast(nb::module_& module);
+void init_io(nb::module_& module);
+void init_shared_memory(nb::module_& module);
 
 }  // namespace tenon::python

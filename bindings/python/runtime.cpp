@@ -4,6 +4,7 @@
 
 #include "arguments.h"
 #include "backend/cpu/isa.h"
+#include "checksum.h"
 #include "tenon/backend/memory.h"
 #include "tenon/base/generator.h"
 #include "tenon/base/denormals.h"
@@ -83,6 +84,9 @@ void init_runtime(nb::module_& module) {
   add_cpu(module);
   add_memory(module);
   add_printing(module);
+  module.def("_crc32c", [](const nb::bytes& content) {
+    return crc32c(reinterpret_cast<const unsigned char*>(content.c_str()), content.size());
+  }, nb::arg("content"));
 }
 
 }  // namespace tenon::python

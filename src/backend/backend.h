@@ -15,6 +15,7 @@
 #include "backend/index_kernels.h"
 #include "backend/linalg_kernels.h"
 #include "backend/norm_kernels.h"
+#include "backend/optim_kernels.h"
 #include "backend/pool_kernels.h"
 #include "backend/random_kernels.h"
 #include "backend/resample_kernels.h"
@@ -104,6 +105,7 @@ struct Backend {
   const ResampleKernels* resample;
   const GridKernels* grid;
   const CtcKernels* ctc;
+  const OptimKernels* optim;
 };
 
 // The backend of a device; throws DeviceError saying why it is unavailable.

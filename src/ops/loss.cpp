@@ -57,11 +57,8 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
 
 Tensor kl_div(const Tensor& input, const Tensor& target, std::string_view reduction, bool log_target) {
   Tensor loss = log_target ? mul(exp(target), sub(target, input)) : elementwise(Line::kl_error, {input, target});
-  if (reduction == "batchmean") {
-    TENON_CHECK(input.dim() > 0, "kl_div: reduction 'batchmean' needs input with a batch dim");
-    return div(loss.sum(), input.size(0));
-  }
-  return reduced("kl_div", loss, reduction);
+  if (reduction != "batchmean") return reduced("kl_div", loss, reduction);
+  return input.dim() == 0 ? loss.sum() : div(loss.sum(), input.size(0));
 }
 
 namespace {
@@ -76,19 +73,21 @@ struct ClassTargets {
                int64_t ignore_index) {
     TENON_CHECK(input.dim() > 0, op, ": input must have at least 1 dim");
     class_dim = input.dim() == 1 ? 0 : 1;
-    TENON_CHECK(target.dtype() == kLong || target.dtype() == kByte || target.dtype() == kInt, op,
-                ": target must hold integer class indices, got ", target.dtype());
     DimVector wanted = input.impl()->sizes;
     wanted.erase(static_cast<size_t>(class_dim));
     TENON_CHECK_VALUE(input.dim() == 1 || input.size(0) == (target.dim() > 0 ? target.size(0) : -1), op,
                       ": input has shape ", input.sizes(), ", so target must have shape ", wanted, ", got ",
                       target.sizes());
+    TENON_CHECK(target.dtype() == kLong || target.dtype() == kByte || target.dtype() == kInt, op,
+                ": target must hold integer class indices, got ", target.dtype());
     TENON_CHECK(target.sizes() == wanted, op, ": input has shape ", input.sizes(), ", so target must have shape ",
                 wanted, ", got ", target.sizes());
     if (weight) {
       TENON_CHECK(weight->dim() == 1 && weight->size(0) == input.size(class_dim), op,
                   ": weight must have one entry for each of the ", input.size(class_dim), " classes, got shape ",
                   weight->sizes());
+      TENON_CHECK(weight->dtype() == input.dtype(), op, ": weight must have the dtype of input, ", input.dtype(),
+                  ", got ", weight->dtype());
     }
     Tensor classes = to_dtype(target, kLong);
     valid = ne(classes, ignore_index);
@@ -159,6 +158,8 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const optional<T
   if (target.sizes() == input.sizes()) {
     TENON_CHECK(target.is_floating_point(), "cross_entropy: target of input's shape must hold probabilities, got ",
                 target.dtype());
+    TENON_CHECK(ignore_index < 0, "cross_entropy: ignore_index means nothing where target holds probabilities, got ",
+                ignore_index);
     Tensor smoothed = label_smoothing > 0 ? add(mul(target, 1 - label_smoothing), label_smoothing / classes) : target;
     Tensor loss = neg(weighted(mul(log_probabilities, smoothed)).sum(class_dim));
     return reduced("cross_entropy", loss, reduction);

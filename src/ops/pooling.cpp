@@ -303,12 +303,13 @@ TwoTensors fractional_max(const char* op, size_t dims, const Tensor& input, IntA
   const bool batched = input.dim() == static_cast<int64_t>(dims) + 2;
   const Tensor x = batched ? input : input.unsqueeze(0);
   const auto rank = static_cast<int64_t>(dims);
-  TENON_CHECK(random_samples.dim() == 3 && random_samples.size(0) == x.size(0) && random_samples.size(1) == x.size(1) &&
+  TENON_CHECK(random_samples.dim() == 3 && random_samples.size(0) >= x.size(0) && random_samples.size(1) == x.size(1) &&
                   random_samples.size(2) == rank,
-              op, ": expected _random_samples of shape [", x.size(0), ", ", x.size(1), ", ", rank, "], got ",
+              op, ": expected _random_samples of shape [", x.size(0), " or more, ", x.size(1), ", ", rank, "], got ",
               random_samples.sizes());
   TENON_CHECK(random_samples.dtype() == input.dtype(), op, ": expected _random_samples of dtype ", input.dtype(),
               ", got ", random_samples.dtype());
+  const Tensor drawn = random_samples.detach().narrow(0, 0, x.size(0));
   // Positions in a plane, [N, C, cells..., window...].
   Tensor places = zeros({x.size(0), x.size(1)}, TensorOptions(kLong).device(x.device()));
   for (size_t d = 0; d < 2 * dims; ++d) places = places.unsqueeze(-1);
@@ -320,7 +321,7 @@ TwoTensors fractional_max(const char* op, size_t dims, const Tensor& input, IntA
                 " and output_size ", p.cells, " does not fit an input of shape ", input.sizes());
     // Of an image the first sample is the width's; of a volume it is the depth's.
     const auto at = static_cast<int64_t>(dims == 2 ? 1 - d : d);
-    const Tensor starts = fractional_starts(random_samples.detach().select(2, at), in, k, p.cells[d]);
+    const Tensor starts = fractional_starts(drawn.select(2, at), in, k, p.cells[d]);
     const Tensor within = starts.unsqueeze(-1) + arange(k, starts.options());
     DimVector along(2 + 2 * dims, 1);
     along[0] = x.size(0);

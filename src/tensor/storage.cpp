@@ -26,6 +26,7 @@ Storage::~Storage() {
   } else if (data_) {
     backend_of(device_).memory->deallocate(data_, nbytes_, device_.index());
   }
+  if (release_pinned_) release_pinned_();
 }
 
 void Storage::resize(size_t nbytes) {
@@ -42,6 +43,29 @@ void Storage::resize(size_t nbytes) {
   }
   data_ = grown;
   nbytes_ = nbytes;
+}
+
+void Storage::move_to(void* data, std::function<void()> release) {
+  TENON_CHECK_DEVICE(device_.is_cpu(), "only CPU storages can be moved to other memory, this one is on ", device_);
+  if (nbytes_ > 0) std::memcpy(data, data_, nbytes_);
+  std::function<void()> leave = std::move(release_);
+  if (!borrowed_) {
+    leave = [old = data_, nbytes = nbytes_, device = device_] {
+      if (old) backend_of(device).memory->deallocate(old, nbytes, device.index());
+    };
+  }
+  data_ = data;
+  borrowed_ = true;
+  read_only_ = false;
+  release_ = std::move(release);
+  if (pinned_) {
+    release_pinned_ = [leave = std::move(leave), before = std::move(release_pinned_)] {
+      if (leave) leave();
+      if (before) before();
+    };
+  } else if (leave) {
+    leave();
+  }
 }
 
 TensorImpl::~TensorImpl() = default;

@@ -16,7 +16,10 @@ FLOATS = (*HALVES, "float32", "float64")
 COMPLEX = ("complex64", "complex128")
 DTYPES = ("bool", *INTEGERS, *FLOATS, *COMPLEX)
 # In the order in which an error is recognised; PyTorch's NotImplementedError is a RuntimeError.
-ERRORS = (IndexError, TypeError, ValueError, OverflowError, ZeroDivisionError, AttributeError, RuntimeError)
+ERRORS = (
+    IndexError, KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError, AttributeError, RuntimeError,
+    AssertionError,
+)  # fmt: skip
 
 # Code that is run with either module as its argument.
 Code = Callable[[Any], Any]

@@ -46,6 +46,10 @@ def test_forms_are_pytorchs(case):
     check(ours.coalesce().indices(), theirs.coalesce().indices())
     check(ours.coalesce().values(), theirs.coalesce().values())
     check(ours.sum(), theirs.sum())
+    for dim in range(-1, ours.dim()):
+        check(ours.sum(dim), torch.sparse.sum(theirs, dim))
+        check(tenon.sparse.sum(ours, (dim,), dtype=tenon.float64), torch.sparse.sum(theirs, (dim,), dtype=torch.float64))
+    check(ours.sum(tuple(range(ours.dim()))), torch.sparse.sum(theirs, tuple(range(ours.dim()))))
     check(ours * 2, theirs * 2)
     check(-ours, -theirs)
     check((ours + ours).coalesce(), (theirs + theirs).coalesce())

@@ -7,30 +7,70 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+_STORAGES = {
+    f"{name}Storage": "storage"
+    for name in (
+        *("Byte", "Char", "Short", "Int", "Long", "Half", "BFloat16", "Float", "Double", "Bool"),
+        *("ComplexFloat", "ComplexDouble"),
+    )
+}
+
 # Of the top-level module.
 _HOMES = {
     name: name
     for name in (
         "accelerator",
+        "amp",
         "array_api",
         "backends",
         "config",
+        "cpu",
+        "data",
         "distributions",
         "fft",
         "func",
         "functional",
         "interop",
+        "io",
         "linalg",
         "masked",
         "metal",
         "mps",
+        "multiprocessing",
         "operations",
+        "optim",
         "run",
+        "safetensors",
+        "serialization",
+        "serialize",
         "signal",
         "special",
         "testing",
+        "vision",
     )
-} | {"vmap": "func"} | dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
+} | _STORAGES | {"vmap": "func", "autocast": "amp"} | dict.fromkeys(("load", "save"), "serialization")
+_HOMES |= dict.fromkeys(("lobpcg", "pca_lowrank", "svd_lowrank"), "_lowrank")
+_HOMES |= dict.fromkeys(("_weight_norm", "norm_except_dim"), "nn.utils.weight_norm")
+_HOMES |= dict.fromkeys(
+    (
+        "autocast_decrement_nesting",
+        "autocast_increment_nesting",
+        "clear_autocast_cache",
+        "get_autocast_cpu_dtype",
+        "get_autocast_dtype",
+        "get_autocast_gpu_dtype",
+        "is_autocast_cache_enabled",
+        "is_autocast_cpu_enabled",
+        "is_autocast_enabled",
+        "set_autocast_cache_enabled",
+        "set_autocast_cpu_dtype",
+        "set_autocast_cpu_enabled",
+        "set_autocast_dtype",
+        "set_autocast_enabled",
+        "set_autocast_gpu_dtype",
+    ),
+    "amp.autocast_mode",
+)
 
 
 def lazy_attributes(package: str, homes: dict[str, str]) -> Callable[[str], Any]:

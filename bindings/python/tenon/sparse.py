@@ -90,6 +90,14 @@ class SparseTensor:
             f"       size={tuple(self.shape)}, nnz={self._nnz()}, layout={self.layout!r})"
         )
 
+    def __reduce_ex__(self, protocol: int) -> tuple:
+        from tenon import _rebuild
+
+        return _rebuild._rebuild_sparse_tensor, (
+            self.layout,
+            (self._index, self._value, self.shape, self._coalesced),
+        )
+
     # --- autograd
 
     @property
@@ -201,9 +209,21 @@ class SparseTensor:
 
     __matmul__ = matmul
 
-    def sum(self, dim: Any = None, dtype: Any = None) -> Tensor:
-        """The sum of all elements, or along dims; dense."""
-        return self._value.sum(dtype=dtype) if dim is None else self.to_dense().sum(dim, dtype=dtype)
+    def sum(self, dim: Any = None, dtype: Any = None) -> Any:
+        """The sum of all elements, or along dims; sparse where sparse dims remain."""
+        if dim is None:
+            return self._value.sum(dtype=dtype)
+        dims = {(each + self.dim()) % self.dim() for each in ((dim,) if isinstance(dim, int) else dim)}
+        first_dense = self.sparse_dim()
+        kept = [each for each in range(first_dense) if each not in dims]
+        within = [each - first_dense + 1 for each in dims if each >= first_dense]
+        values = self._value if dtype is None else self._value.to(dtype)
+        if within:
+            values = values.sum(within)
+        if not kept:
+            return values.sum(0)
+        shape = [size for each, size in enumerate(self.shape) if each not in dims]
+        return SparseTensor(self._index[kept], values, shape, self._coalesced and len(kept) == first_dense).coalesce()
 
     def __mul__(self, other: Any) -> SparseTensor:
         return self._with(self._value * other) if isinstance(other, (int, float, complex)) else NotImplemented
@@ -310,6 +330,6 @@ def addmm(mat: Tensor, mat1: SparseTensor, mat2: Tensor, *, beta: float = 1.0, a
     return beta * mat + alpha * mm(mat1, mat2)
 
 
-def sum(input: SparseTensor, dim: Any = None, dtype: Any = None) -> Tensor:
-    """The sum of all elements, or along dims; dense."""
+def sum(input: SparseTensor, dim: Any = None, dtype: Any = None) -> Any:
+    """The sum of all elements, or along dims; sparse where sparse dims remain."""
     return input.sum(dim, dtype)

@@ -8,15 +8,12 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon._typed_tensors import TYPE_NAMES
 
 __all__ = ["TypedStorage", "UntypedStorage"]
 
 # By the address of the storage, which lives as long as its object does.
 _objects: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueDictionary()
-
-
-def _unsupported(what: str) -> NotImplementedError:
-    return NotImplementedError(f"{what} is not supported: tensors live in the memory of one process")
 
 
 class UntypedStorage:
@@ -30,6 +27,10 @@ class UntypedStorage:
             self._bytes = _C.functions["empty"]((data,), dtype=_C.uint8, device=device)
         else:
             self._bytes = _C.tensor(list(data), dtype=_C.uint8, device=device)
+
+    def untyped(self) -> UntypedStorage:
+        """Itself."""
+        return self
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
@@ -73,6 +74,14 @@ class UntypedStorage:
         """This storage if it is the CPU's, else a copy that is."""
         return _storage_over(self._bytes.cpu())
 
+    def to(self, *, device: Any, non_blocking: bool = False) -> UntypedStorage:
+        """This storage if it is on the device, else a copy that is."""
+        return _storage_over(self._bytes.to(device))
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> UntypedStorage:
+        """This storage if it is on the CUDA device, else a copy that is."""
+        return _storage_over(self._bytes.cuda(device))
+
     def copy_(self, source: UntypedStorage, non_blocking: bool = False) -> UntypedStorage:
         """Copies the bytes of `source`, which are as many."""
         self._bytes.copy_(source._bytes)
@@ -84,12 +93,16 @@ class UntypedStorage:
         return self
 
     def is_shared(self) -> bool:
-        """Whether other processes see this memory: never."""
-        return False
+        """Whether other processes can see this memory; that of CUDA devices they always can."""
+        return self.is_cuda or _C._is_shared(self._bytes)
 
     def share_memory_(self) -> UntypedStorage:
-        """Memory is not shared between processes."""
-        raise _unsupported("share_memory_()")
+        """Moves this memory to where forked processes, and those that it is sent to, see it."""
+        from tenon import multiprocessing  # noqa: F401 (which makes sending it share it)
+
+        if not self.is_cuda:
+            _C._share_storage(self._bytes)
+        return self
 
     def is_pinned(self, device: Any = None) -> bool:
         """Whether the memory is page-locked: never."""
@@ -139,6 +152,22 @@ class TypedStorage:
         """The storage itself."""
         return self._storage
 
+    _untyped_storage = property(untyped)
+
+    def cpu(self) -> TypedStorage:
+        """This storage if it is the CPU's, else a copy that is."""
+        return TypedStorage(wrap_storage=self._storage.cpu(), dtype=self.dtype)
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> TypedStorage:
+        """This storage if it is on the CUDA device, else a copy that is."""
+        return TypedStorage(wrap_storage=self._storage.cuda(device), dtype=self.dtype)
+
+    def _pickle_storage_type(self) -> type:
+        return STORAGES.get(TYPE_NAMES[self.dtype].replace("Tensor", "Storage"), UntypedStorage)
+
+    def __reduce__(self) -> tuple:
+        return _typed_over, (self._storage, self.dtype)
+
     def size(self) -> int:
         """The number of elements."""
         return self._storage.nbytes() // self.dtype.itemsize
@@ -184,12 +213,13 @@ class TypedStorage:
         return self
 
     def is_shared(self) -> bool:
-        """Whether other processes see this memory: never."""
-        return False
+        """Whether other processes can see this memory."""
+        return self._storage.is_shared()
 
     def share_memory_(self) -> TypedStorage:
-        """Memory is not shared between processes."""
-        raise _unsupported("share_memory_()")
+        """Moves this memory to where other processes see it."""
+        self._storage.share_memory_()
+        return self
 
     def __len__(self) -> int:
         return self.size()
@@ -208,6 +238,39 @@ class TypedStorage:
     def __repr__(self) -> str:
         lines = "".join(f" {value}\n" for value in self.tolist())
         return f"{lines}[tenon.storage.TypedStorage(dtype={self.dtype}, device={self.device}) of size {len(self)}]"
+
+
+def _typed_over(storage: UntypedStorage, dtype: _C.dtype) -> TypedStorage:
+    return TypedStorage(wrap_storage=storage, dtype=dtype)
+
+
+class _StorageOfDtype(TypedStorage):
+    """A storage of one dtype, made of a size or a sequence of numbers."""
+
+    def __init__(self, *args: Any) -> None:
+        if len(args) > 1:
+            raise TypeError(f"{type(self).__name__}() takes a size or a sequence, got {len(args)} arguments")
+        data = args[0] if args else 0
+        made = _C.functions["empty"]((data,), dtype=self.dtype) if isinstance(data, int) else None
+        super().__init__(
+            wrap_storage=_storage_over(_C.tensor(data, dtype=self.dtype) if made is None else made), dtype=self.dtype
+        )
+
+
+def _storages_of_dtypes() -> dict[str, type]:
+    return {
+        name.replace("Tensor", "Storage"): type(
+            name.replace("Tensor", "Storage"),
+            (_StorageOfDtype,),
+            {"dtype": dtype, "__module__": "tenon", "__doc__": f"Storages of {dtype}."},
+        )
+        for dtype, name in TYPE_NAMES.items()
+        if not name.startswith("UInt")
+    }
+
+
+# FloatStorage and the like, by name.
+STORAGES = _storages_of_dtypes()
 
 
 def _storage_over(data: Tensor) -> UntypedStorage:
@@ -232,3 +295,9 @@ def _from_bytes(data: bytes) -> UntypedStorage:
     if data:
         flat.copy_(_C.frombuffer(bytearray(data), dtype=_C.uint8))
     return _storage_over(flat)
+
+
+def __getattr__(name: str) -> type:
+    if name in STORAGES:
+        return STORAGES[name]
+    raise AttributeError(f"module 'tenon.storage' has no attribute {name!r}", name=name)

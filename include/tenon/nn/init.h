@@ -5,18 +5,10 @@
 #include <string_view>
 #include <utility>
 
+#include "tenon/nn/names.h"
 #include "tenon/ops/ops.h"
 
-namespace tenon {
-
-// The names that functions of nn take, as constants.
-inline constexpr std::string_view kFanIn = "fan_in", kFanOut = "fan_out";
-inline constexpr std::string_view kLinear = "linear", kConv1D = "conv1d", kConv2D = "conv2d", kConv3D = "conv3d",
-                                  kConvTranspose1D = "conv_transpose1d", kConvTranspose2D = "conv_transpose2d",
-                                  kConvTranspose3D = "conv_transpose3d", kSigmoid = "sigmoid", kTanh = "tanh",
-                                  kReLU = "relu", kLeakyReLU = "leaky_relu", kSELU = "selu";
-
-namespace nn::init {
+namespace tenon::nn::init {
 
 using FanModeType = std::string_view;
 using NonlinearityType = std::string_view;
@@ -59,5 +51,4 @@ TENON_API double calculate_gain(NonlinearityType nonlinearity, double param = 0.
 // How many inputs and outputs each element of a weight's result has.
 TENON_API std::pair<int64_t, int64_t> _calculate_fan_in_and_fan_out(const Tensor& tensor);
 
-}  // namespace nn::init
-}  // namespace tenon
+}  // namespace tenon::nn::init

@@ -46,6 +46,10 @@ class Storage final : public RefCounted {
   void pin() { pinned_ = true; }
   // Grows or shrinks, keeping the bytes that fit; throws for borrowed and for pinned memory.
   TENON_API void resize(size_t nbytes);
+  // Moves the bytes of a CPU storage to memory that `release` gives back. What was pinned stays readable where it was.
+  TENON_API void move_to(void* data, std::function<void()> release);
+  // What gives borrowed memory back; empty for memory of the storage's own.
+  const std::function<void()>& releaser() const { return release_; }
 
  private:
   void* data_ = nullptr;
@@ -56,6 +60,8 @@ class Storage final : public RefCounted {
   bool pinned_ = false;
   VersionCounter version_;
   std::function<void()> release_;
+  // Gives back what was pinned before it moved.
+  std::function<void()> release_pinned_;
 };
 using StoragePtr = IntrusivePtr<Storage>;
 

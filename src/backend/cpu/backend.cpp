@@ -29,7 +29,8 @@ Backend make_backend() {
           .fft = &cpu::fft_table(),
           .resample = &cpu::resample_table(),
           .grid = &cpu::grid_table(),
-          .ctc = &cpu::ctc_table()};
+          .ctc = &cpu::ctc_table(),
+          .optim = &cpu::optim_table()};
 }
 
 // Tables differ by instruction set, so there is a backend for each; it is made when first asked for.

@@ -20,5 +20,6 @@ TENON_API const FftKernels& fft_table();
 TENON_API const ResampleKernels& resample_table();
 TENON_API const GridKernels& grid_table();
 TENON_API const CtcKernels& ctc_table();
+TENON_API const OptimKernels& optim_table();
 
 }  // namespace tenon::cpu

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from tenon import _C
 from tenon._C import Node, Tensor
-from tenon.utils.hooks import RemovableHandle
+from tenon.utils.hooks import LibraryHandle, RemovableHandle
 
 __all__ = [
     "GradientEdge",
@@ -144,17 +144,17 @@ def register_multi_grad_hook(
         for handle in handles:
             handle.remove()
 
-    return RemovableHandle(remove, 0)
+    return LibraryHandle(remove, 0)
 
 
 def _register_prehook(self: Node, fn: Callable[..., Any]) -> RemovableHandle:
     """Calls `fn` with the gradients of the op's outputs before the node runs."""
-    return RemovableHandle(self._remove_hook, self._add_pre_hook(fn))
+    return LibraryHandle(self._remove_hook, self._add_pre_hook(fn))
 
 
 def _register_hook(self: Node, fn: Callable[..., Any]) -> RemovableHandle:
     """Calls `fn` with the gradients of the op's inputs and outputs after the node ran."""
-    return RemovableHandle(self._remove_hook, self._add_post_hook(fn))
+    return LibraryHandle(self._remove_hook, self._add_post_hook(fn))
 
 
 Node.register_prehook = _register_prehook

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from tenon import _C
+from tenon._lazy import lazy_attributes
 from tenon._typed_tensors import CUDA_TENSORS
 
 globals().update(CUDA_TENSORS)
+__getattr__ = lazy_attributes("tenon.cuda", {"amp": "amp"})
 
 
 def unavailable_reason() -> str | None:

@@ -23,8 +23,12 @@ def _tied_names(module: Any) -> dict[str, list[str]]:
     return {name: names for names in groups.values() for name in names}
 
 
+# Stands for an attribute that a module has not.
+_MISSING = object()
+
+
 def _holder(module: Any, path: str) -> tuple[dict, str]:
-    """The dict of parameters or buffers in which `path` leads to an entry."""
+    """The dict of parameters, buffers or other attributes in which `path` leads to an entry."""
     *parts, name = path.split(".")
     part = module
     for step in parts:
@@ -32,7 +36,7 @@ def _holder(module: Any, path: str) -> tuple[dict, str]:
     for own in (part._parameters, part._buffers):
         if name in own:
             return own, name
-    raise KeyError(path)
+    return part.__dict__, name
 
 
 @contextlib.contextmanager
@@ -55,12 +59,17 @@ def _replaced_tensors(module: Any, tensors: dict[str, Tensor], tie_weights: bool
     try:
         for path, tensor in places.items():
             own, name = _holder(module, path)
-            before.append((own, name, own[name]))
+            before.append((path, own, name, own.get(name, _MISSING)))
             own[name] = tensor
         yield
     finally:
-        for own, name, tensor in before:
-            own[name] = tensor
+        for path, own, name, tensor in before:
+            # What the module has put there is for the caller.
+            after = own.pop(name, None) if tensor is _MISSING else own[name]
+            if tensor is not _MISSING:
+                own[name] = tensor
+            if path in tensors:
+                tensors[path] = after
 
 
 def functional_call(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from tenon import _C
@@ -31,12 +32,33 @@ def _check_dims(
         _require(attn_mask.dim() in (2, 3), f"attn_mask must be 2-d or 3-d, got {attn_mask.dim()}-d")
 
 
-def _to_add(mask: Tensor | None, name: str, dtype: _C.dtype) -> Tensor | None:
+def _none_or_dtype(input: Tensor | None) -> _C.dtype | None:
+    if input is not None and not isinstance(input, Tensor):
+        raise RuntimeError("input to _none_or_dtype() must be None or tenon.Tensor")
+    return None if input is None else input.dtype
+
+
+def _canonical_mask(
+    mask: Tensor | None,
+    mask_name: str,
+    other_type: _C.dtype | None,
+    other_name: str,
+    target_type: _C.dtype,
+    check_other: bool = True,
+) -> Tensor | None:
     """A mask as numbers to add: a boolean one gives -inf where it holds."""
-    if mask is None or mask.is_floating_point():
+    if mask is None:
+        return None
+    floating = mask.is_floating_point()
+    _require(floating or mask.dtype == _C.bool, f"only bool and floating types of {mask_name} are supported")
+    if check_other and other_type is not None and mask.dtype != other_type:
+        warnings.warn(
+            f"Support for mismatched {mask_name} and {other_name} is deprecated. Use same type for both instead.",
+            stacklevel=2,
+        )
+    if floating:
         return mask
-    _require(mask.dtype == _C.bool, f"{name} must be boolean or floating, got {mask.dtype}")
-    return _f["zeros"](mask.shape, dtype=dtype, device=mask.device).masked_fill_(mask, -math.inf)
+    return _f["zeros"](mask.shape, dtype=target_type, device=mask.device).masked_fill_(mask, -math.inf)
 
 
 def _projected(
@@ -106,14 +128,16 @@ def multi_head_attention_forward(
     _require(num_heads > 0 and width % num_heads == 0, f"num_heads must divide the width {width}, got {num_heads}")
     heads, size = batch * num_heads, width // num_heads
 
-    key_padding_mask = _to_add(key_padding_mask, "key_padding_mask", query.dtype)
+    key_padding_mask = _canonical_mask(
+        key_padding_mask, "key_padding_mask", _none_or_dtype(attn_mask), "attn_mask", query.dtype
+    )
     if is_causal and attn_mask is None:
         raise TensorError("multi_head_attention_forward: is_causal tells about attn_mask, which is None")
     if is_causal and key_padding_mask is None and not need_weights:
         attn_mask = None
     else:
         is_causal = is_causal and key_padding_mask is None
-        attn_mask = _to_add(attn_mask, "attn_mask", query.dtype)
+        attn_mask = _canonical_mask(attn_mask, "attn_mask", None, "", query.dtype, check_other=False)
     if attn_mask is not None:
         shape = (length, source) if attn_mask.dim() == 2 else (heads, length, source)
         if tuple(attn_mask.shape) != shape:

@@ -27,6 +27,9 @@ affine_grid = _resampling.affine_grid
 grid_sample = _resampling.grid_sample
 interpolate = _resampling.interpolate
 multi_head_attention_forward = _attention.multi_head_attention_forward
+_canonical_mask = _attention._canonical_mask
+_none_or_dtype = _attention._none_or_dtype
+pad = _C.nn_functions["pad"]
 upsample = _resampling.upsample
 upsample_bilinear = _resampling.upsample_bilinear
 upsample_nearest = _resampling.upsample_nearest
@@ -94,19 +97,22 @@ def softshrink(input: _C.Tensor, lambd: float = 0.5, *, out: _C.Tensor | None = 
     return _C.functions["softshrink"](input, lambd, out=out)
 
 
-def _softmax_dim(input: _C.Tensor, dim: int | None) -> int:
+_softmax, _log_softmax = _C.functions["softmax"], _C.functions["log_softmax"]
+
+
+def _softmax_dim(input: _C.Tensor) -> int:
     # What PyTorch takes, with a warning there, when no dim is given.
-    return dim if dim is not None else 0 if input.ndim in (0, 1, 3) else 1
+    return 0 if input.ndim in (0, 1, 3) else 1
 
 
 def softmax(input: _C.Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> _C.Tensor:
     """exp(input) divided by its sum along a dim."""
-    return _C.functions["softmax"](input, _softmax_dim(input, dim), dtype)
+    return _softmax(input, _softmax_dim(input) if dim is None else dim, dtype)
 
 
 def log_softmax(input: _C.Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> _C.Tensor:
     """The logarithm of softmax."""
-    return _C.functions["log_softmax"](input, _softmax_dim(input, dim), dtype)
+    return _log_softmax(input, _softmax_dim(input) if dim is None else dim, dtype)
 
 
 def softmin(input: _C.Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> _C.Tensor:
@@ -245,6 +251,23 @@ fractional_max_pool2d, fractional_max_pool2d_with_indices = _fractional_pooling(
 fractional_max_pool3d, fractional_max_pool3d_with_indices = _fractional_pooling(3)
 
 
+def batch_norm(
+    input: _C.Tensor,
+    running_mean: _C.Tensor | None,
+    running_var: _C.Tensor | None,
+    weight: _C.Tensor | None = None,
+    bias: _C.Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> _C.Tensor:
+    """Each channel less its mean, over its deviation: of the batch in training, else the running ones."""
+    if eps < 0 or (training and eps == 0):
+        wanted = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {wanted}, but got {eps}")
+    return _C.nn_functions["batch_norm"](input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
 def gumbel_softmax(
     logits: _C.Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> _C.Tensor:
@@ -255,3 +278,39 @@ def gumbel_softmax(
         return soft
     index = soft.max(dim, keepdim=True)[1]
     return _C.functions["zeros_like"](logits).scatter_(dim, index, 1.0) - soft.detach() + soft
+
+
+def grouped_mm(
+    mat_a: _C.Tensor,
+    mat_b: _C.Tensor,
+    *,
+    offs: _C.Tensor | None = None,
+    bias: _C.Tensor | None = None,
+    out_dtype: Any = None,
+) -> _C.Tensor:
+    """The products of groups: of matrices, or of the slices of one that end at `offs`; what lies beyond gives zeros."""
+    dims = (mat_a.dim(), mat_b.dim())
+    if not {2, 3} >= {*dims} or (offs is None) != (dims == (3, 3)):
+        raise _C.TensorError(
+            "grouped_mm: the operands must be 2-d or 3-d, and offs be given where one is 2-d, got "
+            f"{dims[0]}-d and {dims[1]}-d operands {'without' if offs is None else 'with'} offs"
+        )
+    if bias is not None:
+        raise _C.TensorError("grouped_mm: bias must be None, as PyTorch takes none either")
+    if offs is None:
+        result = mat_a.bmm(mat_b)
+    else:
+        ends = offs.tolist()
+        slices = [slice(start, end) for start, end in zip([0, *ends], ends)]
+        if dims == (2, 2):
+            result = _C.functions["stack"]([mat_a[:, each] @ mat_b[each] for each in slices])
+        else:
+            along = 0 if dims == (2, 3) else 1
+            jagged = mat_a if along == 0 else mat_b
+            parts = [
+                mat_a[each] @ mat_b[i] if along == 0 else mat_a[i] @ mat_b[:, each] for i, each in enumerate(slices)
+            ]
+            result = _C.functions["cat"](parts, along)
+            rest = [0, 0] * (1 - along) + [0, jagged.shape[along] - result.shape[along]]
+            result = pad(result, rest) if rest[-1] else result
+    return result if out_dtype is None else result.to(out_dtype)

@@ -22,7 +22,7 @@ from tenon.torch_version import TorchVersion
 __all__ = ["activate", "is_active"]
 
 # What stands in for which package.
-_STAND_INS = {"torch": "tenon"}
+_STAND_INS = {"torch": "tenon", "torchvision": "tenon.vision"}
 
 
 def _own_name(name: str) -> str | None:

@@ -1,3 +1,6 @@
 """Helpers around tensors and training."""
 
+from tenon._lazy import lazy_attributes
 from tenon.utils import checkpoint, dlpack, hooks
+
+__getattr__ = lazy_attributes("tenon.utils", {"data": "data"})

@@ -1,0 +1,22 @@
+// The optimizers and the schedules of learning rates, under libtorch's names.
+#pragma once
+
+#include "tenon/optim/adadelta.h"
+#include "tenon/optim/adafactor.h"
+#include "tenon/optim/adagrad.h"
+#include "tenon/optim/adam.h"
+#include "tenon/optim/adamax.h"
+#include "tenon/optim/adamw.h"
+#include "tenon/optim/asgd.h"
+#include "tenon/optim/lbfgs.h"
+#include "tenon/optim/muon.h"
+#include "tenon/optim/nadam.h"
+#include "tenon/optim/optimizer.h"
+#include "tenon/optim/radam.h"
+#include "tenon/optim/rmsprop.h"
+#include "tenon/optim/rprop.h"
+#include "tenon/optim/schedulers/epoch_lr.h"
+#include "tenon/optim/schedulers/lr_scheduler.h"
+#include "tenon/optim/schedulers/reduce_on_plateau_scheduler.h"
+#include "tenon/optim/schedulers/step_lr.h"
+#include "tenon/optim/sgd.h"

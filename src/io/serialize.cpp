@@ -1,0 +1,124 @@
+// See tenon/io/serialize.h.
+#include "tenon/io/serialize.h"
+
+#include <istream>
+#include <iterator>
+#include <ostream>
+
+#include "tenon/autograd/grad_mode.h"
+
+namespace tenon {
+namespace serialize {
+
+void OutputArchive::write(const std::string& key, const io::Value& value) {
+  for (auto& [name, old] : items_) {
+    if (name.to_string() != key) continue;
+    old = value;
+    return;
+  }
+  items_.emplace_back(key, value);
+}
+
+void OutputArchive::write(const std::string& key, const Tensor& tensor, bool) { write(key, io::Value(tensor)); }
+
+void OutputArchive::write(const std::string& key, OutputArchive& nested) {
+  write(key, io::Value::dict(nested.items_));
+}
+
+void OutputArchive::save_to(const std::string& path) { io::save_checkpoint(path, io::Value::dict(items_)); }
+
+void OutputArchive::save_to(std::ostream& stream) {
+  const std::string bytes = io::save_checkpoint_bytes(io::Value::dict(items_));
+  stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  TENON_CHECK_FILE(stream.good(), "OutputArchive: the stream did not take ", bytes.size(), " bytes");
+}
+
+void OutputArchive::save_to(const std::function<size_t(const void*, size_t)>& write) {
+  const std::string bytes = io::save_checkpoint_bytes(io::Value::dict(items_));
+  const size_t written = write(bytes.data(), bytes.size());
+  TENON_CHECK_FILE(written == bytes.size(), "OutputArchive: ", written, " of ", bytes.size(), " bytes were written");
+}
+
+const io::Value* InputArchive::find(const std::string& key) const { return items_.find(key); }
+
+bool InputArchive::try_read(const std::string& key, io::Value& value) {
+  const io::Value* found = find(key);
+  if (found) value = *found;
+  return found;
+}
+
+bool InputArchive::try_read(const std::string& key, Tensor& tensor, bool) {
+  const io::Value* found = find(key);
+  if (!found || !found->is_tensor()) return false;
+  const Tensor& saved = found->to_tensor();
+  if (!tensor.defined()) {
+    tensor = saved;
+    return true;
+  }
+  NoGradGuard no_grad;
+  if (tensor.sizes() != saved.sizes()) tensor.set_data(saved.to(tensor.device(), tensor.dtype()));
+  tensor.copy_(saved);
+  return true;
+}
+
+bool InputArchive::try_read(const std::string& key, InputArchive& nested) {
+  const io::Value* found = find(key);
+  if (!found || !found->is_dict()) return false;
+  nested.items_ = *found;
+  nested.prefix_ = prefix_ + key + ".";
+  return true;
+}
+
+void InputArchive::read(const std::string& key, io::Value& value) {
+  TENON_CHECK(try_read(key, value), "No such serialized value: '", prefix_, key, "'");
+}
+void InputArchive::read(const std::string& key, Tensor& tensor, bool is_buffer) {
+  TENON_CHECK(try_read(key, tensor, is_buffer), "No such serialized tensor '", prefix_, key, "'");
+}
+void InputArchive::read(const std::string& key, InputArchive& nested) {
+  TENON_CHECK(try_read(key, nested), "No such serialized submodule: '", prefix_, key, "'");
+}
+
+std::vector<std::string> InputArchive::keys() const {
+  std::vector<std::string> keys;
+  for (const auto& [name, value] : items_.to_dict()) {
+    if (name.kind() == io::Value::Kind::String) keys.push_back(name.to_string());
+  }
+  return keys;
+}
+
+void InputArchive::load_from(const std::string& path, std::optional<Device> device) {
+  items_ = io::load_checkpoint(path, {.mapped = false, .device = device});
+  TENON_CHECK_FILE(items_.is_dict(), path, " holds no dict, so it is no archive");
+}
+
+void InputArchive::load_from(const char* data, size_t size, std::optional<Device> device) {
+  items_ = io::load_checkpoint_bytes({data, size}, {.mapped = false, .device = device});
+  TENON_CHECK_FILE(items_.is_dict(), "the data holds no dict, so it is no archive");
+}
+
+void InputArchive::load_from(std::istream& stream, std::optional<Device> device) {
+  const std::string bytes{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  load_from(bytes.data(), bytes.size(), device);
+}
+
+OutputArchive& operator<<(OutputArchive& archive, const Tensor& tensor) {
+  archive.write("0", tensor);
+  return archive;
+}
+
+InputArchive& operator>>(InputArchive& archive, Tensor& tensor) {
+  archive.read("0", tensor);
+  return archive;
+}
+
+}  // namespace serialize
+
+std::vector<char> pickle_save(const io::Value& value) {
+  const std::string bytes = io::save_checkpoint_bytes(value);
+  return {bytes.begin(), bytes.end()};
+}
+
+io::Value pickle_load(const std::vector<char>& data) { return io::load_checkpoint_bytes({data.data(), data.size()}); }
+
+}  // namespace tenon
