@@ -110,7 +110,8 @@ def test_settings_and_metrics_are_those_of_pytorch(tmp_path):
 
 
 def test_figures_and_sounds(tmp_path):
-    pyplot = pytest.importorskip("matplotlib.pyplot")
+    import matplotlib.pyplot as pyplot
+
     with Writer(tmp_path / "run") as writer:
         figure = pyplot.figure(figsize=(2, 1), dpi=50)
         figure.gca().plot([1, 2, 3])

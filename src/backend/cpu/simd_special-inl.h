@@ -276,10 +276,11 @@ HWY_INLINE Vec<double> lgamma(Vec<double> x) {
 
 // --- the words of the formulas
 
-#define TENON_SERIES(name)                                                                   \
-  HWY_INLINE Vec<double> name(Vec<double> x) { return series::name<double>(x); }             \
-  HWY_INLINE Vec<float> name(Vec<float> x) {                                                 \
-    return through_double(x, [](Vec<double> v) HWY_ATTR { return series::name<float>(v); }); \
+// Each is long, so that the loops over all layouts share one copy of it.
+#define TENON_SERIES(name)                                                                                 \
+  HWY_MAYBE_UNUSED HWY_NOINLINE static Vec<double> name(Vec<double> x) { return series::name<double>(x); } \
+  HWY_MAYBE_UNUSED HWY_NOINLINE static Vec<float> name(Vec<float> x) {                                     \
+    return through_double(x, [](Vec<double> v) HWY_ATTR { return series::name<float>(v); });               \
   }
 TENON_SERIES(erfinv)
 TENON_SERIES(lgamma)
