@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ __all__ = ["TypedStorage", "UntypedStorage"]
 
 # By the address of the storage, which lives as long as its object does.
 _objects: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueDictionary()
+_objects_lock = threading.Lock()
 
 
 def _unsupported(what: str) -> NotImplementedError:
@@ -213,11 +215,12 @@ class TypedStorage:
 def _storage_over(data: Tensor) -> UntypedStorage:
     """The object of the storage of `data`."""
     address = data._storage_id()
-    storage = _objects.get(address)
-    if storage is None:
-        storage = UntypedStorage.__new__(UntypedStorage)
-        storage._bytes = _C._storage_bytes(data)
-        _objects[address] = storage
+    with _objects_lock:
+        storage = _objects.get(address)
+        if storage is None:
+            storage = UntypedStorage.__new__(UntypedStorage)
+            storage._bytes = _C._storage_bytes(data)
+            _objects[address] = storage
     return storage
 
 
