@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import os
 import weakref
+from _thread import allocate_lock
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,16 @@ __all__ = ["TypedStorage", "UntypedStorage"]
 
 # By the address of the storage, which lives as long as its object does.
 _objects: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueDictionary()
-_objects_lock = threading.Lock()
+_objects_lock = allocate_lock()
+
+
+def _renew_lock() -> None:
+    global _objects_lock
+    _objects_lock = allocate_lock()
+
+
+# A thread that holds it does not go into a child.
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _unsupported(what: str) -> NotImplementedError:
