@@ -1,6 +1,8 @@
 // See named_objects.h.
 #include "named_objects.h"
 
+#include <nanobind/stl/string.h>
+
 #include <array>
 #include <cstring>
 #include <string>
@@ -21,7 +23,10 @@ PyObject* strided;
 
 const NamedObject& named(PyObject* self) { return *reinterpret_cast<NamedObject*>(self); }
 
-PyObject* named_repr(PyObject* self) { return PyUnicode_FromFormat("tenon.%s", named(self).name); }
+// What these objects show themselves as part of: a program that runs with Tenon as another package sees that one.
+std::string shown_package = "tenon";
+
+PyObject* named_repr(PyObject* self) { return PyUnicode_FromFormat("%s.%s", shown_package.c_str(), named(self).name); }
 
 // Pickled by name: loading finds the one object again.
 PyObject* named_reduce(PyObject* self, PyObject*) { return PyUnicode_FromString(named(self).name); }
@@ -83,9 +88,7 @@ PyObject* make_named(nb::module_& module, PyTypeObject* type, int value, const c
 
 // --- Size
 
-PyObject* as_size(nb::object tuple) {
-  return PyObject_CallOneArg(reinterpret_cast<PyObject*>(size_type), tuple.ptr());
-}
+PyObject* as_size(nb::object tuple) { return PyObject_CallOneArg(reinterpret_cast<PyObject*>(size_type), tuple.ptr()); }
 
 PyObject* size_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   nb::object self = nb::steal(PyTuple_Type.tp_new(type, args, kwargs));
@@ -108,7 +111,7 @@ PyObject* size_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 
 PyObject* size_repr(PyObject* self) {
   nb::object items = nb::steal(PySequence_List(self));
-  return items ? PyUnicode_FromFormat("tenon.Size(%R)", items.ptr()) : nullptr;
+  return items ? PyUnicode_FromFormat("%s.Size(%R)", shown_package.c_str(), items.ptr()) : nullptr;
 }
 
 PyObject* size_item(PyObject* self, PyObject* key) {
@@ -217,6 +220,9 @@ void init_named_objects(nb::module_& module) {
   nb::object bases = nb::make_tuple(nb::borrow(reinterpret_cast<PyObject*>(&PyTuple_Type)));
   size_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpecWithBases(&spec, bases.ptr())));
   module.attr("Size") = nb::borrow(reinterpret_cast<PyObject*>(size_type));
+  module.def("_shown_package", [] { return shown_package; });
+  module.def(
+      "_set_shown_package", [](std::string package) { shown_package = std::move(package); }, nb::arg("package"));
 }
 
 }  // namespace tenon::python

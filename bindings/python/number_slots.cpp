@@ -4,10 +4,10 @@
 #include <complex>
 
 #include "arguments.h"
+#include "autograd/record.h"
 #include "interop.h"
 #include "overrides.h"
 #include "tensor_type.h"
-#include "tenon/autograd/node.h"
 #include "tenon/ops/ops.h"
 
 namespace tenon::python {
@@ -129,11 +129,7 @@ Tensor div_left(const Scalar& a, const Tensor& b) { return mul(reciprocal(b), a)
 // The methods name their nodes as PyTorch does.
 Tensor pow_tensors(const Tensor& a, const Tensor& b) { return a.pow(b); }
 Tensor pow_right(const Tensor& a, const Scalar& b) { return a.pow(b); }
-Tensor pow_left(const Scalar& a, const Tensor& b) {
-  Tensor result = pow(a, b);
-  if (const IntrusivePtr<Node> node = result.grad_fn()) node->shown_name = "PowBackward2";
-  return result;
-}
+Tensor pow_left(const Scalar& a, const Tensor& b) { return shown_as("PowBackward2", pow(a, b)); }
 const Tensor& add_inplace(const Tensor& a, const Tensor& b) { return add_(a, b); }
 const Tensor& add_inplace_number(const Tensor& a, const Scalar& b) { return add_(a, b); }
 const Tensor& sub_inplace(const Tensor& a, const Tensor& b) { return sub_(a, b); }

@@ -39,15 +39,15 @@ struct WorkBound {
   bool has_tensor = false, alike = true;
   int64_t elements = 0;
   double product = 1;
-  const Tensor* largest = nullptr;
+  const Tensor* last = nullptr;
 
   void add(const Tensor& tensor) {
     has_tensor = true;
     if (!tensor.defined()) return;
     elements += tensor.numel();
     if (tensor.numel() <= 1) return;
-    if (largest) alike = alike && largest->sizes() == tensor.sizes();
-    largest = &tensor;
+    if (last) alike = alike && last->sizes() == tensor.sizes();
+    last = &tensor;
     product *= static_cast<double>(tensor.numel());
   }
   // A number can be a size, as repeat's.

@@ -66,8 +66,8 @@ inline bool is_attached() {
 #elif PY_VERSION_HEX >= 0x030C0000
   return _PyThreadState_UncheckedGet() != nullptr;
 #else
-  // What the others ask for is here the state of whichever thread has the GIL, and the check says yes after the end.
-  return PyGILState_Check() && _PyThreadState_UncheckedGet();
+  // The first asks whether any thread has the GIL, the second whether it is this one, if the interpreter still lives.
+  return _PyThreadState_UncheckedGet() != nullptr && PyGILState_Check();
 #endif
 }
 

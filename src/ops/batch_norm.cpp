@@ -2,6 +2,7 @@
 #include "autograd/record.h"
 #include "ops/elementwise.h"
 #include "ops/maybe_view.h"
+#include "ops/norm_kernels.h"
 #include "ops/promotion.h"
 #include "ops/reduction.h"
 #include "ops/same_device.h"

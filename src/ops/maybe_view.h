@@ -1,5 +1,4 @@
-// The normalisation kernels, and the view of a tensor that may be undefined, as they take it. Depends on the tensor
-// layer.
+// The view of a tensor that may be undefined, as kernels take it. Depends on the tensor layer.
 #pragma once
 
 #include "backend/backend.h"
@@ -19,11 +18,6 @@ class MaybeView {
   bool defined_;
   TensorView view_;
 };
-
-inline const NormKernels& norm_kernels(const Tensor& tensor, const char* op) {
-  const Backend& backend = backend_of(tensor);
-  return require(backend.norm, backend, op);
-}
 
 inline Tensor given(const optional<Tensor>& tensor) { return tensor ? *tensor : Tensor(); }
 

@@ -234,6 +234,8 @@ def test_nothing_is_reported_at_the_exit():
         import tenon, tenon.func, tenon.distributions, tenon.array_api, tenon.overrides
         import tenon.nn.functional as F
 
+        tenon._C._set_leak_warnings(True)
+
         def program():
             class Own(tenon.Tensor):
                 pass
@@ -272,6 +274,8 @@ def test_nothing_is_reported_at_the_exit():
             thread.start(); thread.join()
             with tenon.autograd.graph.saved_tensors_hooks(lambda t: (t, x), lambda packed: packed[0]):
                 packed = tenon.ones(2, requires_grad=True).exp()
+            with tenon.autograd.detect_anomaly(check_nan=True):
+                (leaf * 2).sum().backward()
             for wrong in (lambda: tenon.ones(2) + tenon.ones(3), lambda: tenon.zeros("x"), lambda: x.view(7)):
                 try:
                     wrong()

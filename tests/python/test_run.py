@@ -73,6 +73,39 @@ def test_modules_are_the_same_objects_under_both_names(tmp_path):
     output_of(tmp_path, source)
 
 
+def test_objects_show_themselves_as_under_pytorch(tmp_path):
+    source = """
+        import torch
+        x = torch.zeros(2, 3, dtype=torch.float64)
+        print(x.shape, x.dtype, x.type(), x.layout, torch.preserve_format, torch.typename(x), [torch.int8], x)
+        print(x.type("torch.IntTensor").type(), x.type(torch.HalfTensor).type(), f"{x.size()} {x.dtype!s}")
+    """
+    output = output_of(tmp_path, source)
+    assert output == as_python(tmp_path, "script.py").stdout and "torch.Size([2, 3])" in output
+
+
+def test_a_program_that_ends_with_a_graph_at_hand_ends_in_silence(tmp_path):
+    source = """
+        import torch
+
+        class Double(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return x * 2
+
+            @staticmethod
+            def backward(ctx, grad):
+                return grad * 2
+
+        device = torch.device("cpu")
+        y = Double.apply(torch.ones(3, device=device, requires_grad=True))
+        y.register_hook(lambda grad: grad * len(y))
+        y.sum().backward()
+    """
+    done = run_script(tmp_path, source)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_packages_that_are_not_stood_in_for_are_found_as_ever(tmp_path):
     (tmp_path / "torchvision.py").write_text("name = 'the real one'")
     assert output_of(tmp_path, "import torchvision; print(torchvision.name)") == "the real one\n"

@@ -249,7 +249,7 @@ def reversed_(self: Tensor) -> Tensor:
 def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> str | Tensor:
     """The name of the tensor's type, or the tensor converted to `dtype`."""
     if dtype is None:
-        return ("tenon." if self.is_cpu else "tenon.cuda.") + TYPE_NAMES[self.dtype]
+        return f"{_C._shown_package()}.{'' if self.is_cpu else 'cuda.'}{TYPE_NAMES[self.dtype]}"
     if isinstance(dtype, str):
         module, _, name = dtype.rpartition(".")
         found = [key for key, value in TYPE_NAMES.items() if value == name]

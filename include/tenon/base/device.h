@@ -15,7 +15,7 @@ enum class DeviceType : int8_t { CPU, CUDA, Metal };
 inline constexpr DeviceType kCPU = DeviceType::CPU;
 inline constexpr DeviceType kCUDA = DeviceType::CUDA;
 
-// A device type and, for accelerators, which one; index -1 means the current one.
+// A device type and, for accelerators, which one; index -1 names none: see resolved().
 class Device {
  public:
   static constexpr int kGreatestIndex = 127;

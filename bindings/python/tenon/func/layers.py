@@ -21,6 +21,7 @@ from tenon.func.rules import (
     whole_batch,
     with_argument,
 )
+from tenon.nn._losses import reduced
 
 
 def _convolution(spatial: int, transposed: bool) -> Rule:
@@ -118,10 +119,6 @@ def _pad(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
     return (direct if fits else by_example)(level, func, args, kwargs)
 
 
-def _reduced(loss: Tensor, reduction: str) -> Tensor:
-    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
-
-
 def _loss_arguments(func: Callable, args: tuple, kwargs: dict) -> dict[str, Any] | None:
     """All arguments by their names; None where they ask for what only the function itself knows."""
     given = signature(func).bind(*args, **kwargs)
@@ -141,7 +138,7 @@ def _pointwise_loss(level: Level, func: Callable, args: tuple, kwargs: dict) -> 
     # These want an input and a target of one shape.
     for name in ("input", "target"):
         given[name] = wrap(whole_batch(given[name], level), level)
-    return _reduced(pointwise(level, func, (), {**given, "reduction": "none"}), reduction)
+    return reduced(pointwise(level, func, (), {**given, "reduction": "none"}), reduction)
 
 
 def _class_loss(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:

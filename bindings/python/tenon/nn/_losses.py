@@ -63,7 +63,8 @@ def _check_reduction(name: str, reduction: str) -> None:
         raise ValueError(f"{name}: reduction must be none, mean or sum, got '{reduction}'")
 
 
-def _reduced(loss: Tensor, reduction: str) -> Tensor:
+def reduced(loss: Tensor, reduction: str) -> Tensor:
+    """The losses of the elements, or their mean or sum."""
     return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
 
 
@@ -78,7 +79,7 @@ def _error_loss(name: str, input: Tensor, target: Tensor, reduction: str, weight
     if weight is None:
         return _nn[name](input, target, reduction)
     loss = _weighted(name, _nn[name](input, target, "none"), weight, input, reduction)
-    return loss.sum() / weight.sum() if reduction == "mean" else _reduced(loss, reduction)
+    return loss.sum() / weight.sum() if reduction == "mean" else reduced(loss, reduction)
 
 
 def mse_loss(
@@ -115,7 +116,7 @@ def huber_loss(
     if weight is None:
         return _nn["huber_loss"](input, target, reduction, delta)
     loss = _nn["huber_loss"](input, target, "none", delta)
-    return _reduced(_weighted("huber_loss", loss, weight, input, reduction), reduction)
+    return reduced(_weighted("huber_loss", loss, weight, input, reduction), reduction)
 
 
 def smooth_l1_loss(
@@ -269,7 +270,7 @@ def triplet_margin_with_distance_loss(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = far.minimum(distance(positive, negative))
-    return _reduced((margin + near - far).clamp_min(0), reduction)
+    return reduced((margin + near - far).clamp_min(0), reduction)
 
 
 def poisson_nll_loss(

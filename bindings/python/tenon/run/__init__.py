@@ -135,6 +135,7 @@ def activate() -> None:
             raise ImportError(f"tenon.run.activate() must come before {name} is imported", name=name)
     sys.meta_path.insert(0, _StandInFinder())
     sys.meta_path.append(_MissingFinder())
+    tenon._C._set_shown_package("torch")
     tenon.__version__ = version.__version__ = TorchVersion(version.stand_in)
     for name, module in list(sys.modules.items()):
         if name.startswith("tenon."):
