@@ -1,11 +1,13 @@
 // See arguments.h.
 #include "arguments.h"
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 
 #include "tenon/base/device.h"
 #include "tenon/base/generator.h"
+#include "threads.h"
 
 namespace tenon::python {
 namespace {
@@ -26,13 +28,17 @@ PyTypeObject* numpy_type(const char* name) {
   return reinterpret_cast<PyTypeObject*>(type);
 }
 
-bool is_instance_of_numpy(PyObject* object, const char* name, PyTypeObject*& cache) {
+bool is_instance_of_numpy(PyObject* object, const char* name, std::atomic<PyTypeObject*>& cache) {
   if (PyLong_CheckExact(object) || PyFloat_CheckExact(object) || PyTuple_CheckExact(object) ||
       PyList_CheckExact(object)) {
     return false;
   }
-  if (!cache) cache = numpy_type(name);
-  return cache && PyType_IsSubtype(Py_TYPE(object), cache);
+  PyTypeObject* type = cache.load(std::memory_order_relaxed);
+  if (!type) {
+    type = numpy_type(name);
+    cache.store(type, std::memory_order_relaxed);
+  }
+  return type && PyType_IsSubtype(Py_TYPE(object), type);
 }
 
 // An integer of Python as int64; throws when 64 bits do not hold it.
@@ -74,7 +80,8 @@ bool visit_sequence(PyObject* object, F&& visit) {
   }
   if (!PyList_Check(object)) return false;
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(object); ++i) {
-    if (!visit(PyList_GET_ITEM(object, i))) return false;
+    const nb::object item = item_of(object, i);
+    if (!item.is_valid() || !visit(item.ptr())) return false;
   }
   return true;
 }
@@ -82,12 +89,12 @@ bool visit_sequence(PyObject* object, F&& visit) {
 }  // namespace
 
 bool is_numpy_scalar(PyObject* object) {
-  static PyTypeObject* generic = nullptr;
+  static std::atomic<PyTypeObject*> generic = nullptr;
   return is_instance_of_numpy(object, "generic", generic);
 }
 
 bool is_numpy_array(PyObject* object) {
-  static PyTypeObject* array = nullptr;
+  static std::atomic<PyTypeObject*> array = nullptr;
   return is_instance_of_numpy(object, "ndarray", array);
 }
 

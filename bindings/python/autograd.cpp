@@ -156,7 +156,8 @@ template <class F, class... Extra>
 void method(const char* name, F&& function, const Extra&... extra) {
   nb::handle type(reinterpret_cast<PyObject*>(tensor_type));
   nb::setattr(type, name,
-              nb::cpp_function(std::forward<F>(function), nb::name(name), nb::scope(type), nb::is_method(), extra...));
+              nb::cpp_function(std::forward<F>(function), nb::name(name), nb::scope(type), nb::is_method(),
+                               nb::lock_self(), extra...));
 }
 
 // Methods that edit self and return the same object.

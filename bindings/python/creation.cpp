@@ -14,6 +14,7 @@
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
+#include "threads.h"
 
 namespace tenon::python {
 namespace {
@@ -39,8 +40,9 @@ Py_ssize_t item_count(const nb::object& items) { return PySequence_Fast_GET_SIZE
 
 nb::object item_at(const nb::object& items, Py_ssize_t i) {
   // The list may shrink while its items are converted.
-  TENON_CHECK_VALUE(i < item_count(items), "the sequence changed while it was read");
-  return nb::borrow(PySequence_Fast_GET_ITEM(items.ptr(), i));
+  nb::object item = item_of(items.ptr(), i);
+  TENON_CHECK_VALUE(item.is_valid(), "the sequence changed while it was read");
+  return item;
 }
 
 // The sizes that the first items of each level have.

@@ -5,6 +5,7 @@
 
 #include "autograd/engine.h"
 #include "tensor_type.h"
+#include "threads.h"
 
 namespace tenon::python {
 namespace {
@@ -12,9 +13,13 @@ namespace {
 // A node's Python object; the node points back at it.
 struct NodeObject {
   IntrusivePtr<Node> node;
+  PyObject* linked = nullptr;  // this as the node knows it
   explicit NodeObject(IntrusivePtr<Node> node) : node(std::move(node)) {}
   NodeObject(const NodeObject&) = delete;
-  ~NodeObject() { node->python_object = nullptr; }
+  ~NodeObject() {
+    nb::ft_lock_guard guard(lock_of_link(node.get()));
+    if (node->python_object == linked) node->python_object = nullptr;
+  }
 };
 
 nb::object tuple_of(const Grads& grads) {
@@ -65,14 +70,13 @@ nb::handle node_types;
 // A subclass of Node for each name, as PyTorch has them: graphs are read by type(x.grad_fn).__name__.
 nb::object type_of(const Node& node) {
   const std::string name = node_display_name(node);
-  if (PyObject* found = PyDict_GetItemString(node_types.ptr(), name.c_str())) return nb::borrow(found);
+  if (nb::object found = find_item(node_types.ptr(), name.c_str()); found.is_valid()) return found;
   nb::handle base = nb::type<NodeObject>();
   nb::dict members;
   members["__module__"] = base.attr("__module__");
   members["__slots__"] = nb::tuple();
-  nb::object type = base.type()(name, nb::make_tuple(base), members);
-  node_types[name.c_str()] = type;
-  return type;
+  // Another thread may have been faster.
+  return node_types.attr("setdefault")(name, base.type()(name, nb::make_tuple(base), members));
 }
 
 nb::object metadata(const NodeObject& self) {
@@ -124,9 +128,21 @@ nb::object call_node(const NodeObject& self, nb::args args) {
 
 PyObject* wrap_node(const IntrusivePtr<Node>& node) {
   if (!node) return Py_NewRef(Py_None);
-  if (node->python_object) return Py_NewRef(static_cast<PyObject*>(node->python_object));
-  nb::object object = nb::inst_take_ownership(type_of(*node), new NodeObject(node));
-  node->python_object = object.ptr();
+  const auto living = [&node] {
+    auto* object = static_cast<PyObject*>(node->python_object);
+    return object && try_incref(object) ? object : nullptr;
+  };
+  {
+    nb::ft_lock_guard guard(lock_of_link(node.get()));
+    if (PyObject* object = living()) return object;
+  }
+  // Made without the lock, for it runs Python code; another thread may be faster.
+  auto* made = new NodeObject(node);
+  nb::object object = nb::inst_take_ownership(type_of(*node), made);
+  enable_try_incref(object.ptr());
+  nb::ft_lock_guard guard(lock_of_link(node.get()));
+  if (PyObject* faster = living()) return faster;
+  node->python_object = made->linked = object.ptr();
   return object.release().ptr();
 }
 
@@ -153,14 +169,15 @@ void init_nodes(nb::module_& module) {
                      }
                      return nb::tuple(list);
                    })
-      .def_prop_ro("metadata", metadata)
+      .def_prop_ro("metadata", metadata, nb::lock_self())
       .def_prop_ro("variable", variable)
       .def("__call__", call_node, nb::arg("args"))
       .def_prop_ro("_sequence_nr", [](const NodeObject& self) { return self.node->sequence_nr(); })
-      .def("_add_pre_hook", add_pre_hook, nb::arg("hook"))
-      .def("_add_post_hook", add_post_hook, nb::arg("hook"))
+      .def("_add_pre_hook", add_pre_hook, nb::arg("hook"), nb::lock_self())
+      .def("_add_post_hook", add_post_hook, nb::arg("hook"), nb::lock_self())
       .def(
-          "_remove_hook", [](NodeObject& self, uint64_t id) { self.node->remove_hook(id); }, nb::arg("id"))
+          "_remove_hook", [](NodeObject& self, uint64_t id) { self.node->remove_hook(id); }, nb::arg("id"),
+          nb::lock_self())
       .def("__repr__", [](nb::handle_t<NodeObject> self) {
         return concat("<", node_display_name(*nb::cast<NodeObject&>(self).node), " object at ",
                       static_cast<void*>(self.ptr()), ">");

@@ -12,6 +12,7 @@
 #include "overload.h"
 #include "overrides.h"
 #include "results.h"
+#include "threads.h"
 
 namespace tenon::python {
 namespace {
@@ -111,7 +112,7 @@ void refuse_pytorch_tensors(const OpForms& forms, const CallArguments& call) {
     PyObject* value = call.values[i];
     const bool is_list = PyTuple_Check(value) || PyList_Check(value);
     for (Py_ssize_t k = 0; is_list && k < PySequence_Fast_GET_SIZE(value); ++k) {
-      refuse_pytorch_tensor(PySequence_Fast_GET_ITEM(value, k), forms.name.c_str());
+      if (nb::object item = item_of(value, k); item.is_valid()) refuse_pytorch_tensor(item.ptr(), forms.name.c_str());
     }
     refuse_pytorch_tensor(value, forms.name.c_str());
   }

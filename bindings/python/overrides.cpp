@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "threads.h"
+
 namespace tenon::python {
 
 std::atomic<int> entered_modes = 0;
@@ -46,12 +48,12 @@ PyTypeObject* pytorch_tensor_type() {
 
 bool type_overrides(PyObject* object) {
   if (overriding != Overriding::All) return false;
-  PyObject* function = _PyType_Lookup(Py_TYPE(object), torch_function_name());
-  if (!function || function == disabled_function) return false;
+  const nb::object function = find_attribute(Py_TYPE(object), torch_function_name());
+  if (!function.is_valid() || function.ptr() == disabled_function) return false;
   // What PyTorch's tensors answer, its parameters by a function of C, is to make the same call again.
   PyTypeObject* theirs = is_tensor(object) ? nullptr : pytorch_tensor_type();
   if (!theirs || !PyType_IsSubtype(Py_TYPE(object), theirs)) return true;
-  return !PyCFunction_Check(function) && _PyType_Lookup(theirs, torch_function_name()) != function;
+  return !PyCFunction_Check(function.ptr()) && !find_attribute(theirs, torch_function_name()).is(function);
 }
 
 // The overriding arguments of a call: one for each type, in the order in which they are asked.
@@ -61,7 +63,7 @@ class OverridingArguments {
     for (size_t i = 0; i < count; ++i) {
       if (PyTuple_CheckExact(args[i]) || PyList_CheckExact(args[i])) {
         for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(args[i]); ++k) {
-          add(PySequence_Fast_GET_ITEM(args[i], k));
+          if (nb::object item = item_of(args[i], k); item.is_valid()) add(item.ptr());
         }
       } else {
         add(args[i]);
@@ -192,7 +194,7 @@ PyObject* overridable_repr(PyObject* self) { return PyObject_Repr(reinterpret_ca
 PyObject* overridable_reduce(PyObject* self, PyObject*) {
   return guarded([&]() -> PyObject* {
     nb::object name = nb::getattr(self, "__name__");
-    if (PyObject* method = _PyType_Lookup(tensor_type, name.ptr()); method == self) {
+    if (find_attribute(tensor_type, name.ptr()).is(self)) {
       nb::object getattr = nb::module_::import_("builtins").attr("getattr");
       return Py_BuildValue("(O(OO))", getattr.ptr(), tensor_type, name.ptr());
     }
@@ -311,8 +313,8 @@ bool overrides(PyObject* object) {
   if (is_plain(object)) return false;
   if (!PyTuple_CheckExact(object) && !PyList_CheckExact(object)) return type_overrides(object);
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(object); ++i) {
-    PyObject* item = PySequence_Fast_GET_ITEM(object, i);
-    if (!is_plain(item) && type_overrides(item)) return true;
+    const nb::object item = item_of(object, i);
+    if (item.is_valid() && !is_plain(item.ptr()) && type_overrides(item.ptr())) return true;
   }
   return false;
 }

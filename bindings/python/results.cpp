@@ -76,7 +76,9 @@ PyTypeObject* make_named_tuple(const OpInfo& op) {
 }
 
 PyTypeObject* named_tuple(const OpInfo& op) {
+  static nb::ft_mutex mutex;
   static std::map<const OpInfo*, PyTypeObject*> types;
+  nb::ft_lock_guard guard(mutex);
   const auto [entry, is_new] = types.try_emplace(&op);
   if (is_new) entry->second = make_named_tuple(op);
   return entry->second;

@@ -2,6 +2,7 @@
 #include "tensor_properties.h"
 
 #include "arguments.h"
+#include "autograd/meta.h"
 #include "devices.h"
 #include "nodes.h"
 #include "overrides.h"
@@ -15,7 +16,9 @@ namespace {
 template <SlotName name, PyObject* (*Get)(const Tensor&)>
 PyObject* get(PyObject* self, void*) {
   return guarded([&] {
-    return is_overridden(self) ? call_overridden_property(name.text, "__get__", self) : Get(unwrap(self));
+    if (is_overridden(self)) return call_overridden_property(name.text, "__get__", self);
+    nb::ft_object_guard guard(self);
+    return Get(unwrap(self));
   });
 }
 
@@ -25,6 +28,7 @@ int set(PyObject* self, PyObject* value, void*) {
   return guarded(
       [&] {
         if (!is_overridden(self)) {
+          nb::ft_object_guard guard(self);
           Set(unwrap(self), value);
         } else if (value) {
           steal(call_overridden_property(name.text, "__set__", self, value));
@@ -50,7 +54,10 @@ PyObject* nothing(const Tensor&) { Py_RETURN_NONE; }
 PyObject* requires_grad(const Tensor& x) { return PyBool_FromLong(x.requires_grad()); }
 PyObject* is_leaf(const Tensor& x) { return PyBool_FromLong(x.is_leaf()); }
 PyObject* retains_grad(const Tensor& x) { return PyBool_FromLong(x.retains_grad()); }
-PyObject* grad(const Tensor& x) { return wrap(x.grad()); }
+PyObject* grad(const Tensor& x) {
+  AutogradMeta* meta = x.impl()->autograd.get();
+  return wrap(meta ? meta->load_gradient() : Tensor());
+}
 PyObject* grad_fn(const Tensor& x) { return wrap_node(x.grad_fn()); }
 PyObject* data(const Tensor& x) { return wrap(x.data()); }
 PyObject* output_nr(const Tensor& x) { return PyLong_FromUnsignedLong(x.output_nr()); }
@@ -93,7 +100,7 @@ void set_requires_grad(const Tensor& x, PyObject* value) {
 
 void set_grad(const Tensor& x, PyObject* value) {
   if (!value || value == Py_None) {
-    x.mutable_grad().reset();
+    autograd_meta(x).store_gradient({});
     return;
   }
   TENON_CHECK_TYPE(is_tensor(value), "assigned grad expected to be a Tensor or None but got grad of type ",
@@ -106,7 +113,7 @@ void set_grad(const Tensor& x, PyObject* value) {
                  "assigned grad has data located on a different device: ", grad.device());
   TENON_CHECK_AS(Error, grad.sizes() == x.sizes(), "assigned grad has data of a different size: ", grad.sizes(),
                  ", expected ", x.sizes());
-  x.mutable_grad() = grad;
+  autograd_meta(x).store_gradient(grad);
 }
 
 void set_data(const Tensor& x, PyObject* value) {

@@ -3,6 +3,7 @@
 
 #include <structmember.h>
 
+#include <array>
 #include <memory>
 #include <new>
 #include <string>
@@ -19,6 +20,7 @@
 #include "tensor_properties.h"
 #include "tenon/ops/ops.h"
 #include "tenon/tensor/print.h"
+#include "threads.h"
 
 namespace tenon::python {
 
@@ -26,13 +28,13 @@ PyTypeObject* tensor_type;
 
 namespace {
 
-// Dead objects of the exact type, for the next result.
-constexpr size_t kFreeCapacity = 32;
-PyTensor* free_objects[kFreeCapacity];
+// Dead objects of the exact type, for the next result. An interpreter without a GIL has such lists per thread itself.
+constexpr size_t kFreeCapacity = kHasGil ? 32 : 0;
+std::array<PyTensor*, kFreeCapacity> free_objects;
 size_t free_count = 0;
 
 PyTensor* allocate(PyTypeObject* type) {
-  if (type == tensor_type && free_count > 0) {
+  if (kHasGil && type == tensor_type && free_count > 0) {
     PyTensor* self = free_objects[--free_count];
     PyObject_Init(reinterpret_cast<PyObject*>(self), type);
     self->dict = nullptr;
@@ -74,14 +76,18 @@ void deallocate(PyObject* object) {
   PyTypeObject* type = Py_TYPE(object);
   PyObject_GC_UnTrack(object);
   // First of all, for what runs from here on may ask for the tensor's object and must get another.
-  if (TensorImpl* impl = self->tensor.impl(); impl->python_object == object) {
-    impl->python_object = nullptr;
-    if (impl->use_count() > 1) leave_state(*self, type);
+  {
+    TensorImpl* impl = self->tensor.impl();
+    nb::ft_lock_guard guard(lock_of_link(impl));
+    if (impl->python_object == object) {
+      impl->python_object = nullptr;
+      if (impl->use_count() > 1) leave_state(*self, type);
+    }
   }
   if (self->weak_references) PyObject_ClearWeakRefs(object);
   self->tensor.~Tensor();
   Py_CLEAR(self->dict);
-  if (type == tensor_type && free_count < kFreeCapacity) {
+  if (kHasGil && type == tensor_type && free_count < kFreeCapacity) {
     free_objects[free_count++] = self;
   } else {
     PyObject_GC_Del(object);
@@ -169,6 +175,7 @@ PyObject* wrap_as(PyTypeObject* type, Tensor tensor) {
   PyTensor* self = allocate(type);
   if (!self) return nullptr;
   auto* object = reinterpret_cast<PyObject*>(self);
+  enable_try_incref(object);
   tensor.impl()->python_object = object;
   new (&self->tensor) Tensor(std::move(tensor));
   return object;
@@ -176,8 +183,14 @@ PyObject* wrap_as(PyTypeObject* type, Tensor tensor) {
 
 PyObject* wrap(Tensor tensor) {
   if (!tensor.defined()) return Py_NewRef(Py_None);
-  if (auto* object = static_cast<PyObject*>(tensor.impl()->python_object)) return Py_NewRef(object);
-  if (tensor.impl()->python_state) return revive(std::move(tensor));
+  const TensorImpl& impl = *tensor.impl();
+  nb::ft_lock_guard guard(lock_of_link(&impl));
+  if (auto* object = static_cast<PyObject*>(impl.python_object)) {
+    if (try_incref(object)) return object;
+    // It dies, on another thread or further down on this one's stack, and has not come to leaving its state.
+    leave_state(*reinterpret_cast<PyTensor*>(object), Py_TYPE(object));
+  }
+  if (impl.python_state) return revive(std::move(tensor));
   return wrap_as(tensor_type, std::move(tensor));
 }
 

@@ -55,12 +55,22 @@ IntrusivePtr<Node> accumulator_of(const Tensor& leaf) {
 }
 
 void AccumulateGrad::run_tensor_hooks(Grads& grads) {
-  const AutogradMeta& meta = autograd_meta(leaf_);
-  // A hook may add and remove hooks; detach_() in one leaves none.
-  for (size_t i = 0; meta.rare && i < meta.rare->hooks.size(); ++i) {
-    const auto [id, hook] = meta.rare->hooks[i];
+  AutogradMeta& meta = autograd_meta(leaf_);
+  // A hook may add and remove hooks, as other threads may; detach_() in one leaves none.
+  const auto hook_at = [&meta](size_t i) -> std::pair<uint64_t, TensorHook> {
+    SpinGuard guard(meta.locked);
+    if (!meta.rare || i >= meta.rare->hooks.size()) return {};
+    return meta.rare->hooks[i];
+  };
+  const auto is_at = [&meta](size_t i, uint64_t id) {
+    SpinGuard guard(meta.locked);
+    return !meta.rare || i >= meta.rare->hooks.size() || meta.rare->hooks[i].first == id;
+  };
+  for (size_t i = 0;; ++i) {
+    const auto [id, hook] = hook_at(i);
+    if (!hook) break;
     run_tensor_hook(hook, grads[0], name());
-    if (meta.rare && i < meta.rare->hooks.size() && meta.rare->hooks[i].first != id) --i;
+    if (!is_at(i, id)) --i;
   }
 }
 
@@ -71,6 +81,7 @@ Grads AccumulateGrad::apply(Grads&& grads) {
     std::lock_guard lock(mutex_);
     accumulate(std::move(grads[0]));
     AutogradMeta& meta = autograd_meta(leaf_);
+    SpinGuard guard(meta.locked);
     if (meta.rare) hooks = meta.rare->post_accumulate_hooks;
   }
   for (const auto& [id, hook] : hooks) hook(leaf_);
@@ -78,14 +89,15 @@ Grads AccumulateGrad::apply(Grads&& grads) {
 }
 
 void AccumulateGrad::accumulate(Tensor&& grad) {
-  Tensor& into = autograd_meta(leaf_).grad;
+  AutogradMeta& meta = autograd_meta(leaf_);
+  Tensor into = meta.load_gradient();
   const bool recorded = GradMode::is_enabled();
   if (!into.defined()) {
     const bool keep = !recorded && owned_alone(grad) && follows_layout(grad, leaf_);
-    into = keep ? std::move(grad) : copy_in_layout(grad, leaf_);
+    meta.store_gradient(keep ? std::move(grad) : copy_in_layout(grad, leaf_));
   } else if (recorded) {
     Tensor sum = into.add(grad);
-    into = follows_layout(sum, leaf_) ? std::move(sum) : copy_in_layout(sum, leaf_);
+    meta.store_gradient(follows_layout(sum, leaf_) ? std::move(sum) : copy_in_layout(sum, leaf_));
   } else {
     into.add_(grad);
   }

@@ -1,6 +1,7 @@
 // What users call: backward() and grad(), which check their arguments and run the engine.
 #include "autograd/engine.h"
 #include "autograd/meta.h"
+#include "autograd/spin_lock.h"
 #include "tenon/autograd/autograd.h"
 
 namespace tenon::autograd {
@@ -84,7 +85,9 @@ uint64_t register_post_accumulate_grad_hook(const Tensor& leaf, std::function<vo
               "register_post_accumulate_grad_hook: the tensor does not require grad");
   TENON_CHECK(leaf.is_leaf(), "register_post_accumulate_grad_hook: the tensor is not a leaf; use register_hook");
   const uint64_t id = next_hook_id();
-  autograd_meta(leaf).rare_parts().post_accumulate_hooks.emplace_back(id, std::move(hook));
+  AutogradMeta& meta = autograd_meta(leaf);
+  SpinGuard guard(meta.locked);
+  meta.rare_parts().post_accumulate_hooks.emplace_back(id, std::move(hook));
   return id;
 }
 

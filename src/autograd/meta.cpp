@@ -21,6 +21,17 @@ AutogradMeta::~AutogradMeta() {
   if (rare && rare->retained_grad && grad_fn) grad_fn->retain_grad(output_nr, nullptr);
 }
 
+Tensor AutogradMeta::load_gradient() {
+  SpinGuard guard(locked);
+  return gradient();
+}
+
+void AutogradMeta::store_gradient(Tensor gradient) {
+  // The old one dies with the argument, after the lock is given up.
+  SpinGuard guard(locked);
+  std::swap(this->gradient(), gradient);
+}
+
 AutogradMeta::Rare& AutogradMeta::rare_parts() {
   if (!rare) rare = std::make_unique<Rare>();
   return *rare;
@@ -151,14 +162,14 @@ bool Tensor::retains_grad() const {
 uint64_t Tensor::register_hook(TensorHook hook) const {
   TENON_CHECK(requires_grad(), "register_hook: cannot register a hook on a tensor that doesn't require gradient");
   IntrusivePtr<Node> node = grad_fn();
-  AutogradMeta::Rare& rare = autograd_meta(*this).rare_parts();
-  if (!node) {
-    const uint64_t id = next_hook_id();
-    rare.hooks.emplace_back(id, std::move(hook));
-    return id;
+  AutogradMeta& meta = autograd_meta(*this);
+  const uint64_t id = node ? node->add_tensor_hook(output_nr(), std::move(hook)) : next_hook_id();
+  SpinGuard guard(meta.locked);
+  if (node) {
+    meta.rare_parts().node_hooks.emplace_back(id, std::move(node));
+  } else {
+    meta.rare_parts().hooks.emplace_back(id, std::move(hook));
   }
-  const uint64_t id = node->add_tensor_hook(output_nr(), std::move(hook));
-  rare.node_hooks.emplace_back(id, std::move(node));
   return id;
 }
 
@@ -180,9 +191,15 @@ void Tensor::remove_hook(uint64_t id) const {
   AutogradMeta* meta = impl()->autograd.get();
   if (!meta || !meta->rare) return;
   // What is removed dies last, since its end may run code that edits these lists.
-  const auto hook = taken_out(meta->rare->hooks, id);
-  const auto post_accumulate_hook = taken_out(meta->rare->post_accumulate_hooks, id);
-  const auto node = taken_out(meta->rare->node_hooks, id);
+  optional<TensorHook> hook;
+  optional<PostAccumulateHook> post_accumulate_hook;
+  optional<IntrusivePtr<Node>> node;
+  {
+    SpinGuard guard(meta->locked);
+    hook = taken_out(meta->rare->hooks, id);
+    post_accumulate_hook = taken_out(meta->rare->post_accumulate_hooks, id);
+    node = taken_out(meta->rare->node_hooks, id);
+  }
   if (node) (*node)->remove_hook(id);
 }
 

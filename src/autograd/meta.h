@@ -34,11 +34,14 @@ struct AutogradMeta {
   ~AutogradMeta();
   Rare& rare_parts();
   Tensor& gradient() { return rare && rare->retained_grad ? *rare->retained_grad : grad; }
+  // The same for whoever shares the tensor with threads that may replace the gradient meanwhile.
+  TENON_API Tensor load_gradient();
+  TENON_API void store_gradient(Tensor gradient);
 
   Tensor grad;
   IntrusivePtr<Node> grad_fn;
   uint32_t output_nr = 0;
-  // Guards `accumulator`.
+  // Guards `accumulator`, which tensor the gradient is, and the lists of hooks.
   std::atomic<bool> locked{false};
   // The node that accumulates into `grad`; it owns the tensor, so the tensor only borrows it.
   Node* accumulator = nullptr;
@@ -46,7 +49,7 @@ struct AutogradMeta {
 };
 
 // The tensor's meta, made on first use.
-AutogradMeta& autograd_meta(const Tensor& tensor);
+TENON_API AutogradMeta& autograd_meta(const Tensor& tensor);
 
 // Shows the hooks that die with the tensor: a leaf's, or those of a grad_fn that nothing else holds.
 TENON_API void visit_own_hooks(const TensorImpl& impl, const std::function<void(const TensorHook&)>& visit,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import weakref
+from _thread import allocate_lock
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +16,16 @@ __all__ = ["TypedStorage", "UntypedStorage"]
 
 # By the address of the storage, which lives as long as its object does.
 _objects: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueDictionary()
+_objects_lock = allocate_lock()
+
+
+def _renew_lock() -> None:
+    global _objects_lock
+    _objects_lock = allocate_lock()
+
+
+# A thread that holds it does not go into a child.
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 class UntypedStorage:
@@ -276,11 +288,12 @@ STORAGES = _storages_of_dtypes()
 def _storage_over(data: Tensor) -> UntypedStorage:
     """The object of the storage of `data`."""
     address = data._storage_id()
-    storage = _objects.get(address)
-    if storage is None:
-        storage = UntypedStorage.__new__(UntypedStorage)
-        storage._bytes = _C._storage_bytes(data)
-        _objects[address] = storage
+    with _objects_lock:
+        storage = _objects.get(address)
+        if storage is None:
+            storage = UntypedStorage.__new__(UntypedStorage)
+            storage._bytes = _C._storage_bytes(data)
+            _objects[address] = storage
     return storage
 
 
