@@ -31,9 +31,9 @@ std::unique_ptr<Optimizer> owned(T&& optimizer) {
 #define UNWRAPPED(...) __VA_ARGS__
 const std::vector<Case>& reference() {
   static const std::vector<Case> cases = {
-#define OPTIM_CASE(call, pytorch, python)                     \
-  {#call, [](const Params& p) { return owned(UNWRAPPED call); }, \
-   std::vector<double>{UNWRAPPED pytorch}, std::vector<float>{UNWRAPPED python}},
+#define OPTIM_CASE(call, pytorch, python)                                                                \
+  {#call, [](const Params& p) { return owned(UNWRAPPED call); }, std::vector<double>{UNWRAPPED pytorch}, \
+   std::vector<float>{UNWRAPPED python}},
 #include "optim/optim_reference.inc"
 #undef OPTIM_CASE
   };
@@ -182,8 +182,8 @@ void expect_lrs(const std::function<std::unique_ptr<LRScheduler>(Optimizer&)>& m
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(actual[i], expected[i], 1e-9) << i;
 }
 
-#define SCHEDULE_CASE(call, ...)                                                                   \
-  TEST(Schedules, LearningRatesArePyTorchsOf##call) {                                              \
+#define SCHEDULE_CASE(call, ...)                                                                                \
+  TEST(Schedules, LearningRatesArePyTorchsOf##call) {                                                           \
     expect_lrs([](Optimizer& o) -> std::unique_ptr<LRScheduler> { return call##_schedule(o); }, {__VA_ARGS__}); \
   }
 #define SCHEDULE(name, ...) \
