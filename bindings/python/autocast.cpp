@@ -169,18 +169,16 @@ std::pair<Tensor, Tensor> autocast_operands(const Tensor& a, const Tensor& b) {
 
 void init_autocast(nb::module_& module) {
   module.def(
-      "is_autocast_enabled", [](const std::string& device_type) {
-        return state().enabled[static_cast<size_t>(device_named(device_type))];
-      },
+      "is_autocast_enabled",
+      [](const std::string& device_type) { return state().enabled[static_cast<size_t>(device_named(device_type))]; },
       nb::arg("device_type") = "cuda", "Whether ops on this kind of device convert their arguments.");
   module.def(
       "set_autocast_enabled",
       [](const std::string& device_type, bool enabled) { set_enabled(device_named(device_type), enabled); },
       nb::arg("device_type"), nb::arg("enabled"), "Switches autocast on this kind of device.");
   module.def(
-      "get_autocast_dtype", [](const std::string& device_type) {
-        return state().dtype[static_cast<size_t>(device_named(device_type))];
-      },
+      "get_autocast_dtype",
+      [](const std::string& device_type) { return state().dtype[static_cast<size_t>(device_named(device_type))]; },
       nb::arg("device_type"), "The shorter dtype of autocast.");
   module.def(
       "set_autocast_dtype",

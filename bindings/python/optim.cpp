@@ -36,8 +36,8 @@ Tensor tensor_in(PyObject* state, PyObject* name) {
   if (!value && PyErr_Occurred()) throw_python_error();
   if (!value || value == Py_None) return {};
   if (!is_tensor(value)) {
-    throw TypeError(concat("optimizer state '", PyUnicode_AsUTF8(name), "' must be a Tensor, not ",
-                           Py_TYPE(value)->tp_name));
+    throw TypeError(
+        concat("optimizer state '", PyUnicode_AsUTF8(name), "' must be a Tensor, not ", Py_TYPE(value)->tp_name));
   }
   return unwrap(value);
 }
@@ -115,10 +115,10 @@ void step_group(nb::list params, nb::dict state, nb::handle begin, bool differen
   finish(items, numbers, differentiable);
 }
 
-#define TENON_KERNEL(name, Numbers, states)                                     \
-  const std::vector<PyObject*>& name##_states() {                               \
-    static const std::vector<PyObject*> names = interned_words(states);         \
-    return names;                                                               \
+#define TENON_KERNEL(name, Numbers, states)                             \
+  const std::vector<PyObject*>& name##_states() {                       \
+    static const std::vector<PyObject*> names = interned_words(states); \
+    return names;                                                       \
   }
 TENON_FORALL_STEPS(TENON_KERNEL)
 #undef TENON_KERNEL

@@ -62,16 +62,16 @@ struct AsgdNumbers {
 };
 
 // X(kernel, numbers, states in their order)
-#define TENON_FORALL_STEPS(X)                                     \
-  X(sgd, SgdNumbers, "momentum_buffer")                           \
-  X(adam, AdamNumbers, "exp_avg exp_avg_sq max_exp_avg_sq")       \
-  X(adamax, AdamaxNumbers, "exp_avg exp_inf")                     \
-  X(nadam, NadamNumbers, "exp_avg exp_avg_sq")                    \
-  X(radam, RadamNumbers, "exp_avg exp_avg_sq")                    \
-  X(adagrad, AdagradNumbers, "sum")                               \
-  X(adadelta, AdadeltaNumbers, "square_avg acc_delta")            \
+#define TENON_FORALL_STEPS(X)                                       \
+  X(sgd, SgdNumbers, "momentum_buffer")                             \
+  X(adam, AdamNumbers, "exp_avg exp_avg_sq max_exp_avg_sq")         \
+  X(adamax, AdamaxNumbers, "exp_avg exp_inf")                       \
+  X(nadam, NadamNumbers, "exp_avg exp_avg_sq")                      \
+  X(radam, RadamNumbers, "exp_avg exp_avg_sq")                      \
+  X(adagrad, AdagradNumbers, "sum")                                 \
+  X(adadelta, AdadeltaNumbers, "square_avg acc_delta")              \
   X(rmsprop, RmspropNumbers, "square_avg grad_avg momentum_buffer") \
-  X(rprop, RpropNumbers, "prev step_size")                        \
+  X(rprop, RpropNumbers, "prev step_size")                          \
   X(asgd, AsgdNumbers, "ax")
 
 // Steps tensors[i] by numbers[i], for i < count. Half types compute in float.

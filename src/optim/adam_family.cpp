@@ -76,9 +76,8 @@ Tensor Adamax::step(LossClosure closure) {
   NoGradGuard no_grad;
   step_groups<AdamaxOptions, AdamaxNumbers>(
       param_groups_, [&](const AdamaxOptions& options, const Tensor& param, StepStates& states) {
-        auto& state = state_of<AdamaxParamState>(param, [&](AdamaxParamState& made) {
-          made.exp_avg(zero_state(param)).exp_inf(zero_state(param));
-        });
+        auto& state = state_of<AdamaxParamState>(
+            param, [&](AdamaxParamState& made) { made.exp_avg(zero_state(param)).exp_inf(zero_state(param)); });
         states[0] = state.exp_avg();
         states[1] = state.exp_inf();
         const auto [beta1, beta2] = options.betas();

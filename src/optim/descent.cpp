@@ -19,18 +19,23 @@ SGD::SGD(const std::vector<OptimizerParamGroup>& param_groups, SGDOptions defaul
 Tensor SGD::step(LossClosure closure) {
   const Tensor loss = evaluated(closure);
   NoGradGuard no_grad;
-  step_groups<SGDOptions, SgdNumbers>(
-      param_groups_, [&](const SGDOptions& options, const Tensor& param, StepStates& states) {
-        bool first = false;
-        if (options.momentum() != 0) {
-          auto& state = state_of<SGDParamState>(param, [](SGDParamState&) {});
-          first = !state.momentum_buffer().defined();
-          if (first) state.momentum_buffer(param.detach().clone());
-          states[0] = state.momentum_buffer();
-        }
-        return SgdNumbers{options.lr(),       options.momentum(), options.dampening(), options.weight_decay(),
-                          options.nesterov(), options.maximize(), first};
-      });
+  step_groups<SGDOptions, SgdNumbers>(param_groups_,
+                                      [&](const SGDOptions& options, const Tensor& param, StepStates& states) {
+                                        bool first = false;
+                                        if (options.momentum() != 0) {
+                                          auto& state = state_of<SGDParamState>(param, [](SGDParamState&) {});
+                                          first = !state.momentum_buffer().defined();
+                                          if (first) state.momentum_buffer(param.detach().clone());
+                                          states[0] = state.momentum_buffer();
+                                        }
+                                        return SgdNumbers{options.lr(),
+                                                          options.momentum(),
+                                                          options.dampening(),
+                                                          options.weight_decay(),
+                                                          options.nesterov(),
+                                                          options.maximize(),
+                                                          first};
+                                      });
   return loss;
 }
 

@@ -25,9 +25,8 @@ double cubic_interpolate(const Point& a, const Point& b, double low, double high
   const double square = d1 * d1 - a.slope * b.slope;
   if (!(square >= 0)) return (low + high) / 2;
   const double d2 = std::sqrt(square);
-  const double least = a.t <= b.t
-                           ? b.t - (b.t - a.t) * ((b.slope + d2 - d1) / (b.slope - a.slope + 2 * d2))
-                           : a.t - (a.t - b.t) * ((a.slope + d2 - d1) / (a.slope - b.slope + 2 * d2));
+  const double least = a.t <= b.t ? b.t - (b.t - a.t) * ((b.slope + d2 - d1) / (b.slope - a.slope + 2 * d2))
+                                  : a.t - (a.t - b.t) * ((a.slope + d2 - d1) / (a.slope - b.slope + 2 * d2));
   return std::min(std::max(least, low), high);
 }
 
@@ -132,8 +131,8 @@ Tensor next_direction(LBFGSParamState& state, const Tensor& grad, int64_t histor
 LBFGS::LBFGS(const std::vector<OptimizerParamGroup>& param_groups, LBFGSOptions defaults)
     : Optimizer(param_groups, defaults.clone()) {
   check_lr(defaults.lr());
-  TENON_CHECK_VALUE(param_groups_.size() == 1,
-                    "LBFGS doesn't support per-parameter options (parameter groups), got ", param_groups_.size());
+  TENON_CHECK_VALUE(param_groups_.size() == 1, "LBFGS doesn't support per-parameter options (parameter groups), got ",
+                    param_groups_.size());
   auto& options = static_cast<LBFGSOptions&>(param_groups_[0].options());
   if (!options.max_eval()) options.max_eval(options.max_iter() * 5 / 4);
 }

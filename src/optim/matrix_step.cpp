@@ -11,10 +11,14 @@ namespace {
 
 double resolution(ScalarType dtype) {
   switch (dtype) {
-    case kDouble: return 0x1p-52;
-    case kHalf: return 0x1p-10;
-    case kBFloat16: return 0x1p-7;
-    default: return 0x1p-23;
+    case kDouble:
+      return 0x1p-52;
+    case kHalf:
+      return 0x1p-10;
+    case kBFloat16:
+      return 0x1p-7;
+    default:
+      return 0x1p-23;
   }
 }
 

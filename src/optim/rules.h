@@ -28,8 +28,8 @@ inline AdamNumbers adam_numbers(double step, double lr, double beta1, double bet
           .maximize = maximize};
 }
 
-inline AdamaxNumbers adamax_numbers(double step, double lr, double beta1, double beta2, double eps,
-                                    double weight_decay, bool maximize) {
+inline AdamaxNumbers adamax_numbers(double step, double lr, double beta1, double beta2, double eps, double weight_decay,
+                                    bool maximize) {
   return {lr / (1 - std::pow(beta1, step)), beta1, beta2, eps, weight_decay, maximize};
 }
 

@@ -56,9 +56,8 @@ Tensor Adadelta::step(LossClosure closure) {
   NoGradGuard no_grad;
   step_groups<AdadeltaOptions, AdadeltaNumbers>(
       param_groups_, [&](const AdadeltaOptions& options, const Tensor& param, StepStates& states) {
-        auto& state = state_of<AdadeltaParamState>(param, [&](AdadeltaParamState& made) {
-          made.square_avg(zero_state(param)).acc_delta(zero_state(param));
-        });
+        auto& state = state_of<AdadeltaParamState>(
+            param, [&](AdadeltaParamState& made) { made.square_avg(zero_state(param)).acc_delta(zero_state(param)); });
         ++state.step();
         states[0] = state.square_avg();
         states[1] = state.acc_delta();
@@ -120,10 +119,9 @@ Tensor Adafactor::step(LossClosure closure) {
           made.col_var(zero_state(grad.narrow(-2, 0, 1)).contiguous());
         });
         const auto [eps1, eps2] = options.eps();
-        adafactor_step(param, grad, state.row_var(), state.col_var(), state.variance(),
-                       static_cast<double>(++state.step()),
-                       {options.lr(), options.beta2_decay(), eps1, eps2, options.d(), options.weight_decay(),
-                        options.maximize()});
+        adafactor_step(
+            param, grad, state.row_var(), state.col_var(), state.variance(), static_cast<double>(++state.step()),
+            {options.lr(), options.beta2_decay(), eps1, eps2, options.d(), options.weight_decay(), options.maximize()});
       });
   return loss;
 }
@@ -137,8 +135,8 @@ Muon::Muon(const std::vector<OptimizerParamGroup>& param_groups, MuonOptions def
                     "Adjust learning rate function ", defaults.adjust_lr_fn(), " is not supported");
   for (const OptimizerParamGroup& group : param_groups_) {
     for (const Tensor& param : group.params()) {
-      TENON_CHECK_VALUE(param.dim() == 2, "Muon only supports 2D parameters whereas we found a parameter with size: ",
-                        param.sizes());
+      TENON_CHECK_VALUE(param.dim() == 2,
+                        "Muon only supports 2D parameters whereas we found a parameter with size: ", param.sizes());
     }
   }
 }
@@ -149,15 +147,21 @@ Tensor Muon::step(LossClosure closure) {
   for_each_gradient<MuonOptions>(
       param_groups_, [&](const MuonOptions& options, const Tensor& param, const Tensor& grad) {
         TENON_CHECK(!param.is_complex(), "Muon does not support complex parameters");
-        auto& state = state_of<MuonParamState>(
-            param, [&](MuonParamState& made) { made.momentum_buffer(zero_state(grad)); });
+        auto& state =
+            state_of<MuonParamState>(param, [&](MuonParamState& made) { made.momentum_buffer(zero_state(grad)); });
         const auto rows = static_cast<double>(param.size(0)), columns = static_cast<double>(param.size(1));
         const double ratio = options.adjust_lr_fn() == "match_rms_adamw" ? 0.2 * std::sqrt(std::max(rows, columns))
-                                                                        : std::sqrt(std::max(1.0, rows / columns));
+                                                                         : std::sqrt(std::max(1.0, rows / columns));
         const auto [a, b, c] = options.ns_coefficients();
         muon_step(param, grad, state.momentum_buffer(),
-                  {options.lr(), options.lr() * ratio, options.weight_decay(), options.momentum(), options.nesterov(),
-                   {a, b, c}, options.eps(), options.ns_steps()});
+                  {options.lr(),
+                   options.lr() * ratio,
+                   options.weight_decay(),
+                   options.momentum(),
+                   options.nesterov(),
+                   {a, b, c},
+                   options.eps(),
+                   options.ns_steps()});
       });
   return loss;
 }

@@ -240,8 +240,8 @@ OneCycleLR::OneCycleLR(Optimizer& optimizer, double max_lr, int64_t total_steps,
 }
 
 double OneCycleLR::lr_at(size_t, double, int64_t epoch) {
-  TENON_CHECK_VALUE(epoch <= total_steps_, "Tried to step ", epoch,
-                    " times. The specified number of total steps is ", total_steps_);
+  TENON_CHECK_VALUE(epoch <= total_steps_, "Tried to step ", epoch, " times. The specified number of total steps is ",
+                    total_steps_);
   const double top = pct_start_ * static_cast<double>(total_steps_) - 1, end = static_cast<double>(total_steps_ - 1);
   const double initial = max_lr_ / div_factor_, at = static_cast<double>(epoch);
   const bool rises = at <= top;

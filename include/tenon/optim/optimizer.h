@@ -13,10 +13,10 @@
 #include "tenon/tensor/tensor.h"
 
 // The fields of options or of a state, by which they are compared and inherited.
-#define TENON_OPTIM_FIELDS(...)                           \
- public:                                                  \
-  auto fields() { return std::tie(__VA_ARGS__); }         \
-  auto fields() const { return std::tie(__VA_ARGS__); }   \
+#define TENON_OPTIM_FIELDS(...)                         \
+ public:                                                \
+  auto fields() { return std::tie(__VA_ARGS__); }       \
+  auto fields() const { return std::tie(__VA_ARGS__); } \
   static constexpr const char* field_names = #__VA_ARGS__;
 
 namespace tenon::optim {
@@ -72,7 +72,8 @@ class OptimizerCloneableOptions : public OptimizerOptions {
     [&]<size_t... I>(std::index_sequence<I...>) {
       ((std::get<I>(values) == std::get<I>(untouched) ? void(std::get<I>(values) = std::get<I>(inherited)) : void()),
        ...);
-    }(std::make_index_sequence<std::tuple_size_v<decltype(values)>>());
+    }
+    (std::make_index_sequence<std::tuple_size_v<decltype(values)>>());
   }
 
   friend bool operator==(const Derived& a, const Derived& b) { return a.fields() == b.fields(); }
@@ -158,13 +159,13 @@ class TENON_API Optimizer {
 };
 
 // An optimizer over such groups, or over one group of parameters.
-#define TENON_OPTIMIZER(Name, Options)                                                            \
-  class TENON_API Name : public Optimizer {                                                       \
-   public:                                                                                        \
-    explicit Name(const std::vector<OptimizerParamGroup>& param_groups, Options defaults = {});   \
-    explicit Name(std::vector<Tensor> params, Options defaults = {})                              \
+#define TENON_OPTIMIZER(Name, Options)                                                                           \
+  class TENON_API Name : public Optimizer {                                                                      \
+   public:                                                                                                       \
+    explicit Name(const std::vector<OptimizerParamGroup>& param_groups, Options defaults = {});                  \
+    explicit Name(std::vector<Tensor> params, Options defaults = {})                                             \
         : Name(std::vector<OptimizerParamGroup>{OptimizerParamGroup(std::move(params))}, std::move(defaults)) {} \
-    Tensor step(LossClosure closure = nullptr) override;                                          \
+    Tensor step(LossClosure closure = nullptr) override;                                                         \
   };
 
 }  // namespace tenon::optim

@@ -1,13 +1,12 @@
 // The optimizer family of the CPU backend: one parallel loop over the elements of all tensors of a step.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/optim.cpp"
-#include "backend/cpu/simd.h"  // comes first
-
 #include <algorithm>
 #include <vector>
 
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/row_convert.h"
+#include "backend/cpu/simd.h"  // comes first
 #include "backend/cpu/simd_value-inl.h"
 #include "tenon/base/parallel.h"
 

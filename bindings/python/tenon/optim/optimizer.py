@@ -83,10 +83,6 @@ def _evaluated(closure: Closure | None) -> Any:
         _C._set_grad_enabled(before)
 
 
-def _get_value(x: Any) -> Any:
-    return x.item() if isinstance(x, Tensor) else x
-
-
 def _to_scalar(x: Any) -> Any:
     return x.squeeze() if isinstance(x, Tensor) and x.dim() != 0 else x
 
@@ -118,12 +114,6 @@ def _check_lr(lr: Any) -> None:
         raise ValueError("Tensor lr must be 1-element")
     if not 0.0 <= lr:
         raise ValueError(f"Invalid learning rate: {lr}")
-
-
-def _check_not_negative(**options: Any) -> None:
-    for name, value in options.items():
-        if not 0.0 <= value:
-            raise ValueError(f"Invalid {'epsilon' if name == 'eps' else name} value: {value}")
 
 
 def _check_betas(betas: tuple[Any, Any]) -> None:

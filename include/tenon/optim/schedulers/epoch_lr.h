@@ -143,9 +143,9 @@ class TENON_API CyclicLR : public EpochLR {
  public:
   enum Mode { triangular, triangular2, exp_range };
   // A step_size_down of zero is step_size_up.
-  CyclicLR(Optimizer& optimizer, double base_lr, double max_lr, int64_t step_size_up = 2000,
-           int64_t step_size_down = 0, Mode mode = triangular, double gamma = 1, bool cycle_momentum = true,
-           double base_momentum = 0.8, double max_momentum = 0.9);
+  CyclicLR(Optimizer& optimizer, double base_lr, double max_lr, int64_t step_size_up = 2000, int64_t step_size_down = 0,
+           Mode mode = triangular, double gamma = 1, bool cycle_momentum = true, double base_momentum = 0.8,
+           double max_momentum = 0.9);
 
  private:
   double lr_at(size_t group, double base_lr, int64_t epoch) override;
