@@ -48,6 +48,7 @@ Generator.manual_seed autograd.function.FunctionCtx.save_for_backward __version_
 autograd.graph.register_multi_grad_hook autograd.set_multithreading_enabled func.functionalize
 use_deterministic_algorithms are_deterministic_algorithms_enabled get_num_interop_threads pca_lowrank svd_lowrank lobpcg
 cuda.current_device cuda.memory_allocated cuda.memory_reserved cuda.memory_stats
+utils.data.DataLoader utils.data.Dataset utils.data.distributed.DistributedSampler multiprocessing.spawn
 """.split()
 
 # What scripts use and other parts of the library are to bring, by the names that tell these parts.
@@ -55,10 +56,10 @@ LATER = {
     "modules and their containers": "nn.Module nn.Linear nn.Sequential nn.Parameter nn.ModuleList nn.CrossEntropyLoss",
     "helpers of modules": "nn.utils.clip_grad_norm_ nn.utils.rnn.pad_sequence nn.parallel nn.DataParallel",
     "optimisers": "optim.Adam optim.SGD optim.lr_scheduler.StepLR",
-    "data": "utils.data.DataLoader utils.data.Dataset utils.tensorboard.SummaryWriter utils.model_zoo",
+    "data": "utils.tensorboard.SummaryWriter utils.model_zoo",
     "files": "save load serialization.safe_globals hub.download_url_to_file",
     "mixed precision": "amp.autocast amp.GradScaler cuda.amp.autocast autocast",
-    "processes": "distributed.init_process_group multiprocessing.spawn futures.Future",
+    "processes": "distributed.init_process_group futures.Future",
     "traces and programs": "jit.trace fx.symbolic_trace onnx.export _inductor.config profiler.profile",
 }
 NEVER = {"nested tensors": "nested.nested_tensor jagged"}
