@@ -48,16 +48,29 @@ Generator.manual_seed autograd.function.FunctionCtx.save_for_backward __version_
 autograd.graph.register_multi_grad_hook autograd.set_multithreading_enabled func.functionalize
 use_deterministic_algorithms are_deterministic_algorithms_enabled get_num_interop_threads pca_lowrank svd_lowrank lobpcg
 cuda.current_device cuda.memory_allocated cuda.memory_reserved cuda.memory_stats
-optim.Adam optim.SGD optim.lr_scheduler.StepLR amp.autocast amp.GradScaler cuda.amp.autocast autocast
+nn.Linear nn.LayerNorm nn.Conv2d nn.Dropout nn.GELU nn.ReLU nn.Identity nn.Softmax nn.Embedding nn.BatchNorm2d
+nn.Sigmoid nn.Flatten nn.LeakyReLU nn.MaxPool2d nn.Tanh nn.LSTM nn.SiLU nn.AdaptiveAvgPool2d nn.ConvTranspose2d
+nn.AvgPool2d nn.Conv1d nn.GroupNorm nn.BatchNorm1d nn.Dropout2d nn.InstanceNorm2d nn.ELU nn.Hardswish nn.Transformer
+nn.Unfold nn.Upsample nn.ZeroPad2d nn.modules.activation.MultiheadAttention nn.modules.dropout.Dropout
+nn.modules.linear.Linear nn.modules.linear.NonDynamicallyQuantizableLinear nn.modules.normalization.LayerNorm
+nn.modules.rnn.GRU nn.modules.rnn.LSTM nn.modules.rnn.RNN nn.modules.sparse.Embedding
+nn.modules.transformer.TransformerEncoder nn.modules.transformer.TransformerEncoderLayer nn.LSTMCell nn.PixelShuffle
+nn.RNN nn.ReflectionPad2d nn.modules.activation.ReLU nn.modules.conv.Conv2d nn.modules.pixelshuffle.PixelShuffle
+nn.Module nn.Sequential nn.Parameter nn.ModuleList nn.ModuleDict nn.ParameterList nn.modules.container.ModuleList
+nn.CrossEntropyLoss nn.MSELoss nn.BCELoss nn.KLDivLoss nn.NLLLoss nn.BCEWithLogitsLoss nn.utils.clip_grad_norm_
+nn.utils.rnn.pad_sequence nn.utils.rnn.pack_padded_sequence optim.Adam optim.SGD optim.AdamW optim.Optimizer
+optim.Adadelta optim.RAdam optim.LBFGS optim.lr_scheduler.StepLR optim.lr_scheduler.LambdaLR
+optim.lr_scheduler.CosineAnnealingLR utils.data.DataLoader utils.data.Dataset utils.data.RandomSampler
+utils.data.distributed.DistributedSampler utils.data.dataloader.DataLoader utils.data.DistributedSampler
+utils.data.IterableDataset utils.data.SequentialSampler utils.data.Subset utils.data.sampler.Sampler amp.autocast
+cuda.amp.autocast cuda.amp.GradScaler autocast utils.tensorboard.SummaryWriter save load serialization.safe_globals
+nn.DataParallel multiprocessing.spawn
 """.split()
 
 # What scripts use and other parts of the library are to bring, by the names that tell these parts.
 LATER = {
-    "modules and their containers": "nn.Module nn.Linear nn.Sequential nn.Parameter nn.ModuleList nn.CrossEntropyLoss",
-    "helpers of modules": "nn.utils.clip_grad_norm_ nn.utils.rnn.pad_sequence nn.parallel nn.DataParallel",
-    "data": "utils.data.DataLoader utils.data.Dataset utils.tensorboard.SummaryWriter utils.model_zoo",
-    "files": "save load serialization.safe_globals hub.download_url_to_file",
-    "processes": "distributed.init_process_group multiprocessing.spawn futures.Future",
+    "files from elsewhere": "hub.download_url_to_file hub._download_url_to_file utils.model_zoo._download_url_to_file",
+    "processes": "distributed.init_process_group nn.parallel.DistributedDataParallel.no_sync futures.Future",
     "traces and programs": "jit.trace fx.symbolic_trace onnx.export _inductor.config profiler.profile",
 }
 NEVER = {"nested tensors": "nested.nested_tensor jagged"}

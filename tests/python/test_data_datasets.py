@@ -240,7 +240,8 @@ def test_collation_gives_pytorchs_batches():
         for name, make in samples.items():
             check(name, lambda m: m.utils.data.default_collate(make(m)))
             check(f"{name} converted", lambda m: m.utils.data.default_convert(make(m)))
-        nested = lambda m: [{"a": m.ones(2), "b": [1, (2.0, "x")]}, {"a": m.zeros(2), "b": [3, (4.0, "y")]}]  # noqa: E731
+        pairs = lambda m: [(m.ones(2), [1, (2.0, "x")]), (m.zeros(2), [3, (4.0, "y")])]
+        nested = lambda m: [dict(zip("ab", pair)) for pair in pairs(m)]
         for key in ("a", "b"):
             check(f"mapping {key}", lambda m: m.utils.data.default_collate(nested(m))[key])
             check(f"mapping {key} converted", lambda m: m.utils.data.default_convert(nested(m))[0][key])
