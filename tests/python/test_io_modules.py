@@ -16,9 +16,8 @@ def saved(obj, module, **options):
 
 def network(module):
     nn = module.nn
-    return nn.Sequential(
-        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Dropout(0.1), nn.Linear(4 * 36, 5), nn.Softmax(1)
-    )
+    first = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Dropout(0.1)
+    return nn.Sequential(*first, nn.Linear(4 * 36, 5), nn.Softmax(1))
 
 
 def alike(a, b):
