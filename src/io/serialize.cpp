@@ -112,6 +112,30 @@ InputArchive& operator>>(InputArchive& archive, Tensor& tensor) {
   return archive;
 }
 
+OutputArchive& operator<<(OutputArchive& archive, const nn::Module& module) {
+  for (const auto& item : module.named_parameters(false)) archive.write(item.key(), item.value());
+  for (const auto& item : module.named_buffers(false)) archive.write(item.key(), item.value(), true);
+  for (const auto& item : module.named_children()) {
+    if (!item.value()->is_serializable()) continue;
+    OutputArchive nested;
+    nested << *item.value();
+    archive.write(item.key(), nested);
+  }
+  return archive;
+}
+
+InputArchive& operator>>(InputArchive& archive, nn::Module& module) {
+  for (auto& item : module.named_parameters(false)) archive.read(item.key(), item.value());
+  for (auto& item : module.named_buffers(false)) archive.read(item.key(), item.value(), true);
+  for (const auto& item : module.named_children()) {
+    if (!item.value()->is_serializable()) continue;
+    InputArchive nested;
+    archive.read(item.key(), nested);
+    nested >> *item.value();
+  }
+  return archive;
+}
+
 }  // namespace serialize
 
 std::vector<char> pickle_save(const io::Value& value) {

@@ -7,6 +7,7 @@
 
 #include "helpers.h"
 #include "tenon/io/serialize.h"
+#include "tenon/nn/nn.h"
 
 namespace tenon::testing {
 namespace {
@@ -176,6 +177,29 @@ TEST(Serialize, WhateverSavesItself) {
   Tensor missing;
   EXPECT_FALSE(archive.try_read("steps", missing));
   EXPECT_THROW(archive.read("weight", missing), TensorError);
+}
+
+TEST(Serialize, ModulesWithTheirBuffersAndSubmodules) {
+  const TemporaryFolder folder;
+  const auto make = [] { return nn::Sequential(nn::Linear(3, 4), nn::BatchNorm1d(4), nn::ReLU(), nn::Linear(4, 2)); };
+  nn::Sequential model = make(), other = make();
+  model->forward(randn({8, 3}));
+  save(model, folder / "a.pt");
+  const Tensor kept = other->parameters()[0];
+  load(other, folder / "a.pt");
+  ASSERT_EQ(model->parameters().size(), other->parameters().size());
+  for (size_t i = 0; i < model->parameters().size(); ++i) {
+    EXPECT_TRUE(equal_bytes(model->parameters()[i].detach(), other->parameters()[i].detach()));
+    EXPECT_TRUE(other->parameters()[i].requires_grad());
+  }
+  for (size_t i = 0; i < model->buffers().size(); ++i) {
+    EXPECT_TRUE(equal_bytes(model->buffers()[i], other->buffers()[i]));
+  }
+  EXPECT_TRUE(kept.is_same(other->parameters()[0]));
+  const io::Value value = io::load_checkpoint(folder / "a.pt");
+  EXPECT_EQ(value.at("0").at("weight").to_tensor().sizes(), IntArrayRef({4, 3}));
+  nn::Linear wrong(3, 4);
+  EXPECT_THROW(load(wrong, folder / "a.pt"), TensorError);
 }
 
 TEST(Serialize, PicklesInMemory) {

@@ -63,7 +63,7 @@ optim.Adadelta optim.RAdam optim.LBFGS optim.lr_scheduler.StepLR optim.lr_schedu
 optim.lr_scheduler.CosineAnnealingLR utils.data.DataLoader utils.data.Dataset utils.data.RandomSampler
 utils.data.distributed.DistributedSampler utils.data.dataloader.DataLoader utils.data.DistributedSampler
 utils.data.IterableDataset utils.data.SequentialSampler utils.data.Subset utils.data.sampler.Sampler amp.autocast
-cuda.amp.autocast cuda.amp.GradScaler autocast utils.tensorboard.SummaryWriter save load serialization.safe_globals
+cuda.amp.autocast cuda.amp.GradScaler autocast save load serialization.safe_globals
 nn.DataParallel multiprocessing.spawn
 """.split()
 

@@ -2,6 +2,7 @@
 // archive. Files are PyTorch's checkpoints of nested dicts, which torch.load() reads in Python with weights_only=True.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <iosfwd>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "tenon/io/checkpoint.h"
+#include "tenon/nn/module.h"
 
 namespace tenon {
 namespace serialize {
@@ -75,7 +77,27 @@ class InputArchive {
 TENON_API OutputArchive& operator<<(OutputArchive& archive, const Tensor& tensor);
 TENON_API InputArchive& operator>>(InputArchive& archive, Tensor& tensor);
 
-// Modules and optimizers save themselves; holders of modules let what they hold do it.
+// A module's parameters and buffers by name, and its submodules as archives of their own, if they are serializable.
+TENON_API OutputArchive& operator<<(OutputArchive& archive, const nn::Module& module);
+TENON_API InputArchive& operator>>(InputArchive& archive, nn::Module& module);
+
+// Holders of modules, and pointers to them.
+template <class T>
+concept HoldsModule = requires(const T& holder) {
+  { *holder } -> std::convertible_to<const nn::Module&>;
+};
+template <HoldsModule T>
+OutputArchive& operator<<(OutputArchive& archive, const T& holder) {
+  const nn::Module& module = *holder;
+  return archive << module;
+}
+template <HoldsModule T>
+InputArchive& operator>>(InputArchive& archive, T& holder) {
+  nn::Module& module = *holder;
+  return archive >> module;
+}
+
+// What has functions of its own for it.
 template <class T>
   requires requires(const T& value, OutputArchive& archive) { value.save(archive); }
 OutputArchive& operator<<(OutputArchive& archive, const T& value) {
@@ -83,21 +105,9 @@ OutputArchive& operator<<(OutputArchive& archive, const T& value) {
   return archive;
 }
 template <class T>
-  requires requires(const T& value, OutputArchive& archive) { value->save(archive); }
-OutputArchive& operator<<(OutputArchive& archive, const T& value) {
-  value->save(archive);
-  return archive;
-}
-template <class T>
   requires requires(T& value, InputArchive& archive) { value.load(archive); }
 InputArchive& operator>>(InputArchive& archive, T& value) {
   value.load(archive);
-  return archive;
-}
-template <class T>
-  requires requires(T& value, InputArchive& archive) { value->load(archive); }
-InputArchive& operator>>(InputArchive& archive, T& value) {
-  value->load(archive);
   return archive;
 }
 

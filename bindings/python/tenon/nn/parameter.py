@@ -7,6 +7,7 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon._rebuild import _rebuild_parameter, _rebuild_parameter_with_state
 
 __all__ = [
     "Buffer",
@@ -61,16 +62,6 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         return _rebuild_parameter_with_state, (*content, state)
 
     __torch_function__ = _C._disabled_torch_function_impl
-
-
-def _rebuild_parameter(data: Tensor, requires_grad: bool, backward_hooks: Any) -> Parameter:
-    return Parameter(data, requires_grad)
-
-
-def _rebuild_parameter_with_state(data: Tensor, requires_grad: bool, backward_hooks: Any, state: dict) -> Parameter:
-    result: Any = Parameter(data, requires_grad)
-    result.__dict__.update(state)
-    return result
 
 
 class _BufferMeta(type):
