@@ -17,8 +17,6 @@ import loader_datasets as datasets
 import pytest
 import tenon
 import tenon.utils.data
-import torch
-import torch.utils.data
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:This DataLoader will create", "ignore:.*multi-threaded.*fork.*:DeprecationWarning"
@@ -56,13 +54,18 @@ def helpers_of_the_system():
     multiprocessing.forkserver.ensure_running()
 
 
+def shared_files():
+    # Semaphores are Python's own, and other tests that run meanwhile have some.
+    return {name for name in os.listdir("/dev/shm") if not name.startswith("sem.")}
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left_over():
     gc.collect()
-    before, shared, files = set(children()), sorted(os.listdir("/dev/shm")), open_files()
+    before, shared, files = set(children()), shared_files(), open_files()
     yield
     gc.collect()
-    assert set(children()) <= before and sorted(os.listdir("/dev/shm")) == shared and open_files() <= files
+    assert set(children()) <= before and shared_files() <= shared and open_files() <= files
 
 
 def loaded(how, at=6, **options):
@@ -113,27 +116,6 @@ def test_a_worker_killed_from_outside():
     with pytest.raises(RuntimeError, match="worker 0 was killed by signal SIGKILL"):
         list(iterator)
     assert time.monotonic() - start < 3
-
-
-@pytest.mark.parametrize("how", [datasets.raise_value_error, datasets.raise_key_error, datasets.raise_odd])
-@pytest.mark.parametrize("batches", [True, False])
-def test_an_exception_is_raised_again_as_pytorch_does(how, batches):
-    found = []
-    options = {"batch_size": 4} if batches else {"batch_size": None}
-    for module in (tenon, torch):
-        dataset = datasets.Failing(6, how, module)
-        iterator = iter(module.utils.data.DataLoader(dataset, num_workers=2, **options))
-        with pytest.raises(Exception, match="Caught") as raised:
-            for _ in range(8):
-                next(iterator)
-        # The worker goes on with what comes next.
-        after = next(iterator)["i"]
-        found.append((raised.type, str(raised.value).splitlines()[:2], after.tolist() if batches else after))
-        del iterator, raised
-    assert found[0] == found[1]
-    iterator = iter(tenon.utils.data.DataLoader(datasets.Failing(6, how), num_workers=2, **options))
-    with pytest.raises(Exception, match="The worker was at sample 6" + (" in the batch" if batches else "")):
-        list(iterator)
 
 
 def test_a_worker_that_hangs_is_named_in_time():

@@ -4,6 +4,7 @@ import gc
 import os
 import warnings
 
+import loader_datasets as datasets
 import pytest
 import tenon
 import tenon.multiprocessing
@@ -310,3 +311,25 @@ def test_a_loader_within_a_worker():
             return sum(x.item() for x in tenon.utils.data.DataLoader(range(5)))
 
     assert [x.item() for x in tenon.utils.data.DataLoader(Inner(), num_workers=1)] == [10, 10]
+
+
+@pytest.mark.parametrize("how", [datasets.raise_value_error, datasets.raise_key_error, datasets.raise_odd])
+@pytest.mark.parametrize("batches", [True, False])
+def test_an_exception_is_raised_again_as_pytorch_does(how, batches):
+    found = []
+    options = {"batch_size": 4} if batches else {"batch_size": None}
+    for module in (tenon, torch):
+        dataset = datasets.Failing(6, how, module)
+        iterator = iter(module.utils.data.DataLoader(dataset, num_workers=2, **options))
+        with pytest.raises(Exception, match="Caught") as raised:
+            for _ in range(8):
+                next(iterator)
+        # The worker goes on with what comes next.
+        after = next(iterator)["i"]
+        found.append((raised.type, str(raised.value).splitlines()[:2], after.tolist() if batches else after))
+        # To its end, so that its workers end too.
+        assert len(list(iterator)) > 0
+    assert found[0] == found[1]
+    iterator = iter(tenon.utils.data.DataLoader(datasets.Failing(6, how), num_workers=2, **options))
+    with pytest.raises(Exception, match="The worker was at sample 6" + (" in the batch" if batches else "")):
+        list(iterator)

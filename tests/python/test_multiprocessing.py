@@ -143,19 +143,23 @@ def test_pools_take_and_return_tensors():
     assert all(x.is_shared() for x in inputs)
 
 
+def shared_files():
+    # Semaphores are Python's own, and other tests that run meanwhile have some.
+    return {name for name in os.listdir("/dev/shm") if not name.startswith("sem.")}
+
+
 def test_shared_memory_leaves_nothing_behind():
     source = """
         import os, signal, tenon, tenon.multiprocessing as mp
         x = tenon.ones(100_000).share_memory_()
         queue = mp.SimpleQueue()
         queue.put(x)
-        print(len(os.listdir("/dev/shm")), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
     """
-    before = os.listdir("/dev/shm")
+    before = shared_files()
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(source)], capture_output=True, text=True, timeout=60)
     assert done.returncode == -signal.SIGKILL and done.stderr == ""
-    assert os.listdir("/dev/shm") == before
+    assert shared_files() <= before
 
     files = len(os.listdir("/proc/self/fd"))
     for _ in range(50):

@@ -157,6 +157,7 @@ def test_queues_and_pipes_carry_tensors(method):
     x = tenon.randn(100, 3, dtype=tenon.float64)
     ours.send((x, x[1:]))
     whole, part = queue.get(timeout=60)
+    ours.send("received")
     process.join(60)
     assert process.exitcode == 0
     assert tenon.equal(whole, x) and tenon.equal(part, x[1:])
@@ -167,6 +168,8 @@ def test_queues_and_pipes_carry_tensors(method):
 
 def echo(queue, pipe):
     queue.put(pipe.recv())
+    # Shared memory is handed over by the process that sends it.
+    assert pipe.recv() == "received"
 
 
 def test_a_program_that_forks_ends_quietly():

@@ -107,8 +107,8 @@ def test_a_program_that_ends_with_a_graph_at_hand_ends_in_silence(tmp_path):
 
 
 def test_packages_that_are_not_stood_in_for_are_found_as_ever(tmp_path):
-    (tmp_path / "torchvision.py").write_text("name = 'the real one'")
-    assert output_of(tmp_path, "import torchvision; print(torchvision.name)") == "the real one\n"
+    (tmp_path / "torchaudio.py").write_text("name = 'the real one'")
+    assert output_of(tmp_path, "import torchaudio; print(torchaudio.name)") == "the real one\n"
 
 
 def test_the_version_is_pytorchs_with_tenons_as_its_local_part(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import multiprocessing as python_multiprocessing
+import multiprocessing.context
 import os
 import warnings
 import weakref
@@ -186,7 +187,7 @@ class DataLoader(Generic[_T_co]):
                         f"but got multiprocessing_context={context!r}"
                     )
                 context = python_multiprocessing.get_context(context)
-            if not isinstance(context, python_multiprocessing.context.BaseContext):
+            if not isinstance(context, multiprocessing.context.BaseContext):
                 raise TypeError(
                     "multiprocessing_context option should be a valid context object or a string specifying "
                     f"the start method, but got multiprocessing_context={context}"
@@ -438,9 +439,9 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
                 if self._workers_status[end.worker_id]:
                     self._fail(end.worker_id)
                 continue
-            if answer is None:
-                self._time_out()
-            return answer
+            if answer is not None:
+                return answer
+            self._time_out()
 
     def _at(self, worker_id: int) -> str:
         # Where a worker is: in the first of its tasks that it has not answered.

@@ -186,7 +186,7 @@ class _Current(threading.local):
     """What the message being unpacked refers to."""
 
     blocks: dict[int, Any] | None = None
-    parcel: int | None = None
+    parcel: Any = None
 
 
 _current = _Current()

@@ -212,7 +212,8 @@ class _Worker:
             payload, files, new = pack(answer, blocks)
         except Exception:
             wrapper = self._exception(f"\nThe worker was at {place(index, Progress.WHOLE)}.")
-            if not issubclass(wrapper.exc_type, (TypeError, RuntimeError, AttributeError)):
+            kind: Any = wrapper.exc_type
+            if not issubclass(kind, (TypeError, RuntimeError, AttributeError)):
                 wrapper.exc_type = RuntimeError
             payload, files, new = pack((answer[0], wrapper), blocks)
         self.channel.send(payload, files, wait=True)
