@@ -218,7 +218,9 @@ class Conv {
 
   void input_gradient(T* gx, const T* gy, const T* w) const {
     const auto mirror = mirrored(g_);
-    if (!plain_ && mirror && g_.batch * g_.in_plane() >= kLeastPositions) {
+    // It computes for every element of the input what the transpose of unfolding does for every one of the output.
+    const bool serves = g_.batch * g_.in_plane() >= kLeastPositions && g_.in_plane() <= 2 * g_.out_plane();
+    if (!plain_ && mirror && serves) {
       const Scratch room(weight_bytes());
       mirror_weights(room.as<T>(), w);
       return Conv(*mirror).forward(gx, gy, room.as<T>());
