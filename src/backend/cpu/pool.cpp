@@ -66,14 +66,12 @@ void max_of(const TensorView& y, const TensorView& indices, const TensorView& x,
     int64_t* found = indices.as<int64_t>() + plane * g.out_plane();
     for_each_window(g, [&](int64_t o, int64_t i0, int64_t i1, int64_t i2) {
       int64_t where = (g.dims[0].start[i0] * g.dims[1].in + g.dims[1].start[i1]) * g.dims[2].in + g.dims[2].start[i2];
-      T largest = in[where];
+      // Nobody can predict where the largest is: the place is chosen without a branch.
       for_each_element(g, i0, i1, i2, [&](int64_t i) {
-        if (in[i] > largest || is_nan(in[i])) {
-          largest = in[i];
-          where = i;
-        }
+        const int64_t larger = static_cast<int64_t>(in[i] > in[where]) | static_cast<int64_t>(is_nan(in[i]));
+        where ^= (where ^ i) & -larger;
       });
-      out[o] = largest;
+      out[o] = in[where];
       found[o] = where;
     });
   });
