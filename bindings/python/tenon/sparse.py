@@ -6,6 +6,7 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Size, Tensor, TensorError
+from tenon._typed_tensors import TYPE_NAMES
 
 __all__ = ["SparseTensor", "addmm", "mm", "sparse_coo_tensor", "spmm", "sum", "to_sparse"]
 
@@ -333,3 +334,27 @@ def addmm(mat: Tensor, mat1: SparseTensor, mat2: Tensor, *, beta: float = 1.0, a
 def sum(input: SparseTensor, dim: Any = None, dtype: Any = None) -> Any:
     """The sum of all elements, or along dims; sparse where sparse dims remain."""
     return input.sum(dim, dtype)
+
+
+class TypedSparseTensor(type):
+    """The type of torch.sparse.FloatTensor and the like. Called with sizes one makes an empty tensor of its dtype."""
+
+    dtype: _C.dtype
+
+    def __call__(cls, *args: Any) -> SparseTensor:
+        if not args or isinstance(args[0], (int, Size)):
+            return sparse_coo_tensor(args[0] if args and isinstance(args[0], Size) else args or (0,), dtype=cls.dtype)
+        if len(args) == 1:
+            raise TypeError(
+                "torch.sparse.SparseTensor(sequence) only accepts sizes.  Please use torch.sparse_coo_tensor() or "
+                "construct a strided tensor and convert it to sparse via to_sparse."
+            )
+        return sparse_coo_tensor(*args)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, SparseTensor) and instance.dtype is cls.dtype
+
+
+for _dtype in (_C.uint8, _C.int8, _C.int16, _C.int32, _C.int64, _C.float16, _C.bfloat16, _C.float32, _C.float64):
+    _members = {"dtype": _dtype, "__module__": __name__, "__doc__": f"Sparse tensors of {_dtype}."}
+    globals()[TYPE_NAMES[_dtype]] = TypedSparseTensor(TYPE_NAMES[_dtype], (), _members)
