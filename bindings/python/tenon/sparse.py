@@ -12,6 +12,8 @@ __all__ = ["SparseTensor", "addmm", "mm", "sparse_coo_tensor", "spmm", "sum", "t
 
 _functions = _C.functions
 
+_OPERATORS = {name: f"__{name}__" for name in ("add", "sub", "mul", "neg")} | {"div": "__truediv__"}
+
 
 class SparseTensor:
     """A tensor of `shape` that is zero except at `indices`, one column per value; values of equal columns add up.
@@ -84,6 +86,13 @@ class SparseTensor:
     def __len__(self) -> int:
         return self.shape[0]
 
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+        # Functions of tensors are its methods where the first argument is sparse, as in torch.matmul(sparse, dense).
+        name = func.__name__
+        own = getattr(cls, _OPERATORS.get(name, name), None) if isinstance(args[0], cls) else _BESIDE_DENSE.get(name)
+        return NotImplemented if own is None else own(*args, **(kwargs or {}))
+
     def __repr__(self) -> str:
         index, value = (repr(part).removeprefix("tensor(").removesuffix(")") for part in (self._index, self._value))
         return (
@@ -128,6 +137,10 @@ class SparseTensor:
     def detach(self) -> SparseTensor:
         """An alias outside any graph."""
         return self._with(self._value.detach())
+
+    def clone(self) -> SparseTensor:
+        """A copy that gradients pass through."""
+        return SparseTensor(self._index.clone(), self._value.clone(), self.shape, self._coalesced)
 
     # --- other forms
 
@@ -208,7 +221,7 @@ class SparseTensor:
         """The product with a dense matrix or vector."""
         return mm(self, other.unsqueeze(1)).squeeze(1) if other.dim() == 1 else mm(self, other)
 
-    __matmul__ = matmul
+    __matmul__ = mv = matmul
 
     def sum(self, dim: Any = None, dtype: Any = None) -> Any:
         """The sum of all elements, or along dims; sparse where sparse dims remain."""
@@ -334,6 +347,13 @@ def addmm(mat: Tensor, mat1: SparseTensor, mat2: Tensor, *, beta: float = 1.0, a
 def sum(input: SparseTensor, dim: Any = None, dtype: Any = None) -> Any:
     """The sum of all elements, or along dims; sparse where sparse dims remain."""
     return input.sum(dim, dtype)
+
+
+def _dense_mm(input: Tensor, mat2: SparseTensor) -> Tensor:
+    return mm(mat2.t(), input.t()).t()
+
+
+_BESIDE_DENSE = {"mm": _dense_mm, "matmul": _dense_mm, "addmm": addmm}
 
 
 class TypedSparseTensor(type):
