@@ -120,3 +120,30 @@ def test_what_does_not_fit_is_refused():
         with pytest.raises((RuntimeError, TypeError)):
             refused()
     assert "nnz=4" in repr(ours) and "sparse_coo" in repr(ours)
+
+
+def test_functions_of_tensors_take_sparse_ones():
+    dense = np.arange(12, dtype=np.float32).reshape(4, 3) - 5
+
+    def products(library, sparse):
+        other = library.tensor(dense)
+        return [
+            library.matmul(sparse, other),
+            library.mm(sparse, other),
+            library.matmul(sparse, other[:, 0]),
+            library.mv(sparse, other[:, 0]),
+            library.matmul(other, sparse),
+            library.addmm(library.ones(3, 3), sparse, other, alpha=0.5),
+            library.sum(sparse),
+            library.add(sparse, sparse).to_dense(),
+            library.mul(sparse, 2).to_dense(),
+            library.div(sparse, 2).to_dense(),
+            library.neg(library.t(sparse)).to_dense(),
+            sparse.clone().to_dense(),
+        ]
+
+    ours, theirs = both(size=(3, 4))
+    for mine, expected in zip(products(tenon, ours), products(torch, theirs), strict=True):
+        check(mine, expected)
+    with pytest.raises(TypeError, match="exp"):
+        tenon.exp(ours)
