@@ -48,6 +48,7 @@ _HOMES = {
         "signal",
         "special",
         "testing",
+        "text",
         "vision",
     )
 } | _STORAGES | {"vmap": "func", "autocast": "amp"} | dict.fromkeys(("load", "save"), "serialization")
