@@ -1,5 +1,7 @@
-"""The training steps that are measured beside PyTorch's, written once: each function takes a library with PyTorch's names
-and returns a step, which runs forward, loss, backward and optimizer and returns the loss.
+"""The training steps that are measured beside PyTorch's, written once.
+
+Each function takes a library with PyTorch's names and returns a step, which runs forward, loss, backward and optimizer
+and returns the loss.
 """
 
 

@@ -35,8 +35,7 @@ def status(field):
 
 
 def work(library, figure, threads):
-    """Answers each line of stdin, a number of steps, with their seconds, their losses and the growth of memory since the
-    import."""
+    """Answers each line of stdin, a number of steps, with their seconds, their losses and how much memory grew."""
     torch = importlib.import_module(library)
     before = status("VmRSS")
     torch.set_num_threads(threads)
@@ -133,7 +132,7 @@ def main():
     for threads in options.threads:
         mean = statistics.geometric_mean(row.gain for row in rows if row.threads == threads)
         verdict = "met" if mean >= LEAST_MEAN else "missed"
-        lines.append(f"Threads: {threads}. Geometric mean of torch / tenon {mean:.2f} (at least {LEAST_MEAN}: {verdict}).")
+        lines.append(f"Geometric mean, {threads} threads: {mean:.2f} (at least {LEAST_MEAN}: {verdict}).")
     report = "\n\n".join(lines)
     print(report)
     if options.markdown:
