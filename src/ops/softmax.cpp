@@ -1,5 +1,6 @@
 // Softmax along any dim of any layout: the dim is moved last for the kernels, which work on rows.
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/reduction.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -48,9 +49,11 @@ Tensor softmax_along(const char* op, bool is_log, const Tensor& self, int64_t di
 }  // namespace
 
 Tensor softmax(const Tensor& self, int64_t dim, optional<ScalarType> dtype) {
+  TENON_AUTOCAST(softmax, self, dim, dtype)
   return softmax_along("softmax", false, self, dim, dtype);
 }
 Tensor log_softmax(const Tensor& self, int64_t dim, optional<ScalarType> dtype) {
+  TENON_AUTOCAST(log_softmax, self, dim, dtype)
   return softmax_along("log_softmax", true, self, dim, dtype);
 }
 Tensor softmin(const Tensor& input, int64_t dim, optional<ScalarType> dtype) { return softmax(-input, dim, dtype); }
