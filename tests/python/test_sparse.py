@@ -147,3 +147,26 @@ def test_functions_of_tensors_take_sparse_ones():
         check(mine, expected)
     with pytest.raises(TypeError, match="exp"):
         tenon.exp(ours)
+
+
+def test_custom_functions_keep_sparse_tensors():
+    def gradients(library):
+        class Product(library.autograd.Function):
+            @staticmethod
+            def forward(ctx, indices, values, dense):
+                a = library.sparse_coo_tensor(indices, values, (3, 4))
+                ctx.save_for_backward(a, dense)
+                return library.matmul(a, dense)
+
+            @staticmethod
+            def backward(ctx, grad):
+                a, dense = ctx.saved_tensors
+                rows, columns = a._indices()
+                return None, (grad[rows] * dense[columns]).sum(1), a.t().matmul(grad)
+
+        values = library.tensor(VALUES, requires_grad=True)
+        dense = library.arange(12.0).reshape(4, 3).requires_grad_()
+        (Product.apply(library.tensor(INDICES), values, dense) ** 2).sum().backward()
+        return values.grad.tolist(), dense.grad.tolist()
+
+    assert gradients(tenon) == gradients(torch)

@@ -100,3 +100,19 @@ def test_sparse_tensors_are_made_by_their_types():
         check("size", lambda m: made(m, m.Size([2, 3])))
         check("nothing", lambda m: made(m))
         check("sequence", lambda m: made(m, (2, 2)))
+
+
+def test_libraries_that_are_not_used_are_not_there():
+    for name in ("mkl", "mkldnn", "openmp"):
+        assert getattr(tenon.backends, name).is_available() is False
+
+
+def test_a_gradient_is_set_under_its_inner_name():
+    # As programs do that share a model between processes.
+    def given(m):
+        shared, own = m.ones(2, requires_grad=True), m.ones(2, requires_grad=True)
+        (own * 3).sum().backward()
+        shared._grad = own.grad
+        return shared._grad is own.grad, shared.grad.tolist()
+
+    assert given(tenon) == given(torch)

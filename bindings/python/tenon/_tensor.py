@@ -376,6 +376,7 @@ def _attach() -> None:
         "map2_": map2_,
         "resize_as": resize_as,
         "is_distributed": lambda self: False,
+        "_grad": Tensor.grad,
         "__dir__": dir_,
         "type": type_,
         "new_tensor": new_tensor,

@@ -14,6 +14,7 @@ __all__ = [
     "Final",
     "ScriptFunction",
     "ScriptModule",
+    "TracerWarning",
     "annotate",
     "enable_onednn_fusion",
     "export",
@@ -43,6 +44,10 @@ _T = TypeVar("_T")
 
 class Error(RuntimeError):
     """What compiled code would raise."""
+
+
+class TracerWarning(Warning):
+    """What a trace would warn with."""
 
 
 class Attribute(NamedTuple):

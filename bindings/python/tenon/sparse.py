@@ -356,6 +356,22 @@ def _dense_mm(input: Tensor, mat2: SparseTensor) -> Tensor:
 _BESIDE_DENSE = {"mm": _dense_mm, "matmul": _dense_mm, "addmm": addmm}
 
 
+def as_dense_parts(values: tuple) -> tuple[tuple, list[Any]]:
+    """The values with two tensors in the place of each sparse one, and what of_dense_parts() needs to undo it."""
+    parts, forms = [], []
+    for value in values:
+        is_sparse = isinstance(value, SparseTensor)
+        parts += [value._index, value._value] if is_sparse else [value]
+        forms.append((value.shape, value._coalesced) if is_sparse else None)
+    return tuple(parts), forms
+
+
+def of_dense_parts(parts: tuple, forms: list[Any]) -> tuple:
+    """The values that as_dense_parts() took apart."""
+    rest = iter(parts)
+    return tuple(next(rest) if form is None else SparseTensor(next(rest), next(rest), *form) for form in forms)
+
+
 class TypedSparseTensor(type):
     """The type of torch.sparse.FloatTensor and the like. Called with sizes one makes an empty tensor of its dtype."""
 
