@@ -246,12 +246,6 @@ nb::object offsets_of(const Encoding& self) {
   });
 }
 
-size_t sequences_in(const Encoding& self) {
-  size_t count = 1;
-  for (const Token& token : self.tokens) count = std::max(count, static_cast<size_t>(token.sequence + 1));
-  return count;
-}
-
 // The first place whose token `fits`, or None.
 template <class Fits>
 nb::object first_that(const Encoding& self, Fits&& fits) {
@@ -319,7 +313,7 @@ void add_encoding(nb::module_& module) {
                        return number_or_none(sequence >= 0, static_cast<unsigned long>(sequence));
                      });
                    })
-      .def_prop_ro("n_sequences", sequences_in)
+      .def_prop_ro("n_sequences", [](const Encoding& self) { return self.sequences; })
       .def_prop_ro("overflowing", [](const Encoding& self) { return self.overflowing; })
       .def("pad",
            [](Encoding& self, size_t length, const std::string& direction, uint32_t pad_id, uint32_t pad_type_id,

@@ -45,8 +45,18 @@ void Tokenizer::Inside::encode_section(std::string_view text, const Section& sec
   token.sequence = 0;
   if (section.id) {
     token.id = *section.id;
-    token.begin = static_cast<uint32_t>(section.begin);
-    token.end = static_cast<uint32_t>(section.end);
+    size_t begin = section.begin, end = section.end;
+    if (post_processor.trim_offsets) {
+      // The spaces that the token took along.
+      const std::string_view taken = text.substr(begin, end - begin);
+      const size_t before = leading_space(taken);
+      const bool counts_as_put = before > 0 && before == char_at(taken, 0).length && post_processor.add_prefix_space &&
+                                 (tokens.empty() || begin == 0);
+      if (!counts_as_put) begin += before;
+      end = std::max(end - trailing_space(taken), begin);
+    }
+    token.begin = static_cast<uint32_t>(begin);
+    token.end = static_cast<uint32_t>(end);
     token.word = word++;
     tokens.push_back(token);
     return;

@@ -69,14 +69,15 @@ void Encoding::truncate(size_t length, size_t stride, Side direction) {
   const auto parts = parts_of(tokens.size(), length, stride, direction);
   const auto at = [&](size_t place) { return tokens.begin() + static_cast<long>(place); };
   for (size_t i = 1; i < parts.size(); ++i) {
-    overflowing.push_back({{at(parts[i].first), at(parts[i].second)}, {}, pad_token, vocabulary});
+    overflowing.push_back({{at(parts[i].first), at(parts[i].second)}, {}, pad_token, sequences, vocabulary});
   }
   tokens = {at(parts[0].first), at(parts[0].second)};
 }
 
 void Encoding::append(const Encoding& next, bool growing_offsets) {
   const auto joined = [&](const Encoding& first, const Encoding& second) {
-    Encoding both{first.tokens, {}, first.pad_token, vocabulary ? vocabulary : next.vocabulary};
+    Encoding both{first.tokens, {}, first.pad_token, std::max(sequences, next.sequences),
+                  vocabulary ? vocabulary : next.vocabulary};
     const uint32_t start = growing_offsets && !both.tokens.empty() ? both.tokens.back().end : 0;
     if (both.pad_token.empty()) both.pad_token = second.pad_token;
     for (Token token : second.tokens) {

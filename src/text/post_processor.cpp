@@ -43,15 +43,13 @@ void trim(Encoding& encoding, bool add_prefix_space) {
   for (Encoding& part : encoding.overflowing) trim(part, add_prefix_space);
   for (size_t i = 0; i < encoding.tokens.size(); ++i) {
     Token& token = encoding.tokens[i];
-    const std::string* const text = encoding.vocabulary->token(token.id);
-    if (text == nullptr) continue;
+    // What was added is trimmed where it is found.
+    const std::string* const text = encoding.vocabulary->model_token(token.id);
+    if (text == nullptr || encoding.vocabulary->is_added(token.id)) continue;
+    // The one space that may have been put before the text covers nothing of it.
     const Spaces leading = leading_spaces(*text);
-    if (leading.characters > 0) {
-      // Of the first word's spaces, the one that was put there covers nothing of the text.
-      const bool is_first = i == 0 || token.begin == 0;
-      const uint32_t put = is_first && add_prefix_space ? 1 : 0;
-      token.begin = std::min(token.begin + leading.bytes - put, token.end);
-    }
+    const bool was_put = leading.characters == 1 && add_prefix_space && (i == 0 || token.begin == 0);
+    if (!was_put) token.begin = std::min(token.begin + leading.bytes, token.end);
     const uint32_t trailing = trailing_spaces(*text);
     token.end = std::max(token.end - std::min(token.end, trailing), token.begin);
   }
@@ -85,6 +83,7 @@ Encoding PostProcessor::process(Encoding first, Encoding* second, bool add_speci
   }
   Encoding whole;
   whole.vocabulary = first.vocabulary;
+  if (second != nullptr) whole.sequences = 2;
   for (const Element& element : elements) {
     if (element.sequence) {
       Encoding& part = *element.sequence == 0 ? first : *second;

@@ -85,7 +85,9 @@ void read_added(const JsonPart& file, Tokenizer::Inside& inside) {
   }
   std::stable_sort(tokens.begin(), tokens.end(), [](auto& a, auto& b) { return a.first < b.first; });
   for (const auto& [id, token] : tokens) {
-    TENON_CHECK_FILE(vocabulary->add(token), file.path("added_tokens"), ": '", token.content,
+    const size_t before = vocabulary->added().size();
+    vocabulary->add(token);
+    TENON_CHECK_FILE(vocabulary->added().size() > before, file.path("added_tokens"), ": '", token.content,
                      "' is there twice or empty");
     const uint32_t due = *vocabulary->id(token.content);
     TENON_CHECK_FILE(due == id, file.path("added_tokens"), ": '", token.content, "' has the id ", id, "; ", due,

@@ -1,11 +1,9 @@
-// See train.h. The order of the merges is that of the `tokenizers` package to the last tie: the most frequent pair first,
-// and of equals the one with the smaller ids. Where two merges make the same token, a pair can come up twice, and is
-// then counted with what was merged of it before; the rank of its last time is the one that counts.
+// See train.h. Of all pairs of neighbours the most frequent is merged next, and of equals the one with the smaller ids: the
+// order of the `tokenizers` package. A pair comes up only while the later of its two tokens is made, so it is queued once.
 #include "text/train.h"
 
 #include <algorithm>
 #include <queue>
-#include <unordered_map>
 
 #include "text/alphabet.h"
 #include "text/hash.h"
@@ -170,17 +168,6 @@ std::array<uint32_t, 256> add_alphabet(Vocabulary& vocabulary) {
   return byte_ids;
 }
 
-// Merges in the order of the last times that their pairs came up.
-std::vector<Merge> last_times(const std::vector<Merge>& merges) {
-  std::unordered_map<uint64_t, size_t> last;
-  for (size_t i = 0; i < merges.size(); ++i) last[pair_of(merges[i].left, merges[i].right)] = i;
-  std::vector<Merge> kept;
-  for (size_t i = 0; i < merges.size(); ++i) {
-    if (last[pair_of(merges[i].left, merges[i].right)] == i) kept.push_back(merges[i]);
-  }
-  return kept;
-}
-
 }  // namespace
 
 Learned learn_merges(const WordCounts& counts, const TrainingOptions& options) {
@@ -229,7 +216,7 @@ Learned learn_merges(const WordCounts& counts, const TrainingOptions& options) {
       options.progress({"merging", vocabulary.model_size(), options.vocab_size});
     }
   }
-  return {std::move(made), last_times(merges)};
+  return {std::move(made), std::move(merges)};
 }
 
 }  // namespace tenon::text

@@ -30,8 +30,11 @@ std::optional<uint32_t> Vocabulary::model_id(std::string_view token) const {
 const std::string* Vocabulary::model_token(uint32_t id) const { return id < tokens_.size() ? tokens_[id] : nullptr; }
 
 bool Vocabulary::add(const AddedToken& token) {
-  const auto known = added_ids_.find(token.content);
-  if (token.content.empty() || known != added_ids_.end()) return false;
+  if (token.content.empty()) return false;
+  if (const auto known = added_ids_.find(token.content); known != added_ids_.end()) {
+    AddedToken& old = added_.at(known->second);
+    return old != token && (old = token, true);
+  }
   // The number of the model's tokens, or one more than the greatest id that was added.
   const auto size = static_cast<uint32_t>(ids_.size());
   const uint32_t next = added_.empty() ? size : std::max(size, added_.rbegin()->first + 1);

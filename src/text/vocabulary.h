@@ -27,13 +27,15 @@ class Vocabulary {
   std::optional<uint32_t> model_id(std::string_view token) const;
   const std::string* model_token(uint32_t id) const;
 
-  // Adds a token beside the model, or marks one of the model's as added; false where it was added before.
+  // Adds a token beside the model, or marks one of the model's as added, or replaces the flags of one that was added;
+  // false where there is nothing to do.
   bool add(const AddedToken& token);
   const std::map<uint32_t, AddedToken>& added() const { return added_; }
 
   std::optional<uint32_t> id(std::string_view token) const;
   const std::string* token(uint32_t id) const;
   bool is_special(uint32_t id) const;
+  bool is_added(uint32_t id) const { return !added_.empty() && added_.contains(id); }
 
  private:
   struct Hash {

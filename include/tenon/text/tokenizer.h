@@ -24,6 +24,7 @@ struct AddedToken {
   bool rstrip = false;       // and the white space after it
   bool normalized = true;    // looked for after those that are not
   bool special = false;      // left out where texts are decoded for readers
+  bool operator==(const AddedToken&) const = default;
 };
 
 enum class Side : uint8_t { Left, Right };
@@ -64,6 +65,7 @@ struct Encoding {
   // What truncation cut off, in parts.
   std::vector<Encoding> overflowing;
   std::string pad_token;
+  uint8_t sequences = 1;  // of how many texts it is
   std::shared_ptr<const Vocabulary> vocabulary;
 
   size_t size() const { return tokens.size(); }
@@ -152,7 +154,7 @@ class Tokenizer {
   TENON_API std::optional<std::string> id_to_token(uint32_t id) const;
   TENON_API std::vector<std::pair<std::string, uint32_t>> get_vocab(bool with_added_tokens = true) const;
   TENON_API size_t get_vocab_size(bool with_added_tokens = true) const;
-  // How many of them are new.
+  // Of one that was added before the flags are replaced. How many of them are new or changed.
   TENON_API size_t add_tokens(const std::vector<AddedToken>& tokens);
   TENON_API const std::map<uint32_t, AddedToken>& added_tokens() const;
   TENON_API size_t num_special_tokens_to_add(bool is_pair) const;

@@ -30,8 +30,13 @@ class AddedToken:
         self.single_word = single_word
         self.lstrip = lstrip
         self.rstrip = rstrip
-        self.normalized = not special if normalized is None else normalized
         self.special = special
+        self._normalized = normalized
+
+    @property
+    def normalized(self) -> bool:
+        """Whether it is looked for after those that are not; special tokens are not unless told to be."""
+        return not self.special if self._normalized is None else self._normalized
 
     def __repr__(self) -> str:
         flags = f"rstrip={self.rstrip}, lstrip={self.lstrip}, single_word={self.single_word}"
@@ -48,10 +53,11 @@ class AddedToken:
 
 
 def _fields(token: str | AddedToken, special: bool) -> tuple[str, bool, bool, bool, bool, bool]:
-    """A token as the extension takes it; of a str, special tokens are looked for before normal ones."""
-    if isinstance(token, str):
-        return token, False, False, False, not special, special
-    return token.content, token.single_word, token.lstrip, token.rstrip, token.normalized, token.special or special
+    """A token as the extension takes it."""
+    token = AddedToken(token) if isinstance(token, str) else token
+    special = token.special or special
+    normalized = not special if token._normalized is None else token._normalized
+    return token.content, token.single_word, token.lstrip, token.rstrip, normalized, special
 
 
 def _progress_of(show: bool, progress: _Progress | None) -> _Progress | None:
