@@ -38,7 +38,7 @@ class _Affine(Module):
 
 
 def _shape(normalized_shape: Any) -> tuple[int, ...]:
-    return tuple([normalized_shape] if isinstance(normalized_shape, numbers.Integral) else normalized_shape)
+    return (normalized_shape,) if isinstance(normalized_shape, numbers.Integral) else tuple(normalized_shape)
 
 
 class LayerNorm(_Affine):
