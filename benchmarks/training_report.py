@@ -132,7 +132,7 @@ def main():
     for threads in options.threads:
         mean = statistics.geometric_mean(row.gain for row in rows if row.threads == threads)
         verdict = "met" if mean >= LEAST_MEAN else "missed"
-        lines.append(f"Geometric mean, {threads} threads: {mean:.2f} (at least {LEAST_MEAN}: {verdict}).")
+        lines.append(f"Geometric mean of torch / tenon, {threads} thread(s): {mean:.2f} (at least {LEAST_MEAN}: {verdict}).")
     report = "\n\n".join(lines)
     print(report)
     if options.markdown:
