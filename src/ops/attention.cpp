@@ -2,7 +2,9 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/autocast.h"
 #include "ops/softmax.h"
+#include "tenon/ops/ops.h"
 
 namespace tenon {
 namespace {
@@ -29,6 +31,7 @@ Tensor masked_weights(Tensor scores, const optional<Tensor>& attn_mask, bool is_
 Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value,
                                     const optional<Tensor>& attn_mask, double dropout_p, bool is_causal,
                                     optional<double> scale, bool enable_gqa) {
+  TENON_AUTOCAST(scaled_dot_product_attention, query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
   constexpr const char* op = "scaled_dot_product_attention";
   TENON_CHECK(query.dim() >= 2 && key.dim() >= 2 && value.dim() >= 2, op,
               ": query, key and value must have at least 2 dims, got shapes ", query.sizes(), ", ", key.sizes(),
@@ -79,6 +82,7 @@ Tensor glu(const Tensor& input, int64_t dim) {
 }
 
 Tensor prelu(const Tensor& self, const Tensor& weight) {
+  TENON_AUTOCAST(prelu, self, weight)
   TENON_CHECK(self.dtype() == weight.dtype(), "prelu: self has dtype ", self.dtype(), " but weight has ",
               weight.dtype());
   TENON_CHECK(weight.dim() <= 1, "prelu: weight must have at most 1 dim, got shape ", weight.sizes());

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/elementwise.h"
 #include "ops/softmax.h"
 #include "tenon/autograd/grad_mode.h"
@@ -16,26 +17,31 @@ namespace tenon {
 using Line = ElementwiseKernel;
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
+  TENON_AUTOCAST(mse_loss, input, target, reduction)
   return reduced("mse_loss", elementwise(Line::squared_error, {input, target}), reduction);
 }
 
 Tensor l1_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
+  TENON_AUTOCAST(l1_loss, input, target, reduction)
   return reduced("l1_loss", abs(sub(input, target)), reduction);
 }
 
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, std::string_view reduction, double beta) {
+  TENON_AUTOCAST(smooth_l1_loss, input, target, reduction, beta)
   TENON_CHECK(beta >= 0, "smooth_l1_loss: beta must not be negative, got ", beta);
   if (beta == 0) return l1_loss(input, target, reduction);
   return reduced("smooth_l1_loss", elementwise(Line::smooth_l1_error, {input, target}, &beta), reduction);
 }
 
 Tensor huber_loss(const Tensor& input, const Tensor& target, std::string_view reduction, double delta) {
+  TENON_AUTOCAST(huber_loss, input, target, reduction, delta)
   TENON_CHECK(delta > 0, "huber_loss: delta must be positive, got ", delta);
   return reduced("huber_loss", elementwise(Line::huber_error, {input, target}, &delta), reduction);
 }
 
 Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const optional<Tensor>& weight,
                             std::string_view reduction) {
+  TENON_AUTOCAST(binary_cross_entropy, input, target, weight, reduction)
   check_same_shape("binary_cross_entropy", input, target);
   TENON_CHECK(logical_and(ge(input, 0), le(input, 1)).all().item<bool>(),
               "binary_cross_entropy: every element of input must be between 0 and 1");
@@ -45,6 +51,7 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const opt
 
 Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const optional<Tensor>& weight,
                                         std::string_view reduction, const optional<Tensor>& pos_weight) {
+  TENON_AUTOCAST(binary_cross_entropy_with_logits, input, target, weight, reduction, pos_weight)
   check_same_shape("binary_cross_entropy_with_logits", input, target);
   Tensor loss;
   if (pos_weight) {
@@ -57,6 +64,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
 }
 
 Tensor kl_div(const Tensor& input, const Tensor& target, std::string_view reduction, bool log_target) {
+  TENON_AUTOCAST(kl_div, input, target, reduction, log_target)
   Tensor loss = log_target ? mul(exp(target), sub(target, input)) : elementwise(Line::kl_error, {input, target});
   if (reduction != "batchmean") return reduced("kl_div", loss, reduction);
   return input.dim() == 0 ? loss.sum() : div(loss.sum(), input.size(0));
@@ -141,6 +149,7 @@ Tensor negative_likelihood(const char* op, const Tensor& log_probabilities, cons
 
 Tensor nll_loss(const Tensor& input, const Tensor& target, const optional<Tensor>& weight, int64_t ignore_index,
                 std::string_view reduction) {
+  TENON_AUTOCAST(nll_loss, input, target, weight, ignore_index, reduction)
   TENON_CHECK(input.is_floating_point(), "nll_loss: input must be floating-point, got ", input.dtype());
   return negative_likelihood("nll_loss", input, ClassTargets("nll_loss", input, target, weight, ignore_index), weight,
                              reduction);
@@ -148,6 +157,7 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const optional<Tensor
 
 Tensor cross_entropy(const Tensor& input, const Tensor& target, const optional<Tensor>& weight, int64_t ignore_index,
                      std::string_view reduction, double label_smoothing) {
+  TENON_AUTOCAST(cross_entropy, input, target, weight, ignore_index, reduction, label_smoothing)
   constexpr const char* kOp = "cross_entropy";
   TENON_CHECK(label_smoothing >= 0 && label_smoothing <= 1, kOp, ": label_smoothing must be between 0 and 1, got ",
               label_smoothing);
@@ -218,6 +228,7 @@ Tensor linear_cross_entropy(const Tensor& input, const Tensor& linear_weight, co
 
 Tensor poisson_nll_loss(const Tensor& input, const Tensor& target, bool log_input, bool full, double eps,
                         std::string_view reduction) {
+  TENON_AUTOCAST(poisson_nll_loss, input, target, log_input, full, eps, reduction)
   Tensor loss = log_input ? sub(exp(input), mul(target, input)) : sub(input, mul(target, log(add(input, eps))));
   if (full) {
     Tensor stirling = add(sub(mul(target, log(target)), target), mul(log(mul(target, 2 * std::numbers::pi)), 0.5));

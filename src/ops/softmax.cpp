@@ -2,6 +2,7 @@
 #include "ops/softmax.h"
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/reduction.h"
 #include "ops/same_device.h"
 #include "tenon/base/shape.h"
@@ -115,9 +116,11 @@ Tensor class_loss(const Tensor& input, const Tensor& classes, int64_t ignored, s
 }
 
 Tensor softmax(const Tensor& self, int64_t dim, optional<ScalarType> dtype) {
+  TENON_AUTOCAST(softmax, self, dim, dtype)
   return softmax_along("softmax", false, self, dim, dtype);
 }
 Tensor log_softmax(const Tensor& self, int64_t dim, optional<ScalarType> dtype) {
+  TENON_AUTOCAST(log_softmax, self, dim, dtype)
   return softmax_along("log_softmax", true, self, dim, dtype);
 }
 Tensor softmin(const Tensor& input, int64_t dim, optional<ScalarType> dtype) { return softmax(-input, dim, dtype); }
