@@ -68,8 +68,8 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   // Half of the scale on each side keeps both factors small.
   const double half = std::sqrt(std::abs(factor));
   Tensor scores = matmul(mul(query, std::copysign(half, factor)), mul(keys.transpose(-2, -1), half));
-  Tensor weights = is_causal && has_fused_softmax(scores) ? causal_softmax(scores)
-                                                           : masked_weights(scores, attn_mask, is_causal);
+  Tensor weights =
+      is_causal && has_fused_softmax(scores) ? causal_softmax(scores) : masked_weights(scores, attn_mask, is_causal);
   if (dropout_p > 0) weights = dropout(weights, dropout_p, true);
   return matmul(weights, values);
 }

@@ -85,7 +85,8 @@ struct ClassTargets {
     Tensor classes = to_dtype(target, kLong);
     valid = ne(classes, ignore_index);
     index = masked_fill(classes, logical_not(valid), 0).unsqueeze(class_dim);
-    check_range(op, input, ignore_index, !logical_or(lt(index, 0), ge(index, input.size(class_dim))).any().item<bool>());
+    check_range(op, input, ignore_index,
+                !logical_or(lt(index, 0), ge(index, input.size(class_dim))).any().item<bool>());
   }
 
   static int64_t dim_of(const Tensor& input) { return input.dim() == 1 ? 0 : 1; }
@@ -158,11 +159,10 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const optional<T
                      std::string_view reduction, double label_smoothing) {
   TENON_AUTOCAST(cross_entropy, input, target, weight, ignore_index, reduction, label_smoothing)
   constexpr const char* kOp = "cross_entropy";
-  TENON_CHECK(label_smoothing >= 0 && label_smoothing <= 1,
-              kOp, ": label_smoothing must be between 0 and 1, got ", label_smoothing);
-  TENON_CHECK(input.dim() > 0 && input.is_floating_point(),
-              kOp, ": input must be floating-point with a class dim, got ", input.dtype(), " of shape ",
-              input.sizes());
+  TENON_CHECK(label_smoothing >= 0 && label_smoothing <= 1, kOp, ": label_smoothing must be between 0 and 1, got ",
+              label_smoothing);
+  TENON_CHECK(input.dim() > 0 && input.is_floating_point(), kOp,
+              ": input must be floating-point with a class dim, got ", input.dtype(), " of shape ", input.sizes());
   check_reduction(kOp, reduction);
   const bool is_plain = input.dim() == 2 && target.dim() == 1 && !weight && label_smoothing == 0;
   if (is_plain && !is_reduced_floating_point(input.dtype()) && has_fused_softmax(input)) {

@@ -4,6 +4,7 @@
 #include "autograd/record.h"
 #include "ops/autocast.h"
 #include "ops/reduction.h"
+#include "ops/same_device.h"
 #include "tenon/base/shape.h"
 #include "tensor/make.h"
 
@@ -89,6 +90,7 @@ Tensor causal_softmax(const Tensor& scores) {
 
 Tensor class_loss(const Tensor& input, const Tensor& classes, int64_t ignored, std::string_view reduction) {
   constexpr const char* kOp = "cross_entropy";
+  check_same_device(kOp, input, classes, "target");
   Tensor loss, y;
   double share = 1;  // of a row in the loss
   {

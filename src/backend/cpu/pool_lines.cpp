@@ -1,9 +1,9 @@
 // The largest elements of windows, a vector of windows at a time. Depends on pool_lines.h and Highway.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/pool_lines.cpp"
-#include "backend/cpu/simd.h"
-
 #include "backend/cpu/pool_lines.h"
+
+#include "backend/cpu/simd.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tenon::cpu::HWY_NAMESPACE {

@@ -68,16 +68,14 @@ void backward_row(bool log, const T* g, const T* y, T* out, int64_t n) {
   }
   const T dot = reduce_vectors<T>(
       n, AddOp(), [&](int64_t i) HWY_ATTR { return hn::Mul(hn::LoadU(d, g + i), hn::LoadU(d, y + i)); },
-      [&](int64_t i, size_t count) HWY_ATTR {
-        return hn::Mul(load_tail(g + i, count, zero), load_tail(y + i, count, zero));
-      });
+      [&](int64_t i, size_t count)
+          HWY_ATTR { return hn::Mul(load_tail(g + i, count, zero), load_tail(y + i, count, zero)); });
   const auto shift = hn::Set(d, dot);
   auto grad = [&](auto gv, auto yv) HWY_ATTR { return hn::Mul(hn::Sub(gv, shift), yv); };
   for_vectors<T>(
       n, [&](int64_t i) HWY_ATTR { hn::StoreU(grad(hn::LoadU(d, g + i), hn::LoadU(d, y + i)), d, out + i); },
-      [&](int64_t i, size_t count) HWY_ATTR {
-        store_tail(grad(load_tail(g + i, count, zero), load_tail(y + i, count, zero)), out + i, count);
-      });
+      [&](int64_t i, size_t count)
+          HWY_ATTR { store_tail(grad(load_tail(g + i, count, zero), load_tail(y + i, count, zero)), out + i, count); });
 }
 
 template <class T>
