@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import sys
+import warnings
 from types import MemberDescriptorType
 
 import pytest
@@ -120,6 +122,15 @@ def test_copies_keep_subclasses_and_attributes(how):
 
 class Named(tenon.Tensor):
     pass
+
+
+def test_storages_have_the_size_of_their_bytes():
+    for part in ("storage", "untyped_storage"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            small, large = (sys.getsizeof(getattr(tenon.zeros(count), part)()) for count in (10, 1010))
+            expected = [sys.getsizeof(getattr(torch.zeros(count), part)()) for count in (10, 1010)]
+        assert large - small == expected[1] - expected[0] == 4000
 
 
 def test_storages_are_one_object_for_all_that_share_them():

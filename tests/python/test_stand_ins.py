@@ -1,5 +1,7 @@
 """Modules that programs import for what Tenon does not do: compilers and process groups."""
 
+import importlib
+
 import pytest
 import tenon
 import torch
@@ -60,6 +62,7 @@ def test_a_program_finds_that_there_is_no_process_group():
         for name in ("get_rank", "get_world_size", "barrier", "get_backend", "new_group"):
             check(name, lambda m, name=name: getattr(m.distributed, name)())
         check("broadcast", lambda m: m.distributed.broadcast(m.ones(1), 0))
+        check("with gradients", lambda m: importlib.import_module(f"{m.__name__}.distributed.nn").all_reduce(m.ones(1)))
         check("sum", lambda m: m.distributed.all_reduce(m.ones(1), m.distributed.ReduceOp.SUM))
     assert not tenon.distributed.is_available()
     with pytest.raises(AttributeError, match="no attribute 'fsdp'"):

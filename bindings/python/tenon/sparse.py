@@ -89,8 +89,11 @@ class SparseTensor:
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         # Functions of tensors are its methods where the first argument is sparse, as in torch.matmul(sparse, dense).
-        name = func.__name__
-        own = getattr(cls, _OPERATORS.get(name, name), None) if isinstance(args[0], cls) else _BESIDE_DENSE.get(name)
+        name: str = func.__name__
+        if isinstance(args[0], cls):
+            own = getattr(cls, _OPERATORS[name] if name in _OPERATORS else name, None)
+        else:
+            own = _BESIDE_DENSE.get(name)
         return NotImplemented if own is None else own(*args, **(kwargs or {}))
 
     def __repr__(self) -> str:

@@ -56,6 +56,9 @@ class UntypedStorage:
         """The number of bytes."""
         return self._bytes.numel()
 
+    def __sizeof__(self) -> int:
+        return super().__sizeof__() + self.nbytes()
+
     def element_size(self) -> int:
         """One: its elements are bytes."""
         return 1
@@ -155,6 +158,9 @@ class TypedStorage:
     def __init__(self, *, wrap_storage: UntypedStorage, dtype: _C.dtype) -> None:
         self._storage = wrap_storage
         self.dtype = dtype
+
+    def __sizeof__(self) -> int:
+        return super().__sizeof__() + self._storage.nbytes()
 
     def _elements(self) -> Tensor:
         count = self._storage.nbytes() // self.dtype.itemsize

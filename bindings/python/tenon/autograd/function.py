@@ -36,7 +36,7 @@ class FunctionCtx:
     @property
     def saved_tensors(self) -> tuple[Tensor, ...]:
         """The tensors of save_for_backward."""
-        saved = self.to_save if self._saved is None else self._saved.get()
+        saved: Any = self.to_save if self._saved is None else self._saved.get()
         if self._sparse_forms is None:
             return saved
         from tenon.sparse import of_dense_parts

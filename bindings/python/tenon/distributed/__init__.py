@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from enum import IntEnum
 from typing import Any, NoReturn
@@ -80,6 +81,8 @@ def destroy_process_group(group: Any = None) -> NoReturn:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "nn":
+        return importlib.import_module("tenon.distributed.nn")
     if name not in _OF_A_GROUP:
         raise AttributeError(f"module 'torch.distributed' has no attribute {name!r}: Tenon lacks it", name=name)
 
