@@ -12,3 +12,4 @@
 #include "tenon/nn/nn.h"
 #include "tenon/ops/ops.h"
 #include "tenon/optim.h"
+#include "tenon/text/tokenizer.h"

@@ -34,7 +34,8 @@ std::string good_file() {
          R"("post_processor":{"type":"Sequence","processors":[{"type":"ByteLevel","trim_offsets":true},)"
          R"({"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},)"
          R"({"Sequence":{"id":"A","type_id":0}}],"pair":[{"Sequence":{"id":"A","type_id":0}},)"
-         R"({"Sequence":{"id":"B","type_id":1}}],"special_tokens":{"<s>":{"id":"<s>","ids":[0],"tokens":["<s>"]}}}]},)" +
+         R"({"Sequence":{"id":"B","type_id":1}}],)"
+         R"("special_tokens":{"<s>":{"id":"<s>","ids":[0],"tokens":["<s>"]}}}]},)" +
          text.substr(end);
 }
 

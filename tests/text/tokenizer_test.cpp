@@ -199,7 +199,8 @@ TEST(Tokenizer, FindsAddedTokensFirst) {
   AddedToken special{"<s>", false, false, false, false, true};
   EXPECT_EQ(made.add_tokens({special, {"abc"}, {"ab"}}), 3u);
   EXPECT_EQ(made.add_tokens({special, {""}}), 0u);
-  EXPECT_EQ(made.encode("<s>abcab").ids(), (std::vector<uint32_t>{size, *made.token_to_id("abc"), *made.token_to_id("ab")}));
+  const std::vector<uint32_t> ids{size, *made.token_to_id("abc"), *made.token_to_id("ab")};
+  EXPECT_EQ(made.encode("<s>abcab").ids(), ids);
   EXPECT_EQ(made.decode(made.encode("<s>abcab").ids()), "abcab");
   EXPECT_EQ(made.decode(made.encode("<s>abcab").ids(), false), "<s>abcab");
   EXPECT_THROW(made.add_tokens({{"\xFF"}}), ValueError);
