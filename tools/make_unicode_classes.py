@@ -57,11 +57,9 @@ def main():
             lines.append(line)
             line = ""
         line += f"{number},"
-    text = "\n".join([*lines, line])
-    target.write_text(
-        f"// Made by tools/make_unicode_classes.py of Unicode {unicodedata.unidata_version}: runs of characters of one class,"
-        f" as length * 8 + class.\n{text}\n"
-    )
+    version = unicodedata.unidata_version
+    first = f"// Made by tools/make_unicode_classes.py of Unicode {version}: runs of one class, as length * 8 + class."
+    target.write_text("\n".join([first, *lines, line]) + "\n")
 
 
 if __name__ == "__main__":

@@ -71,7 +71,8 @@ std::vector<AddedToken> added_tokens_of(nb::handle items) {
   std::vector<AddedToken> tokens;
   for (nb::handle item : items) {
     const auto flag = [&](int i) { return nb::cast<bool>(item[i]); };
-    tokens.push_back({std::string(utf8_of(nb::object(item[0]), "a token")), flag(1), flag(2), flag(3), flag(4), flag(5)});
+    tokens.push_back(
+        {std::string(utf8_of(nb::object(item[0]), "a token")), flag(1), flag(2), flag(3), flag(4), flag(5)});
   }
   return tokens;
 }
@@ -163,7 +164,7 @@ nb::object encode_batch(const Shared& self, nb::handle input, bool add_special_t
   const nb::object items = steal(PySequence_Tuple(input.ptr()));
   const Py_ssize_t count = PyTuple_GET_SIZE(items.ptr());
   std::vector<std::string_view> texts;
-  std::vector<std::pair<std::string_view, std::string_view>> pairs;
+  std::vector<std::array<std::string_view, 2>> pairs;
   const bool has_pairs = count > 0 && !PyUnicode_Check(PyTuple_GET_ITEM(items.ptr(), 0));
   for (Py_ssize_t i = 0; i < count; ++i) {
     PyObject* const item = PyTuple_GET_ITEM(items.ptr(), i);
@@ -173,8 +174,8 @@ nb::object encode_batch(const Shared& self, nb::handle input, bool add_special_t
     }
     TENON_CHECK_TYPE(PyTuple_Check(item) && PyTuple_GET_SIZE(item) == 2,
                      "encode_batch: expected texts or pairs of texts, got ", Py_TYPE(item)->tp_name);
-    pairs.emplace_back(utf8_of(PyTuple_GET_ITEM(item, 0), "encode_batch: a text"),
-                       utf8_of(PyTuple_GET_ITEM(item, 1), "encode_batch: a text"));
+    pairs.push_back({utf8_of(PyTuple_GET_ITEM(item, 0), "encode_batch: a text"),
+                     utf8_of(PyTuple_GET_ITEM(item, 1), "encode_batch: a text")});
   }
   std::vector<Encoding> encodings = self.read([&](const text::Tokenizer& it) {
     return has_pairs ? it.encode_pairs(pairs, add_special_tokens, kUnit)
@@ -241,9 +242,8 @@ nb::object tokens_of(const Encoding& self) {
 }
 
 nb::object offsets_of(const Encoding& self) {
-  return list_of(self.size(), [&](size_t i) {
-    return nb::make_tuple(self.tokens[i].begin, self.tokens[i].end).release().ptr();
-  });
+  return list_of(self.size(),
+                 [&](size_t i) { return nb::make_tuple(self.tokens[i].begin, self.tokens[i].end).release().ptr(); });
 }
 
 // The first place whose token `fits`, or None.
@@ -297,7 +297,8 @@ void add_encoding(nb::module_& module) {
   nb::class_<Encoding>(module, "Encoding")
       .def("__len__", &Encoding::size)
       .def_prop_ro("ids", [](const Encoding& self) { return numbers_of(self, [](auto& it) { return it.id; }); })
-      .def_prop_ro("type_ids", [](const Encoding& self) { return numbers_of(self, [](auto& it) { return it.type_id; }); })
+      .def_prop_ro("type_ids",
+                   [](const Encoding& self) { return numbers_of(self, [](auto& it) { return it.type_id; }); })
       .def_prop_ro("tokens", tokens_of)
       .def_prop_ro("offsets", offsets_of)
       .def_prop_ro("attention_mask",
@@ -315,48 +316,57 @@ void add_encoding(nb::module_& module) {
                    })
       .def_prop_ro("n_sequences", [](const Encoding& self) { return self.sequences; })
       .def_prop_ro("overflowing", [](const Encoding& self) { return self.overflowing; })
-      .def("pad",
-           [](Encoding& self, size_t length, const std::string& direction, uint32_t pad_id, uint32_t pad_type_id,
-              const std::string& pad_token) {
-             self.pad(length, {side_of(direction), {}, 0, pad_id, pad_type_id, pad_token});
-           },
-           nb::arg("length"), nb::arg("direction") = "right", nb::arg("pad_id") = 0, nb::arg("pad_type_id") = 0,
-           nb::arg("pad_token") = "[PAD]")
-      .def("truncate",
-           [](Encoding& self, size_t max_length, size_t stride, const std::string& direction) {
-             self.truncate(max_length, stride, side_of(direction));
-           },
-           nb::arg("max_length"), nb::arg("stride") = 0, nb::arg("direction") = "right")
+      .def(
+          "pad",
+          [](Encoding& self, size_t length, const std::string& direction, uint32_t pad_id, uint32_t pad_type_id,
+             const std::string& pad_token) {
+            self.pad(length, {side_of(direction), {}, 0, pad_id, pad_type_id, pad_token});
+          },
+          nb::arg("length"), nb::arg("direction") = "right", nb::arg("pad_id") = 0, nb::arg("pad_type_id") = 0,
+          nb::arg("pad_token") = "[PAD]")
+      .def(
+          "truncate",
+          [](Encoding& self, size_t max_length, size_t stride, const std::string& direction) {
+            self.truncate(max_length, stride, side_of(direction));
+          },
+          nb::arg("max_length"), nb::arg("stride") = 0, nb::arg("direction") = "right")
       .def_static("merge", merged, nb::arg("encodings"), nb::arg("growing_offsets") = true)
-      .def("char_to_token",
-           [](const Encoding& self, uint32_t char_pos, int sequence) { return first_that(self, covers(char_pos, sequence)); },
-           nb::arg("char_pos"), nb::arg("sequence_index") = 0)
-      .def("char_to_word",
-           [](const Encoding& self, uint32_t char_pos, int sequence) -> nb::object {
-             const nb::object token = first_that(self, covers(char_pos, sequence));
-             if (token.is_none()) return token;
-             const uint32_t word = self.tokens[nb::cast<size_t>(token)].word;
-             return steal(number_or_none(word != Token::kNoWord, word));
-           },
-           nb::arg("char_pos"), nb::arg("sequence_index") = 0)
-      .def("token_to_chars",
-           [](const Encoding& self, size_t token) -> nb::object {
-             if (token >= self.size() || self.tokens[token].sequence < 0) return nb::none();
-             return nb::make_tuple(self.tokens[token].begin, self.tokens[token].end);
-           },
-           nb::arg("token_index"))
-      .def("token_to_word",
-           [](const Encoding& self, size_t token) {
-             const bool has = token < self.size() && self.tokens[token].word != Token::kNoWord;
-             return steal(number_or_none(has, has ? self.tokens[token].word : 0));
-           },
-           nb::arg("token_index"))
-      .def("token_to_sequence",
-           [](const Encoding& self, size_t token) {
-             const bool has = token < self.size() && self.tokens[token].sequence >= 0;
-             return steal(number_or_none(has, has ? static_cast<unsigned long>(self.tokens[token].sequence) : 0));
-           },
-           nb::arg("token_index"))
+      .def(
+          "char_to_token",
+          [](const Encoding& self, uint32_t char_pos, int sequence) {
+            return first_that(self, covers(char_pos, sequence));
+          },
+          nb::arg("char_pos"), nb::arg("sequence_index") = 0)
+      .def(
+          "char_to_word",
+          [](const Encoding& self, uint32_t char_pos, int sequence) -> nb::object {
+            const nb::object token = first_that(self, covers(char_pos, sequence));
+            if (token.is_none()) return token;
+            const uint32_t word = self.tokens[nb::cast<size_t>(token)].word;
+            return steal(number_or_none(word != Token::kNoWord, word));
+          },
+          nb::arg("char_pos"), nb::arg("sequence_index") = 0)
+      .def(
+          "token_to_chars",
+          [](const Encoding& self, size_t token) -> nb::object {
+            if (token >= self.size() || self.tokens[token].sequence < 0) return nb::none();
+            return nb::make_tuple(self.tokens[token].begin, self.tokens[token].end);
+          },
+          nb::arg("token_index"))
+      .def(
+          "token_to_word",
+          [](const Encoding& self, size_t token) {
+            const bool has = token < self.size() && self.tokens[token].word != Token::kNoWord;
+            return steal(number_or_none(has, has ? self.tokens[token].word : 0));
+          },
+          nb::arg("token_index"))
+      .def(
+          "token_to_sequence",
+          [](const Encoding& self, size_t token) {
+            const bool has = token < self.size() && self.tokens[token].sequence >= 0;
+            return steal(number_or_none(has, has ? static_cast<unsigned long>(self.tokens[token].sequence) : 0));
+          },
+          nb::arg("token_index"))
       .def("word_to_tokens", word_to_tokens, nb::arg("word_index"), nb::arg("sequence_index") = 0)
       .def("word_to_chars", word_to_chars, nb::arg("word_index"), nb::arg("sequence_index") = 0);
 }
@@ -384,16 +394,17 @@ void init_text(nb::module_& module) {
            [](Shared* self, bool add_prefix_space, bool trim_offsets) {
              new (self) Shared(text::Tokenizer(byte_level(add_prefix_space, trim_offsets)));
            })
-      .def("set_model",
-           [](Shared& self, const std::vector<std::pair<std::string, uint32_t>>& vocab,
-              const std::vector<std::pair<std::string, std::string>>& merges, bool add_prefix_space,
-              bool trim_offsets) {
-             self.replace(text::Tokenizer(vocab, merges, byte_level(add_prefix_space, trim_offsets)));
-           })
+      .def(
+          "set_model",
+          [](Shared& self, const std::vector<std::pair<std::string, uint32_t>>& vocab,
+             const std::vector<std::pair<std::string, std::string>>& merges, bool add_prefix_space, bool trim_offsets) {
+            self.replace(text::Tokenizer(vocab, merges, byte_level(add_prefix_space, trim_offsets)));
+          })
       .def("load_file", [](Shared& self, const std::string& path) { self.replace(text::Tokenizer::from_file(path)); })
-      .def("load_str", [](Shared& self, nb::handle json) {
-        self.replace(text::Tokenizer::from_str(utf8_of(json, "from_str: the text")));
-      })
+      .def("load_str",
+           [](Shared& self, nb::handle json) {
+             self.replace(text::Tokenizer::from_str(std::string(utf8_of(json, "from_str: the text"))));
+           })
       .def("load_files",
            [](Shared& self, const std::string& vocab, const std::string& merges, bool add_prefix_space,
               bool trim_offsets) {
@@ -401,8 +412,10 @@ void init_text(nb::module_& module) {
            })
       .def("save", [](const Shared& self, const std::string& path,
                       bool pretty) { self.read([&](const text::Tokenizer& it) { it.save(path, pretty); }); })
-      .def("to_str", [](const Shared& self,
-                        bool pretty) { return self.read([&](const text::Tokenizer& it) { return it.to_str(pretty); }); })
+      .def("to_str",
+           [](const Shared& self, bool pretty) {
+             return self.read([&](const text::Tokenizer& it) { return it.to_str(pretty); });
+           })
       .def("save_model",
            [](const Shared& self, const std::string& folder, const std::string& prefix) {
              return self.read([&](const text::Tokenizer& it) { return it.save_model(folder, prefix); });
@@ -424,8 +437,10 @@ void init_text(nb::module_& module) {
              const std::string_view text = utf8_of(token, "token_to_id: the token");
              return self.read([&](const text::Tokenizer& it) { return it.token_to_id(text); });
            })
-      .def("id_to_token", [](const Shared& self,
-                             uint32_t id) { return self.read([&](const text::Tokenizer& it) { return it.id_to_token(id); }); })
+      .def("id_to_token",
+           [](const Shared& self, uint32_t id) {
+             return self.read([&](const text::Tokenizer& it) { return it.id_to_token(id); });
+           })
       .def("get_vocab",
            [](const Shared& self, bool with_added_tokens) {
              return self.read([&](const text::Tokenizer& it) { return it.get_vocab(with_added_tokens); });
@@ -444,15 +459,16 @@ void init_text(nb::module_& module) {
            [](const Shared& self, bool is_pair) {
              return self.read([&](const text::Tokenizer& it) { return it.num_special_tokens_to_add(is_pair); });
            })
-      .def("set_padding",
-           [](Shared& self, const std::string& direction, uint32_t pad_id, uint32_t pad_type_id,
-              const std::string& pad_token, std::optional<uint32_t> length, std::optional<uint32_t> multiple) {
-             const text::Padding padding{side_of(direction), length, multiple.value_or(0), pad_id, pad_type_id,
-                                         pad_token};
-             self.change([&](text::Tokenizer& it) { it.set_padding(padding); });
-           },
-           nb::arg("direction"), nb::arg("pad_id"), nb::arg("pad_type_id"), nb::arg("pad_token"),
-           nb::arg("length").none(), nb::arg("pad_to_multiple_of").none())
+      .def(
+          "set_padding",
+          [](Shared& self, const std::string& direction, uint32_t pad_id, uint32_t pad_type_id,
+             const std::string& pad_token, std::optional<uint32_t> length, std::optional<uint32_t> multiple) {
+            const text::Padding padding{side_of(direction), length,   multiple.value_or(0), pad_id,
+                                        pad_type_id,        pad_token};
+            self.change([&](text::Tokenizer& it) { it.set_padding(padding); });
+          },
+          nb::arg("direction"), nb::arg("pad_id"), nb::arg("pad_type_id"), nb::arg("pad_token"),
+          nb::arg("length").none(), nb::arg("pad_to_multiple_of").none())
       .def("no_padding", [](Shared& self) { self.change([](text::Tokenizer& it) { it.set_padding({}); }); })
       .def("padding", padding_dict)
       .def("set_truncation",

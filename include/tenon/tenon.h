@@ -13,3 +13,4 @@
 #include "tenon/ops/autocast.h"
 #include "tenon/ops/ops.h"
 #include "tenon/optim.h"
+#include "tenon/text/tokenizer.h"

@@ -9,28 +9,26 @@ namespace tenon::text {
 
 AddedTokens::AddedTokens(const Vocabulary& vocabulary) {
   for (const auto& [id, token] : vocabulary.added()) {
-    (token.normalized ? has_normalized_ : has_plain_) = true;
-    auto& place = (token.normalized ? normalized_ : plain_)[static_cast<uint8_t>(token.content[0])];
-    place.push_back({&token, id});
-  }
-  for (ByFirst* tokens : {&plain_, &normalized_}) {
-    for (auto& place : *tokens) {
-      std::stable_sort(place.begin(), place.end(), [](const Entry& a, const Entry& b) {
-        return a.token->content.size() > b.token->content.size();
-      });
+    auto& [entries, first] = token.normalized ? normalized_ : plain_;
+    entries.push_back({&token, id, 0});
+    uint32_t* link = &first[static_cast<uint8_t>(token.content[0])];
+    while (*link != 0 && entries[*link - 1].token->content.size() > token.content.size()) {
+      link = &entries[*link - 1].next;
     }
+    entries.back().next = *link;
+    *link = static_cast<uint32_t>(entries.size());
   }
 }
 
 void AddedTokens::split(std::string_view text, std::vector<Section>& sections) const {
   sections.clear();
   const Section whole{0, text.size(), std::nullopt};
-  if (!has_plain_) {
+  if (plain_.entries.empty()) {
     sections.push_back(whole);
   } else {
     split(plain_, text, whole, sections);
   }
-  if (!has_normalized_) return;
+  if (normalized_.entries.empty()) return;
   std::vector<Section> parts;
   for (const Section& part : sections) {
     if (part.id) {
@@ -43,8 +41,10 @@ void AddedTokens::split(std::string_view text, std::vector<Section>& sections) c
 }
 
 const AddedTokens::Entry* AddedTokens::find(const ByFirst& tokens, std::string_view text, size_t at) {
-  for (const Entry& entry : tokens[static_cast<uint8_t>(text[at])]) {
-    if (text.compare(at, entry.token->content.size(), entry.token->content) == 0) return &entry;
+  const Entry* entry = nullptr;
+  for (uint32_t place = tokens.first[static_cast<uint8_t>(text[at])]; place != 0; place = entry->next) {
+    entry = &tokens.entries[place - 1];
+    if (text.compare(at, entry->token->content.size(), entry->token->content) == 0) return entry;
   }
   return nullptr;
 }

@@ -28,13 +28,16 @@ class AddedTokens {
   struct Entry {
     const AddedToken* token;
     uint32_t id;
+    uint32_t next;  // the place of the next that begins with the same byte, counted from 1
   };
-  // Those that begin with a byte, the longest first.
-  using ByFirst = std::array<std::vector<Entry>, 256>;
+  // Those that begin with the same byte are linked, the longest first.
+  struct ByFirst {
+    std::vector<Entry> entries;
+    std::array<uint32_t, 256> first{};
+  };
   static const Entry* find(const ByFirst& tokens, std::string_view text, size_t at);
   static void split(const ByFirst& tokens, std::string_view text, Section part, std::vector<Section>& sections);
 
-  bool has_plain_ = false, has_normalized_ = false;
   ByFirst plain_, normalized_;
 };
 

@@ -8,9 +8,7 @@
 namespace tenon::text {
 namespace {
 
-constexpr bool is_visible(unsigned byte) {
-  return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte != 0xAD);
-}
+constexpr bool is_visible(unsigned byte) { return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte != 0xAD); }
 
 // Bytes that are visible as characters of their own number stand for themselves, the others for characters from 256 on.
 struct Alphabet {

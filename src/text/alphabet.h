@@ -1,4 +1,5 @@
-// The alphabet of byte-level vocabularies, in which a visible character stands for each byte. Depends on unicode.h only.
+// The alphabet of byte-level vocabularies, in which a visible character stands for each byte. Depends on unicode.h
+// only.
 #pragma once
 
 #include <cstdint>

@@ -46,6 +46,9 @@ class WordCache {
 
 // What a thread that encodes needs of its own.
 struct Workspace {
+  Workspace();
+  ~Workspace();
+
   WordCache cache;
   std::vector<Piece> pieces;
   std::string prefixed;
@@ -65,10 +68,10 @@ class Bpe {
   static constexpr uint32_t kNone = UINT32_MAX;
 
   struct Parts {
-    std::array<uint32_t, 256> byte_ids;      // kNone for a byte that is no token
-    std::vector<Merge> merges;               // the first is done first
-    std::optional<uint32_t> unknown;         // stands for such a byte, which is left out otherwise
-    bool fuse_unknown = false;               // one for all that follow each other
+    std::array<uint32_t, 256> byte_ids;  // kNone for a byte that is no token
+    std::vector<Merge> merges;           // the first is done first
+    std::optional<uint32_t> unknown;     // stands for such a byte, which is left out otherwise
+    bool fuse_unknown = false;           // one for all that follow each other
     // The id of a whole word that needs no merges; empty where merges decide about all.
     std::function<std::optional<uint32_t>(std::string_view word)> whole_word;
   };

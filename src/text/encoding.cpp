@@ -8,8 +8,9 @@ namespace tenon::text {
 namespace {
 
 // What `truncate` keeps, and after it what overflows: ranges of places.
-std::vector<std::pair<size_t, size_t>> parts_of(size_t size, size_t length, size_t stride, Side direction) {
-  std::vector<std::pair<size_t, size_t>> parts;
+using Ranges = std::vector<std::pair<size_t, size_t>>;
+Ranges parts_of(size_t size, size_t length, size_t stride, Side direction) {
+  Ranges parts;
   const size_t step = length - stride;
   if (direction == Side::Right) {
     for (size_t start = 0;; start += step) {
@@ -25,6 +26,13 @@ std::vector<std::pair<size_t, size_t>> parts_of(size_t size, size_t length, size
 
 }  // namespace
 
+Encoding::Encoding() = default;
+Encoding::Encoding(const Encoding&) = default;
+Encoding::Encoding(Encoding&&) noexcept = default;
+Encoding& Encoding::operator=(const Encoding&) = default;
+Encoding& Encoding::operator=(Encoding&&) noexcept = default;
+Encoding::~Encoding() = default;
+
 std::vector<uint32_t> Encoding::ids() const {
   std::vector<uint32_t> ids(tokens.size());
   std::transform(tokens.begin(), tokens.end(), ids.begin(), [](const Token& token) { return token.id; });
@@ -38,7 +46,8 @@ std::vector<uint32_t> Encoding::attention_mask() const {
 }
 
 std::string Encoding::text_of(size_t i) const {
-  TENON_CHECK_INDEX(i < tokens.size(), "text_of: token ", i, " of an encoding of ", tokens.size());
+  TENON_CHECK_INDEX(i < tokens.size(),
+                    "text_of: token " + std::to_string(i) + " of an encoding of " + std::to_string(tokens.size()));
   if (tokens[i].padding) return pad_token;
   const std::string* const token = vocabulary ? vocabulary->token(tokens[i].id) : nullptr;
   return token ? *token : std::string();
@@ -57,44 +66,44 @@ void Encoding::pad(size_t length, const Padding& padding) {
 
 void Encoding::truncate(size_t length, size_t stride, Side direction) {
   if (length >= tokens.size()) return;
-  if (length == 0) {
-    Encoding rest = *this;
-    rest.overflowing.clear();
-    tokens.clear();
-    overflowing.assign(1, std::move(rest));
-    return;
-  }
-  TENON_CHECK_VALUE(stride < length, "truncate: a stride of ", stride, " must be less than the length left, ", length);
+  TENON_CHECK_VALUE(length == 0 || stride < length, "truncate: a stride of " + std::to_string(stride) +
+                                                        " must be less than the length left, " +
+                                                        std::to_string(length));
+  const std::vector<Token> all = std::move(tokens);
+  tokens.clear();
   overflowing.clear();
-  const auto parts = parts_of(tokens.size(), length, stride, direction);
-  const auto at = [&](size_t place) { return tokens.begin() + static_cast<long>(place); };
-  for (size_t i = 1; i < parts.size(); ++i) {
-    overflowing.push_back({{at(parts[i].first), at(parts[i].second)}, {}, pad_token, sequences, vocabulary});
-  }
-  tokens = {at(parts[0].first), at(parts[0].second)};
+  // Without what it had and was cut into, as the parts are.
+  const Encoding empty = *this;
+  const auto fill = [&](Encoding& part, size_t begin, size_t end) {
+    part.tokens.assign(all.begin() + static_cast<long>(begin), all.begin() + static_cast<long>(end));
+  };
+  const auto parts = length == 0 ? Ranges{{0, 0}, {0, all.size()}} : parts_of(all.size(), length, stride, direction);
+  fill(*this, parts[0].first, parts[0].second);
+  for (size_t i = 1; i < parts.size(); ++i) fill(overflowing.emplace_back(empty), parts[i].first, parts[i].second);
 }
 
 void Encoding::append(const Encoding& next, bool growing_offsets) {
-  const auto joined = [&](const Encoding& first, const Encoding& second) {
-    Encoding both{first.tokens, {}, first.pad_token, std::max(sequences, next.sequences),
-                  vocabulary ? vocabulary : next.vocabulary};
-    const uint32_t start = growing_offsets && !both.tokens.empty() ? both.tokens.back().end : 0;
-    if (both.pad_token.empty()) both.pad_token = second.pad_token;
+  const auto join = [&](Encoding& first, const Encoding& second) {
+    const uint32_t start = growing_offsets && !first.tokens.empty() ? first.tokens.back().end : 0;
     for (Token token : second.tokens) {
       token.begin += start;
       token.end += start;
-      both.tokens.push_back(token);
+      first.tokens.push_back(token);
     }
-    return both;
+    first.sequences = std::max(first.sequences, next.sequences);
+    if (!first.vocabulary) first.vocabulary = next.vocabulary;
+    if (first.pad_token.empty()) first.pad_token = second.pad_token;
   };
   // Each part of one with each of the other.
+  const std::vector<Encoding> mine = std::move(overflowing);
+  overflowing.clear();
   std::vector<Encoding> parts;
-  for (const Encoding& mine : overflowing) {
-    parts.push_back(joined(mine, next));
-    for (const Encoding& other : next.overflowing) parts.push_back(joined(mine, other));
+  for (const Encoding& part : mine) {
+    join(parts.emplace_back(part), next);
+    for (const Encoding& other : next.overflowing) join(parts.emplace_back(part), other);
   }
-  for (const Encoding& other : next.overflowing) parts.push_back(joined(*this, other));
-  *this = joined(*this, next);
+  for (const Encoding& other : next.overflowing) join(parts.emplace_back(*this), other);
+  join(*this, next);
   overflowing = std::move(parts);
 }
 

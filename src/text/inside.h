@@ -27,8 +27,8 @@ struct Tokenizer::Inside {
   ByteLevelOptions options;
   ModelOptions model_options;
   PostProcessor post_processor;
-  // As a file has them, null in a tokenizer that was made here.
-  Json pre_tokenizer_json, post_processor_json;
+  // As a file has it, null in a tokenizer that was made here.
+  std::shared_ptr<const Json> post_processor_json;
   bool joins_bytes = true;  // else decode() puts spaces between the tokens as they are
   std::optional<Padding> padding;
   std::optional<Truncation> truncation;
@@ -47,6 +47,9 @@ struct Tokenizer::Inside {
   // With truncation and special tokens, without padding.
   Encoding encode(std::string_view text, const std::string_view* pair, bool add_special_tokens, OffsetUnit unit,
                   Workspace& workspace) const;
+  // Texts, or pairs of them where `each` is 2, on all threads.
+  std::vector<Encoding> encode_all(const std::string_view* texts, size_t count, size_t each, bool add_special_tokens,
+                                   OffsetUnit unit) const;
   void pad(std::span<Encoding> encodings) const;
   void truncate(Encoding& first, Encoding* second, bool add_special_tokens) const;
 
@@ -57,8 +60,7 @@ struct Tokenizer::Inside {
 
 // Merges of the tokens that `merges` names; a pair that makes no token is a ValueError.
 std::vector<Merge> resolve_merges(const Vocabulary& vocabulary,
-                                  const std::vector<std::pair<std::string, std::string>>& merges,
-                                  const std::string& name);
+                                  const std::vector<std::pair<std::string, std::string>>& merges);
 
 void check_padding(const Padding& padding);
 void check_truncation(const Truncation& truncation);

@@ -67,7 +67,7 @@ void mark(Encoding& encoding, int8_t sequence, uint32_t type_id) {
 
 size_t PostProcessor::special_tokens(bool is_pair) const {
   size_t count = 0;
-  for (const Element& element : is_pair ? pair : single) count += element.ids.size();
+  for (const Element& element : is_pair ? pair : single) count += element.sequence ? 0 : 1;
   return count;
 }
 
@@ -91,13 +91,10 @@ Encoding PostProcessor::process(Encoding first, Encoding* second, bool add_speci
       whole.append(part, false);
     } else if (add_special_tokens) {
       Encoding part;
-      for (const uint32_t id : element.ids) {
-        Token token;
-        token.id = id;
-        token.type_id = element.type_id;
-        token.special = true;
-        part.tokens.push_back(token);
-      }
+      part.tokens.resize(1);
+      part.tokens[0].id = element.id;
+      part.tokens[0].type_id = element.type_id;
+      part.tokens[0].special = true;
       whole.append(part, false);
     }
   }

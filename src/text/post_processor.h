@@ -1,5 +1,5 @@
-// PostProcessor: what is done to the tokens of one text or two: offsets without white space, special tokens around them.
-// Depends on vocabulary.h.
+// PostProcessor: what is done to the tokens of one text or two: offsets without white space, special tokens around
+// them. Depends on vocabulary.h.
 #pragma once
 
 #include <vector>
@@ -9,16 +9,16 @@
 namespace tenon::text {
 
 struct PostProcessor {
-  // A text, or special tokens, with a type.
+  // A text, or a special token, with a type.
   struct Element {
     std::optional<uint8_t> sequence;  // 0 or 1
-    std::vector<uint32_t> ids;
+    uint32_t id = 0;                  // of the special token
     uint32_t type_id = 0;
   };
   bool trim_offsets = false;
   bool add_prefix_space = true;  // the space that was put before a text is not trimmed
-  std::vector<Element> single{{0, {}, 0}};
-  std::vector<Element> pair{{0, {}, 0}, {1, {}, 1}};
+  std::vector<Element> single{{0, 0, 0}};
+  std::vector<Element> pair{{0, 0, 0}, {1, 0, 1}};
 
   size_t special_tokens(bool is_pair) const;
   Encoding process(Encoding first, Encoding* second, bool add_special_tokens) const;

@@ -1,7 +1,10 @@
 // How tokenizers are read: tokenizer.json, and vocab.json with merges.txt.
+
 #include <algorithm>
+#include <map>
 
 #include "io/source.h"
+#include "tenon/io/error.h"
 #include "tenon/text/tokenizer.h"
 #include "text/inside.h"
 #include "text/json_part.h"
@@ -22,76 +25,81 @@ auto of_file(const std::string& name, Make&& make) {
   try {
     return make();
   } catch (const ValueError& error) {
-    detail::fail<io::FileError>(name, ": ", error.what());
+    detail::fail<io::FileError>(name + ": " + error.what());
   }
 }
 
 std::unique_ptr<Vocabulary> read_vocabulary(const JsonPart& part) {
   auto vocabulary = std::make_unique<Vocabulary>();
   for (const auto& [token, id] : part.members()) {
-    TENON_CHECK_FILE(vocabulary->add(token, part.to_number(id, token)), part.path(token), ": the token or its id ",
-                     *id.as<uint64_t>(), " is there twice");
+    part.check(vocabulary->add(token, part.to_number(id, token)), token, ": the token or its id is there twice");
   }
   return vocabulary;
 }
 
-std::pair<std::string, std::string> split_merge(std::string_view text, const std::string& where) {
+// "a b" as two tokens; false where it is no such text.
+bool split_merge(std::string_view text, Pairs& merges) {
   const size_t space = text.find(' ');
-  TENON_CHECK_FILE(space != std::string::npos && text.find(' ', space + 1) == std::string::npos, where, ": merge '",
-                   text, "' is not of two tokens");
-  return {std::string(text.substr(0, space)), std::string(text.substr(space + 1))};
+  if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) return false;
+  merges.emplace_back(text.substr(0, space), text.substr(space + 1));
+  return true;
 }
 
 Pairs read_merges(const JsonPart& model) {
   Pairs merges;
   for (const Json& item : model.array("merges")) {
     if (const auto* const text = item.as<std::string>()) {
-      merges.push_back(split_merge(*text, model.path("merges")));
+      model.check(split_merge(*text, merges), "merges", ": not of two tokens: ", *text);
       continue;
     }
-    const auto& pair = model.typed<Json::Array>(item, "merges", "an array of pairs or strings");
-    TENON_CHECK_FILE(pair.size() == 2, model.path("merges"), ": a merge is of ", pair.size(), " tokens, not 2");
-    merges.emplace_back(model.typed<std::string>(pair[0], "merges", "an array of pairs of strings"),
-                        model.typed<std::string>(pair[1], "merges", "an array of pairs of strings"));
+    const Json::Array& pair = model.to_array(item, "merges");
+    model.check(pair.size() == 2, "merges", ": not of two tokens");
+    merges.emplace_back(model.to_text(pair[0], "merges"), model.to_text(pair[1], "merges"));
   }
   return merges;
 }
 
 void read_model(const JsonPart& model, Tokenizer::Inside& inside) {
-  const std::string type = model.text_or_none("type").value_or("BPE");
-  if (type != "BPE") model.unsupported("type " + type);
+  if (const std::string* const type = model.text_or_none("type"); type && *type != "BPE") {
+    model.unsupported("type ", *type);
+  }
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-    if (!model.text_or_none(key).value_or("").empty()) model.unsupported(key);
+    if (const std::string* const text = model.text_or_none(key); text && !text->empty()) model.unsupported(key);
   }
   if (model.find("dropout") != nullptr) model.unsupported("dropout");
   if (model.flag("byte_fallback", false)) model.unsupported("byte_fallback");
-  inside.model_options = {model.text_or_none("unk_token"), model.flag("fuse_unk", false),
-                          model.flag("ignore_merges", false)};
+  if (const std::string* const token = model.text_or_none("unk_token")) inside.model_options.unk_token = *token;
+  inside.model_options.fuse_unk = model.flag("fuse_unk", false);
+  inside.model_options.ignore_merges = model.flag("ignore_merges", false);
   auto vocabulary = read_vocabulary(model.part("vocab"));
-  std::vector<Merge> merges = resolve_merges(*vocabulary, read_merges(model), model.path("merges"));
+  std::vector<Merge> merges = resolve_merges(*vocabulary, read_merges(model));
   inside.set_model(std::move(vocabulary), std::move(merges));
+}
+
+AddedToken read_added_token(const JsonPart& part) {
+  AddedToken token;
+  token.content = part.text("content");
+  token.special = part.flag("special", false);
+  token.single_word = part.flag("single_word", false);
+  token.lstrip = part.flag("lstrip", false);
+  token.rstrip = part.flag("rstrip", false);
+  token.normalized = part.flag("normalized", !token.special);
+  return token;
 }
 
 void read_added(const JsonPart& file, Tokenizer::Inside& inside) {
   if (file.find("added_tokens") == nullptr) return;
   auto vocabulary = std::make_shared<Vocabulary>(*inside.vocabulary);
-  std::vector<std::pair<uint32_t, AddedToken>> tokens;
+  std::map<uint32_t, AddedToken> tokens;
   for (const Json& item : file.array("added_tokens")) {
-    const JsonPart token(item, file.path("added_tokens"));
-    const bool special = token.flag("special", false);
-    tokens.emplace_back(token.number("id"),
-                        AddedToken{token.text("content"), token.flag("single_word", false), token.flag("lstrip", false),
-                                   token.flag("rstrip", false), token.flag("normalized", !special), special});
+    const JsonPart part(item, file, "added_tokens");
+    part.check(tokens.emplace(part.number("id"), read_added_token(part)).second, "id", " is there twice");
   }
-  std::stable_sort(tokens.begin(), tokens.end(), [](auto& a, auto& b) { return a.first < b.first; });
   for (const auto& [id, token] : tokens) {
     const size_t before = vocabulary->added().size();
     vocabulary->add(token);
-    TENON_CHECK_FILE(vocabulary->added().size() > before, file.path("added_tokens"), ": '", token.content,
-                     "' is there twice or empty");
-    const uint32_t due = *vocabulary->id(token.content);
-    TENON_CHECK_FILE(due == id, file.path("added_tokens"), ": '", token.content, "' has the id ", id, "; ", due,
-                     " is its place");
+    file.check(vocabulary->added().size() > before, "added_tokens", ": there twice or empty: ", token.content);
+    file.check(*vocabulary->id(token.content) == id, "added_tokens", ": its id is not the next one: ", token.content);
   }
   inside.set_vocabulary(std::move(vocabulary));
 }
@@ -100,9 +108,9 @@ void read_pre_tokenizer(const JsonPart& part, ByteLevelOptions& options) {
   const std::string& type = part.text("type");
   if (type == "Sequence") {
     const Json::Array& parts = part.array("pretokenizers");
-    if (parts.size() == 1) return read_pre_tokenizer({parts[0], part.path("pretokenizers")}, options);
+    if (parts.size() == 1) return read_pre_tokenizer({parts[0], part, "pretokenizers"}, options);
   }
-  if (type != "ByteLevel") part.unsupported("type " + type);
+  if (type != "ByteLevel") part.unsupported("type ", type);
   options.add_prefix_space = part.flag("add_prefix_space", true);
   options.trim_offsets = part.flag("trim_offsets", true);
   options.use_regex = part.flag("use_regex", true);
@@ -112,9 +120,9 @@ void check_decoder(const JsonPart& part) {
   const std::string& type = part.text("type");
   if (type == "Sequence") {
     const Json::Array& parts = part.array("decoders");
-    if (parts.size() == 1) return check_decoder({parts[0], part.path("decoders")});
+    if (parts.size() == 1) return check_decoder({parts[0], part, "decoders"});
   }
-  if (type != "ByteLevel") part.unsupported("type " + type);
+  if (type != "ByteLevel") part.unsupported("type ", type);
 }
 
 // --- post-processors
@@ -125,77 +133,79 @@ class PostProcessorReader {
 
   void read(const JsonPart& part) {
     const std::string& type = part.text("type");
+    const bool is_roberta = type == "RobertaProcessing";
     if (type == "Sequence") {
-      for (const Json& item : part.array("processors")) read({item, part.path("processors")});
-    } else if (type == "ByteLevel") {
-      made_.trim_offsets = part.flag("trim_offsets", true);
-      made_.add_prefix_space = part.flag("add_prefix_space", true);
+      for (const Json& item : part.array("processors")) read({item, part, "processors"});
     } else if (type == "TemplateProcessing") {
-      made_.single = read_template(part, "single");
-      made_.pair = read_template(part, "pair");
-    } else if (type == "RobertaProcessing") {
-      made_.trim_offsets = part.flag("trim_offsets", true);
-      made_.add_prefix_space = part.flag("add_prefix_space", true);
-      const uint32_t sep = token_of(part, "sep"), cls = token_of(part, "cls");
-      made_.single = {special({cls}, 0), text(0, 0), special({sep}, 0)};
-      made_.pair = {special({cls}, 0), text(0, 0), special({sep, sep}, 0), text(1, 0), special({sep}, 0)};
-    } else if (type == "BertProcessing") {
-      const uint32_t sep = token_of(part, "sep"), cls = token_of(part, "cls");
-      made_.single = {special({cls}, 0), text(0, 0), special({sep}, 0)};
-      made_.pair = {special({cls}, 0), text(0, 0), special({sep}, 0), text(1, 1), special({sep}, 1)};
+      read_template(part, "single", made_.single);
+      read_template(part, "pair", made_.pair);
+    } else if (type == "ByteLevel") {
+      read_offsets(part);
+    } else if (is_roberta || type == "BertProcessing") {
+      if (is_roberta) read_offsets(part);
+      const uint32_t type_id = is_roberta ? 0 : 1;
+      const uint32_t sep = token_of(part, "sep");
+      made_.single.clear();
+      add_special(made_.single, token_of(part, "cls"), 0);
+      add_text(made_.single, 0, 0);
+      add_special(made_.single, sep, 0);
+      made_.pair = made_.single;
+      if (is_roberta) add_special(made_.pair, sep, 0);
+      add_text(made_.pair, 1, type_id);
+      add_special(made_.pair, sep, type_id);
     } else {
-      part.unsupported("type " + type);
+      part.unsupported("type ", type);
     }
   }
 
  private:
-  using Element = PostProcessor::Element;
-  static Element text(uint8_t sequence, uint32_t type_id) { return {sequence, {}, type_id}; }
-  static Element special(std::vector<uint32_t> ids, uint32_t type_id) { return {{}, std::move(ids), type_id}; }
+  using Elements = std::vector<PostProcessor::Element>;
+  static void add_text(Elements& elements, uint8_t sequence, uint32_t type_id) {
+    elements.push_back({sequence, 0, type_id});
+  }
+  static void add_special(Elements& elements, uint32_t id, uint32_t type_id) {
+    elements.push_back({std::nullopt, id, type_id});
+  }
 
-  uint32_t checked(const JsonPart& part, const std::string& token, uint32_t id) const {
-    const std::string* const known = vocabulary_.token(id);
-    TENON_CHECK_FILE(known && *known == token, part.where(), " names the token '", token, "' with the id ", id,
-                     ", which is not in the vocabulary");
-    return id;
+  void read_offsets(const JsonPart& part) {
+    made_.trim_offsets = part.flag("trim_offsets", true);
+    made_.add_prefix_space = part.flag("add_prefix_space", true);
+  }
+  // An id and the token that it must be of.
+  uint32_t checked(const JsonPart& part, std::string_view key, const Json& token, const Json& id) const {
+    const uint32_t number = part.to_number(id, key);
+    const std::string* const known = vocabulary_.token(number);
+    part.check(known && *known == part.to_text(token, key), key, ": the vocabulary has no such token and id");
+    return number;
   }
   // A pair such as ["</s>", 2].
   uint32_t token_of(const JsonPart& part, std::string_view key) const {
     const Json::Array& pair = part.array(key);
-    TENON_CHECK_FILE(pair.size() == 2, part.path(key), " is not a token with its id");
-    return checked(part, part.typed<std::string>(pair[0], key, "a token with its id"), part.to_number(pair[1], key));
+    part.check(pair.size() == 2, key, " is not a token with its id");
+    return checked(part, key, pair[0], pair[1]);
   }
-  std::vector<uint32_t> ids_of(const JsonPart& part, const std::string& name) const {
-    const JsonPart special = part.part("special_tokens").part(name);
-    const Json::Array &ids = special.array("ids"), &tokens = special.array("tokens");
-    TENON_CHECK_FILE(ids.size() == tokens.size(), special.where(), " has ", ids.size(), " ids and ", tokens.size(),
-                     " tokens");
-    std::vector<uint32_t> found;
-    for (size_t i = 0; i < ids.size(); ++i) {
-      found.push_back(checked(special, special.typed<std::string>(tokens[i], "tokens", "an array of strings"),
-                              special.to_number(ids[i], "ids")));
-    }
-    return found;
-  }
-  std::vector<Element> read_template(const JsonPart& part, std::string_view key) const {
-    std::vector<Element> elements;
+  void read_template(const JsonPart& part, std::string_view key, Elements& elements) const {
+    elements.clear();
     size_t uses[2] = {0, 0};
     for (const Json& item : part.array(key)) {
-      const JsonPart piece(item, part.path(key));
+      const JsonPart piece(item, part, key);
       if (piece.find("Sequence") != nullptr) {
         const JsonPart sequence = piece.part("Sequence");
         const std::string& id = sequence.text("id");
-        TENON_CHECK_FILE(id == "A" || id == "B", sequence.path("id"), " is '", id, "', not A or B");
+        sequence.check(id == "A" || id == "B", "id", " is not A or B: ", id);
         ++uses[id == "B"];
-        elements.push_back(text(id == "B", sequence.number_or("type_id", 0)));
+        add_text(elements, id == "B", sequence.number_or("type_id", 0));
       } else {
-        const JsonPart token = piece.part("SpecialToken");
-        elements.push_back(special(ids_of(part, token.text("id")), token.number_or("type_id", 0)));
+        const JsonPart token = piece.part("SpecialToken"), all = part.part("special_tokens");
+        const JsonPart special = all.part(token.text("id"));
+        const Json::Array &ids = special.array("ids"), &tokens = special.array("tokens");
+        special.check(ids.size() == tokens.size(), "ids", " and tokens are not equally many");
+        for (size_t i = 0; i < ids.size(); ++i) {
+          add_special(elements, checked(special, "ids", tokens[i], ids[i]), token.number_or("type_id", 0));
+        }
       }
     }
-    TENON_CHECK_FILE(uses[0] == 1 && uses[1] == (key == "pair" ? 1 : 0), part.path(key),
-                     " does not have each text once");
-    return elements;
+    part.check(uses[0] == 1 && uses[1] == (key == "pair" ? 1 : 0), key, " does not have each text once");
   }
 
   const Vocabulary& vocabulary_;
@@ -204,20 +214,28 @@ class PostProcessorReader {
 
 // --- truncation and padding
 
+// The place of what `key` names in a list of names.
+template <size_t N>
+size_t choice_of(const JsonPart& part, std::string_view key, const char* const (&names)[N]) {
+  const std::string& name = part.text(key);
+  for (size_t i = 0; i < N; ++i) {
+    if (name == names[i]) return i;
+  }
+  part.fail(key, " is unknown: ", name);
+}
+
 Side side_of(const JsonPart& part) {
-  const std::string side = part.text_or_none("direction").value_or("Right");
-  TENON_CHECK_FILE(side == "Left" || side == "Right", part.path("direction"), " is '", side, "', not Left or Right");
-  return side == "Left" ? Side::Left : Side::Right;
+  if (part.find("direction") == nullptr) return Side::Right;
+  return static_cast<Side>(choice_of(part, "direction", {"Left", "Right"}));
 }
 
 Truncation read_truncation(const JsonPart& part) {
-  const std::string& strategy = part.text("strategy");
-  TENON_CHECK_FILE(strategy == "LongestFirst" || strategy == "OnlyFirst" || strategy == "OnlySecond",
-                   part.path("strategy"), " is '", strategy, "', not LongestFirst, OnlyFirst or OnlySecond");
-  const auto kind = strategy == "OnlyFirst"    ? TruncationStrategy::OnlyFirst
-                    : strategy == "OnlySecond" ? TruncationStrategy::OnlySecond
-                                               : TruncationStrategy::LongestFirst;
-  const Truncation made{part.number("max_length"), part.number_or("stride", 0), kind, side_of(part)};
+  Truncation made;
+  made.strategy =
+      static_cast<TruncationStrategy>(choice_of(part, "strategy", {"LongestFirst", "OnlyFirst", "OnlySecond"}));
+  made.direction = side_of(part);
+  made.max_length = part.number("max_length");
+  made.stride = part.number_or("stride", 0);
   check_truncation(made);
   return made;
 }
@@ -225,8 +243,8 @@ Truncation read_truncation(const JsonPart& part) {
 Padding read_padding(const JsonPart& part) {
   Padding made;
   made.direction = side_of(part);
-  if (const auto* const name = part.need("strategy").as<std::string>()) {
-    TENON_CHECK_FILE(*name == "BatchLongest", part.path("strategy"), " is '", *name, "', not BatchLongest or Fixed");
+  if (part.need("strategy").as<std::string>()) {
+    choice_of(part, "strategy", {"BatchLongest"});
   } else {
     made.length = part.part("strategy").number("Fixed");
   }
@@ -239,20 +257,18 @@ Padding read_padding(const JsonPart& part) {
 }
 
 void read_tokenizer(const JsonPart& file, Tokenizer::Inside& inside) {
-  if (file.find("normalizer") != nullptr) {
-    const JsonPart normalizer = file.part("normalizer");
-    normalizer.unsupported("type " + normalizer.text("type"));
-  }
+  if (file.find("normalizer") != nullptr) file.unsupported("normalizer ", file.part("normalizer").text("type"));
   if (file.find("pre_tokenizer") == nullptr) file.unsupported("a tokenizer without a pre_tokenizer");
   read_pre_tokenizer(file.part("pre_tokenizer"), inside.options);
-  inside.pre_tokenizer_json = file.need("pre_tokenizer");
   inside.joins_bytes = file.find("decoder") != nullptr;
   if (inside.joins_bytes) check_decoder(file.part("decoder"));
   read_model(file.part("model"), inside);
   read_added(file, inside);
   if (file.find("post_processor") != nullptr) {
     PostProcessorReader(*inside.vocabulary, inside.post_processor).read(file.part("post_processor"));
-    inside.post_processor_json = file.need("post_processor");
+    JsonWriter writer(false);
+    file.need("post_processor").write(writer);
+    inside.post_processor_json = std::make_shared<const Json>(Json::parse(writer.text, file.where()));
   }
   if (file.find("truncation") != nullptr) inside.truncation = read_truncation(file.part("truncation"));
   if (file.find("padding") != nullptr) inside.padding = read_padding(file.part("padding"));
@@ -260,7 +276,7 @@ void read_tokenizer(const JsonPart& file, Tokenizer::Inside& inside) {
 
 }  // namespace
 
-Tokenizer Tokenizer::of_json(std::string_view text, const std::string& name) {
+Tokenizer Tokenizer::of_json(const std::string& text, const std::string& name) {
   const Json json = Json::parse(text, name);
   auto inside = std::make_unique<Inside>();
   of_file(name, [&] { read_tokenizer({json, name}, *inside); });
@@ -269,7 +285,7 @@ Tokenizer Tokenizer::of_json(std::string_view text, const std::string& name) {
 
 Tokenizer Tokenizer::from_file(const std::string& path) { return of_json(read_all(path), path); }
 
-Tokenizer Tokenizer::from_str(std::string_view json) { return of_json(json, "the tokenizer's text"); }
+Tokenizer Tokenizer::from_str(const std::string& json) { return of_json(json, "the tokenizer's text"); }
 
 Tokenizer Tokenizer::from_files(const std::string& vocab, const std::string& merges, const ByteLevelOptions& options) {
   const Json json = Json::parse(read_all(vocab), vocab);
@@ -278,11 +294,11 @@ Tokenizer Tokenizer::from_files(const std::string& vocab, const std::string& mer
   for (const auto& [token, id] : part.members()) tokens.emplace_back(token, part.to_number(id, token));
   const std::string text = read_all(merges);
   Pairs pairs;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
+  for (size_t at = 0, end; at < text.size(); at = end + 1) {
+    end = std::min(text.find('\n', at), text.size());
     const std::string_view line = std::string_view(text).substr(at, end - at);
-    if (!line.starts_with("#version") && !line.empty()) pairs.push_back(split_merge(line, merges));
-    at = end + 1;
+    if (line.starts_with("#version") || line.empty()) continue;
+    TENON_CHECK_FILE(split_merge(line, pairs), merges + ": not of two tokens: " + std::string(line));
   }
   return of_file(vocab, [&] { return Tokenizer(tokens, pairs, options); });
 }

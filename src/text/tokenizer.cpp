@@ -66,26 +66,28 @@ void read_lines(const std::string& path, Use&& use) {
 
 void check_padding(const Padding& padding) {
   TENON_CHECK_VALUE(padding.length.value_or(0) <= kLongestPadding && padding.pad_to_multiple_of <= kLongestPadding,
-                    "padding: a length of ", padding.length.value_or(padding.pad_to_multiple_of), "; ", kLongestPadding,
-                    " is allowed");
+                    "padding: to more than " + std::to_string(kLongestPadding) + " tokens");
   TENON_CHECK_VALUE(is_valid_utf8(padding.pad_token), "padding: pad_token is no valid UTF-8");
 }
 
 void check_truncation(const Truncation& truncation) {
-  TENON_CHECK_VALUE(truncation.max_length == 0 || truncation.stride < truncation.max_length, "truncation: a stride of ",
-                    truncation.stride, " must be less than max_length, ", truncation.max_length);
+  TENON_CHECK_VALUE(truncation.max_length == 0 || truncation.stride < truncation.max_length,
+                    "truncation: a stride of " + std::to_string(truncation.stride) + " must be less than max_length, " +
+                        std::to_string(truncation.max_length));
 }
 
 std::vector<Merge> resolve_merges(const Vocabulary& vocabulary,
-                                  const std::vector<std::pair<std::string, std::string>>& merges,
-                                  const std::string& name) {
+                                  const std::vector<std::pair<std::string, std::string>>& merges) {
   std::vector<Merge> resolved;
   resolved.reserve(merges.size());
   for (const auto& [left, right] : merges) {
     const auto first = vocabulary.model_id(left), second = vocabulary.model_id(right);
     const auto product = vocabulary.model_id(left + right);
-    TENON_CHECK_VALUE(first && second && product, name, ": merge ", resolved.size(), " is of '", left, "' and '", right,
-                      "', but '", !first ? left : !second ? right : left + right, "' is not in the vocabulary");
+    TENON_CHECK_VALUE(first && second && product, "merges: '" + left + "' with '" + right + "', of which '" +
+                                                      (!first    ? left
+                                                       : !second ? right
+                                                                 : left + right) +
+                                                      "' is not in the vocabulary");
     resolved.push_back({*first, *second, *product});
   }
   return resolved;
@@ -95,7 +97,7 @@ void Tokenizer::Inside::set_model(std::unique_ptr<Vocabulary> made, std::vector<
   Bpe::Parts parts{byte_ids_of(*made), made_merges, {}, model_options.fuse_unk, nullptr};
   if (model_options.unk_token) {
     parts.unknown = made->model_id(*model_options.unk_token);
-    TENON_CHECK_VALUE(parts.unknown, "unk_token '", *model_options.unk_token, "' is not in the vocabulary");
+    TENON_CHECK_VALUE(parts.unknown, "unk_token '" + *model_options.unk_token + "' is not in the vocabulary");
   }
   std::shared_ptr<const Vocabulary> shared = std::move(made);
   if (model_options.ignore_merges) {
@@ -123,13 +125,15 @@ Tokenizer::Tokenizer(const std::vector<std::pair<std::string, uint32_t>>& vocabu
                      const std::vector<std::pair<std::string, std::string>>& merges, const ByteLevelOptions& options)
     : inside_(std::make_unique<Inside>()) {
   inside_->options = options;
+  inside_->options.trim_offsets = true;
   inside_->post_processor.trim_offsets = options.trim_offsets;
   auto made = std::make_unique<Vocabulary>();
   for (const auto& [token, id] : vocabulary) {
-    TENON_CHECK_VALUE(is_valid_utf8(token), "vocabulary: the token of id ", id, " is no valid UTF-8");
-    TENON_CHECK_VALUE(made->add(token, id), "vocabulary: token '", token, "' or its id ", id, " comes twice");
+    TENON_CHECK_VALUE(is_valid_utf8(token), "vocabulary: the token of id " + std::to_string(id) + " is no valid UTF-8");
+    TENON_CHECK_VALUE(made->add(token, id),
+                      "vocabulary: token '" + token + "' or its id " + std::to_string(id) + " comes twice");
   }
-  std::vector<Merge> resolved = resolve_merges(*made, merges, "merges");
+  std::vector<Merge> resolved = resolve_merges(*made, merges);
   inside_->set_model(std::move(made), std::move(resolved));
 }
 
@@ -139,8 +143,9 @@ namespace {
 
 // What a trained tokenizer has beside the words: options that are checked first.
 void check_training(const TrainingOptions& options) {
-  TENON_CHECK_VALUE(options.vocab_size <= Vocabulary::kMostIds, "train: a vocab_size of ", options.vocab_size, "; ",
-                    Vocabulary::kMostIds, " are allowed");
+  TENON_CHECK_VALUE(options.vocab_size <= Vocabulary::kMostIds,
+                    "train: a vocab_size of " + std::to_string(options.vocab_size) + "; " +
+                        std::to_string(Vocabulary::kMostIds) + " is the most");
   for (const AddedToken& token : options.special_tokens) {
     TENON_CHECK_VALUE(is_valid_utf8(token.content), "train: a special token is no valid UTF-8");
   }
@@ -204,45 +209,38 @@ void Tokenizer::train(const std::function<bool(std::string& text)>& next, const 
 
 // --- encoding and decoding
 
+std::vector<Encoding> Tokenizer::Inside::encode_all(const std::string_view* texts, size_t count, size_t each,
+                                                    bool add_special_tokens, OffsetUnit unit) const {
+  std::vector<Encoding> encodings(count);
+  parallel_for(0, static_cast<int64_t>(count), kTextsPerPiece, [&](int64_t begin, int64_t end) {
+    const Bpe::Lease lease(*bpe);
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      const std::string_view* const text = texts + each * i;
+      encodings[i] = encode(*text, each == 2 ? text + 1 : nullptr, add_special_tokens, unit, *lease);
+    }
+  });
+  pad(encodings);
+  return encodings;
+}
+
 Encoding Tokenizer::encode(std::string_view text, bool add_special_tokens, OffsetUnit unit) const {
-  const Bpe::Lease lease(*inside_->bpe);
-  Encoding encoding = inside_->encode(text, nullptr, add_special_tokens, unit, *lease);
-  inside_->pad({&encoding, 1});
-  return encoding;
+  return std::move(inside_->encode_all(&text, 1, 1, add_special_tokens, unit)[0]);
 }
 
 Encoding Tokenizer::encode_pair(std::string_view text, std::string_view pair, bool add_special_tokens,
                                 OffsetUnit unit) const {
-  const Bpe::Lease lease(*inside_->bpe);
-  Encoding encoding = inside_->encode(text, &pair, add_special_tokens, unit, *lease);
-  inside_->pad({&encoding, 1});
-  return encoding;
+  const std::string_view texts[] = {text, pair};
+  return std::move(inside_->encode_all(texts, 1, 2, add_special_tokens, unit)[0]);
 }
 
 std::vector<Encoding> Tokenizer::encode_batch(std::span<const std::string_view> texts, bool add_special_tokens,
                                               OffsetUnit unit) const {
-  std::vector<Encoding> encodings(texts.size());
-  parallel_for(0, static_cast<int64_t>(texts.size()), kTextsPerPiece, [&](int64_t begin, int64_t end) {
-    const Bpe::Lease lease(*inside_->bpe);
-    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-      encodings[i] = inside_->encode(texts[i], nullptr, add_special_tokens, unit, *lease);
-    }
-  });
-  inside_->pad(encodings);
-  return encodings;
+  return inside_->encode_all(texts.data(), texts.size(), 1, add_special_tokens, unit);
 }
 
-std::vector<Encoding> Tokenizer::encode_pairs(std::span<const std::pair<std::string_view, std::string_view>> texts,
+std::vector<Encoding> Tokenizer::encode_pairs(std::span<const std::array<std::string_view, 2>> texts,
                                               bool add_special_tokens, OffsetUnit unit) const {
-  std::vector<Encoding> encodings(texts.size());
-  parallel_for(0, static_cast<int64_t>(texts.size()), kTextsPerPiece, [&](int64_t begin, int64_t end) {
-    const Bpe::Lease lease(*inside_->bpe);
-    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-      encodings[i] = inside_->encode(texts[i].first, &texts[i].second, add_special_tokens, unit, *lease);
-    }
-  });
-  inside_->pad(encodings);
-  return encodings;
+  return inside_->encode_all(texts.empty() ? nullptr : texts[0].data(), texts.size(), 2, add_special_tokens, unit);
 }
 
 std::string Tokenizer::decode(std::span<const uint32_t> ids, bool skip_special_tokens) const {

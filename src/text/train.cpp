@@ -1,5 +1,6 @@
-// See train.h. Of all pairs of neighbours the most frequent is merged next, and of equals the one with the smaller ids: the
-// order of the `tokenizers` package. A pair comes up only while the later of its two tokens is made, so it is queued once.
+// See train.h. Of all pairs of neighbours the most frequent is merged next, and of equals the one with the smaller ids:
+// the order of the `tokenizers` package. A pair comes up only while the later of its two tokens is made, so it is
+// queued once.
 #include "text/train.h"
 
 #include <algorithm>

@@ -13,7 +13,8 @@ Vocabulary::Vocabulary(const Vocabulary& other)
 }
 
 bool Vocabulary::add(const std::string& token, uint32_t id) {
-  TENON_CHECK_VALUE(id < kMostIds, "token '", token, "' has the id ", id, "; ids below ", kMostIds, " are allowed");
+  TENON_CHECK_VALUE(id < kMostIds, "token '" + token + "' has the id " + std::to_string(id) + "; ids below " +
+                                       std::to_string(kMostIds) + " are allowed");
   if (model_token(id) != nullptr) return false;
   const auto [place, is_new] = ids_.emplace(token, id);
   if (!is_new) return false;
@@ -39,7 +40,7 @@ bool Vocabulary::add(const AddedToken& token) {
   const auto size = static_cast<uint32_t>(ids_.size());
   const uint32_t next = added_.empty() ? size : std::max(size, added_.rbegin()->first + 1);
   const uint32_t id = model_id(token.content).value_or(next);
-  TENON_CHECK_VALUE(id < kMostIds, "a vocabulary may have ", kMostIds, " ids");
+  TENON_CHECK_VALUE(id < kMostIds, "a vocabulary may have " + std::to_string(kMostIds) + " ids");
   added_ids_.emplace(token.content, id);
   added_.insert_or_assign(id, token);
   return true;

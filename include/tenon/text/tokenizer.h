@@ -1,6 +1,7 @@
 // Tokenizer: text to the ids of a byte-level BPE vocabulary and back, trained here or read from a tokenizer.json.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -60,7 +61,14 @@ struct Token {
 // The vocabulary with what was added to it.
 class Vocabulary;
 
-struct Encoding {
+struct TENON_API Encoding {
+  Encoding();
+  Encoding(const Encoding&);
+  Encoding(Encoding&&) noexcept;
+  Encoding& operator=(const Encoding&);
+  Encoding& operator=(Encoding&&) noexcept;
+  ~Encoding();
+
   std::vector<Token> tokens;
   // What truncation cut off, in parts.
   std::vector<Encoding> overflowing;
@@ -69,19 +77,19 @@ struct Encoding {
   std::shared_ptr<const Vocabulary> vocabulary;
 
   size_t size() const { return tokens.size(); }
-  TENON_API std::vector<uint32_t> ids() const;
+  std::vector<uint32_t> ids() const;
   // 1 for tokens, 0 for padding.
-  TENON_API std::vector<uint32_t> attention_mask() const;
+  std::vector<uint32_t> attention_mask() const;
   // The token at place `i` as the vocabulary has it.
-  TENON_API std::string text_of(size_t i) const;
-  TENON_API void pad(size_t length, const Padding& padding);
-  TENON_API void truncate(size_t length, size_t stride, Side direction);
+  std::string text_of(size_t i) const;
+  void pad(size_t length, const Padding& padding);
+  void truncate(size_t length, size_t stride, Side direction);
   // Joins what follows; with `growing_offsets` its offsets go on from where these end.
-  TENON_API void append(const Encoding& next, bool growing_offsets);
+  void append(const Encoding& next, bool growing_offsets);
 };
 
 struct TrainingProgress {
-  const char* stage;  // "reading", "merging"
+  const char* stage;     // "reading", "merging"
   uint64_t done, total;  // bytes of the files, or texts, of which the total may be 0 for unknown; or tokens
 };
 
@@ -119,7 +127,7 @@ class Tokenizer {
   // A tokenizer.json, or its text. What is no such file is an io::FileError; one that asks for a part that is not
   // supported, such as a normalizer, is a NotImplementedError that names it.
   TENON_API static Tokenizer from_file(const std::string& path);
-  TENON_API static Tokenizer from_str(std::string_view json);
+  TENON_API static Tokenizer from_str(const std::string& json);
   // vocab.json and merges.txt.
   TENON_API static Tokenizer from_files(const std::string& vocab, const std::string& merges,
                                         const ByteLevelOptions& options = {});
@@ -142,7 +150,7 @@ class Tokenizer {
   // On all threads.
   TENON_API std::vector<Encoding> encode_batch(std::span<const std::string_view> texts, bool add_special_tokens = true,
                                                OffsetUnit unit = OffsetUnit::Byte) const;
-  TENON_API std::vector<Encoding> encode_pairs(std::span<const std::pair<std::string_view, std::string_view>> texts,
+  TENON_API std::vector<Encoding> encode_pairs(std::span<const std::array<std::string_view, 2>> texts,
                                                bool add_special_tokens = true,
                                                OffsetUnit unit = OffsetUnit::Byte) const;
   // Ids that are of no token are left out.
@@ -169,7 +177,7 @@ class Tokenizer {
 
  private:
   explicit Tokenizer(std::unique_ptr<Inside> inside);
-  static Tokenizer of_json(std::string_view text, const std::string& name);
+  static Tokenizer of_json(const std::string& text, const std::string& name);
   std::unique_ptr<Inside> inside_;
 };
 
