@@ -190,6 +190,8 @@ const Tensor& addbmm_(const Tensor& self, const Tensor& batch1, const Tensor& ba
 }
 
 Tensor mv(const Tensor& self, const Tensor& vec) {
+  // As PyTorch's, it is no product that autocast knows.
+  const autocast::Pause pause(any_autocast());
   check_dim("mv", "self", self, 2);
   check_dim("mv", "vec", vec, 1);
   check_pair("mv", self, vec);
@@ -210,6 +212,7 @@ const Tensor& addmv_(const Tensor& self, const Tensor& mat, const Tensor& vec, c
 }
 
 Tensor dot(const Tensor& self, const Tensor& tensor) {
+  const autocast::Pause pause(any_autocast());
   check_dim("dot", "self", self, 1);
   check_dim("dot", "tensor", tensor, 1);
   check_pair("dot", self, tensor);
@@ -224,7 +227,6 @@ Tensor vdot(const Tensor& self, const Tensor& other) {
 }
 
 Tensor inner(const Tensor& self, const Tensor& other) {
-  TENON_AUTOCAST(inner, self, other)
   if (self.dim() == 0 || other.dim() == 0) return mul(self, other);
   TENON_CHECK(self.size(-1) == other.size(-1), "inner: the last dims of ", self.sizes(), " and ", other.sizes(),
               " differ");
