@@ -3,6 +3,7 @@
 #include <array>
 #include <vector>
 
+#include "ops/autocast.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 
@@ -156,6 +157,8 @@ Labelled contract(Labelled a, Labelled b, const std::vector<Label>& kept) {
   };
   const int64_t batches = product_of(a, batch), inner = product_of(a, summed);
   const int64_t rows = product_of(a, left), columns = product_of(b, right);
+  // Without a sum they are products of elements, which autocast does not shorten.
+  const autocast::Pause pause(any_autocast() && summed.empty());
   Tensor product = bmm(matrix(a, joined({&batch, &left, &summed}), {batches, rows, inner}),
                        matrix(b, joined({&batch, &summed, &right}), {batches, inner, columns}));
   Labelled out;

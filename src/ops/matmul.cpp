@@ -327,6 +327,7 @@ Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>&
 }
 
 Tensor bilinear(const Tensor& input1, const Tensor& input2, const Tensor& weight, const optional<Tensor>& bias) {
+  const autocast::Pause pause(any_autocast());
   TENON_CHECK(weight.dim() == 3, "bilinear: weight must have 3 dims, got shape ", weight.sizes());
   TENON_CHECK(input1.dim() == input2.dim() && input1.dim() > 0, "bilinear: the inputs have shapes ", input1.sizes(),
               " and ", input2.sizes(), "; they must have equally many dims");
@@ -365,6 +366,8 @@ Tensor tensordot(const Tensor& self, const Tensor& other, IntArrayRef dims_self,
   for (int64_t d : a) order_a.push_back(d);
   const int64_t rows = checked_numel(IntArrayRef(sizes).slice(0, split), "tensordot");
   const int64_t columns = checked_numel(IntArrayRef(sizes).slice(split), "tensordot");
+  // PyTorch sums the products then, which autocast does not shorten.
+  const autocast::Pause pause(any_autocast() && rows == 1 && columns == 1);
   return mm(left.permute(order_a).reshape({rows, contracted}), right.permute(order_b).reshape({contracted, columns}))
       .reshape(sizes);
 }
