@@ -47,17 +47,30 @@ struct ParametrizedHook {
   void operator()(Module& module, std::vector<Tensor>&) const { member(module) = computed(*list_of(module, name)); }
 };
 
+constexpr const char* kChanged =
+    "Registering a parametrization may not change the dtype or the shape of the tensor, unless `unsafe` is true: it "
+    "went";
+
 void check_same(const Tensor& before, const Tensor& after, const char* what) {
   TENON_CHECK_VALUE(before.dtype() == after.dtype() && before.sizes() == after.sizes(), what, " from ", before.dtype(),
                     " of shape ", before.sizes(), " to ", after.dtype(), " of shape ", after.sizes());
 }
 
+struct NewList {
+  std::shared_ptr<Module> list;
+  // What it computes; it may change at each time, so that it is not computed more often than in Python.
+  Tensor value;
+};
+
 // The list of a tensor that had none, which the module gets when all is well.
-std::shared_ptr<Module> new_list(const Tensor& original, const std::shared_ptr<Parametrization>& first, bool unsafe) {
+NewList new_list(const Tensor& original, const std::shared_ptr<Parametrization>& first, bool unsafe) {
   const auto list = std::make_shared<Parts>();
   ModuleEditor editor(*list);
-  NoGradGuard no_grad;
-  std::vector<Tensor> kept = first->right_inverse(original);
+  std::vector<Tensor> kept;
+  {
+    NoGradGuard no_grad;
+    kept = first->right_inverse(original);
+  }
   TENON_CHECK_VALUE(!kept.empty(), "register_parametrization: right_inverse must return a tensor or several");
   if (kept.size() == 1) {
     TENON_CHECK_VALUE(kept[0].dtype() == original.dtype(),
@@ -77,16 +90,15 @@ std::shared_ptr<Module> new_list(const Tensor& original, const std::shared_ptr<P
       editor.parameters().insert("original" + std::to_string(i), own.requires_grad_(original.requires_grad()));
     }
   }
-  if (unsafe) return list;
+  if (unsafe) return {list, computed(*list)};
   try {
-    check_same(before, computed(*list),
-               "Registering a parametrization may not change the dtype or the shape of the "
-               "tensor, unless `unsafe` is true: it went");
+    const Tensor value = computed(*list);
+    check_same(before, value, kChanged);
+    return {list, value};
   } catch (...) {
     original.set_data(before);
     throw;
   }
-  return list;
 }
 
 // |v| of the slices along a dim, with all dims kept; of all of it for dim -1.
@@ -191,22 +203,18 @@ void parametrize::register_parametrization(const KnownModule& known, const std::
   const detail::MemberOf member = member_of(kOp, known, name);
   parametrization->train(module.is_training());
   if (const std::shared_ptr<Module> list = list_of(module, name)) {
-    const Tensor before = computed(*list);
-    if (!unsafe) {
-      check_same(before, parametrization->forward({before}),
-                 "Registering a parametrization may not change the dtype or "
-                 "the shape of the tensor, unless `unsafe` is true: it went");
-    }
+    const Tensor before = computed(*list), after = parametrization->forward({before});
+    if (!unsafe) check_same(before, after, kChanged);
     ModuleEditor(*list).children().insert(std::to_string(list->children().size()), parametrization);
-    member(module) = computed(*list);
+    member(module) = after;
     return;
   }
   ModuleEditor editor(module);
-  const std::shared_ptr<Module> list = new_list(editor.parameter(kOp, name), parametrization, unsafe);
+  const auto [list, value] = new_list(editor.parameter(kOp, name), parametrization, unsafe);
   editor.take_parameter(kOp, name);
   if (!editor.child(kParametrizations)) editor.children().insert(kParametrizations, std::make_shared<Parts>());
   ModuleEditor(*editor.child(kParametrizations)).children().insert(name, list);
-  member(module) = computed(*list);
+  member(module) = value;
   module.register_forward_pre_hook(ParametrizedHook{name, member});
 }
 

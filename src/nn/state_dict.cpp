@@ -65,7 +65,11 @@ LoadReport load_state_dict(Module& module, StateDict state, bool strict, bool as
     for (const auto& child : part.children_) self(self, *child.value(), prefix + child.key() + ".");
     parts.push_back(&part);
   };
+  // Parameters that are made for what is loaded draw no random numbers.
+  Generator& generator = default_generator();
+  const std::vector<uint8_t> random_state = generator.get_state();
   prepare(prepare, module, "");
+  generator.set_state(random_state);
   LoadReport report;
   std::unordered_set<std::string> known;
   for (const Member& item : own) {

@@ -19,8 +19,8 @@ constexpr int kDevices = 2;  // CPU and CUDA
 
 constexpr std::string_view kShortened =
     "addbmm addmm baddbmm bmm chain_matmul conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d "
-    "conv_transpose3d convolution corrcoef cov einsum inner linalg_multi_dot linalg_vecdot linear lstm matmul "
-    "linalg_matmul matrix_power linalg_matrix_power mm prelu rnn_relu rnn_tanh scaled_dot_product_attention";
+    "conv_transpose3d convolution corrcoef cov linalg_multi_dot linalg_vecdot linear lstm matmul linalg_matmul "
+    "mm prelu rnn_relu rnn_tanh scaled_dot_product_attention";
 constexpr std::string_view kLengthened[kDevices] = {
     "adaptive_avg_pool3d adaptive_max_pool3d adaptive_max_pool3d_with_indices avg_pool3d binary_cross_entropy "
     "binary_cross_entropy_with_logits cdist cholesky cholesky_inverse cholesky_solve cosine_embedding_loss "
@@ -170,12 +170,7 @@ int increment_nesting() { return ++state().nesting; }
 int decrement_nesting() { return --state().nesting; }
 void clear_cache() { state().cache.clear(); }
 
-Pause::Pause(bool paused) : paused_(paused) {
-  if (paused_) ++state().paused;
-}
-Pause::~Pause() {
-  if (paused_) --state().paused;
-}
+void Pause::change(int by) { state().paused += by; }
 
 }  // namespace autocast
 

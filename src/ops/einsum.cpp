@@ -157,6 +157,8 @@ Labelled contract(Labelled a, Labelled b, const std::vector<Label>& kept) {
   };
   const int64_t batches = product_of(a, batch), inner = product_of(a, summed);
   const int64_t rows = product_of(a, left), columns = product_of(b, right);
+  // Without a sum they are products of elements, which autocast does not shorten.
+  const autocast::Pause pause(any_autocast() && summed.empty());
   Tensor product = bmm(matrix(a, joined({&batch, &left, &summed}), {batches, rows, inner}),
                        matrix(b, joined({&batch, &summed, &right}), {batches, inner, columns}));
   Labelled out;
@@ -173,7 +175,6 @@ Labelled contract(Labelled a, Labelled b, const std::vector<Label>& kept) {
 }  // namespace
 
 Tensor einsum(std::string_view equation, TensorList operands) {
-  TENON_AUTOCAST(einsum, equation, operands)
   TENON_CHECK(!operands.empty(), "einsum: needs at least one operand");
   const size_t arrow = equation.find("->");
   std::string_view inputs = equation.substr(0, arrow);

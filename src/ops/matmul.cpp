@@ -190,6 +190,8 @@ const Tensor& addbmm_(const Tensor& self, const Tensor& batch1, const Tensor& ba
 }
 
 Tensor mv(const Tensor& self, const Tensor& vec) {
+  // As PyTorch's, it is no product that autocast knows.
+  const autocast::Pause pause(any_autocast());
   check_dim("mv", "self", self, 2);
   check_dim("mv", "vec", vec, 1);
   check_pair("mv", self, vec);
@@ -210,6 +212,7 @@ const Tensor& addmv_(const Tensor& self, const Tensor& mat, const Tensor& vec, c
 }
 
 Tensor dot(const Tensor& self, const Tensor& tensor) {
+  const autocast::Pause pause(any_autocast());
   check_dim("dot", "self", self, 1);
   check_dim("dot", "tensor", tensor, 1);
   check_pair("dot", self, tensor);
@@ -224,7 +227,6 @@ Tensor vdot(const Tensor& self, const Tensor& other) {
 }
 
 Tensor inner(const Tensor& self, const Tensor& other) {
-  TENON_AUTOCAST(inner, self, other)
   if (self.dim() == 0 || other.dim() == 0) return mul(self, other);
   TENON_CHECK(self.size(-1) == other.size(-1), "inner: the last dims of ", self.sizes(), " and ", other.sizes(),
               " differ");
@@ -325,6 +327,7 @@ Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>&
 }
 
 Tensor bilinear(const Tensor& input1, const Tensor& input2, const Tensor& weight, const optional<Tensor>& bias) {
+  const autocast::Pause pause(any_autocast());
   TENON_CHECK(weight.dim() == 3, "bilinear: weight must have 3 dims, got shape ", weight.sizes());
   TENON_CHECK(input1.dim() == input2.dim() && input1.dim() > 0, "bilinear: the inputs have shapes ", input1.sizes(),
               " and ", input2.sizes(), "; they must have equally many dims");
@@ -363,6 +366,8 @@ Tensor tensordot(const Tensor& self, const Tensor& other, IntArrayRef dims_self,
   for (int64_t d : a) order_a.push_back(d);
   const int64_t rows = checked_numel(IntArrayRef(sizes).slice(0, split), "tensordot");
   const int64_t columns = checked_numel(IntArrayRef(sizes).slice(split), "tensordot");
+  // PyTorch sums the products then, which autocast does not shorten.
+  const autocast::Pause pause(any_autocast() && rows == 1 && columns == 1);
   return mm(left.permute(order_a).reshape({rows, contracted}), right.permute(order_b).reshape({contracted, columns}))
       .reshape(sizes);
 }

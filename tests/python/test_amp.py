@@ -21,6 +21,15 @@ CALLS = {
     "conv1d": lambda t, f, a, b: t.conv1d(a[None], b[None]),
     "conv_transpose2d": lambda t, f, a, b: f.conv_transpose2d(a[None, None], b[None, None]),
     "einsum": lambda t, f, a, b: t.einsum("ij,jk->ik", a, b),
+    "einsum without a sum": lambda t, f, a, b: t.einsum("i,j->ij", a[0], b[0]),
+    "inner": lambda t, f, a, b: t.inner(a, b),
+    "inner of vectors": lambda t, f, a, b: t.inner(a[0], b[0]),
+    "dot": lambda t, f, a, b: t.dot(a[0], b[0]),
+    "matrix_power": lambda t, f, a, b: t.matrix_power(a, 2),
+    "first matrix_power": lambda t, f, a, b: t.matrix_power(a, 1),
+    "bilinear": lambda t, f, a, b: f.bilinear(a, b, a.view(1, 4, 4)),
+    "gru_cell": lambda t, f, a, b: t.gru_cell(a, b, t.cat([a, a, a]), t.cat([b, b, b])),
+    "lstm_cell": lambda t, f, a, b: t.lstm_cell(a, (b, b), t.cat([a] * 4), t.cat([b] * 4)),
     "prelu": lambda t, f, a, b: f.prelu(a, b[0, :1]),
     "attention": lambda t, f, a, b: f.scaled_dot_product_attention(a[None], b[None], b[None]),
     "vecdot": lambda t, f, a, b: t.linalg.vecdot(a, b),
@@ -62,7 +71,8 @@ def test_results_have_pytorchs_dtypes(call, dtype):
         a, b = (t.tensor(numpy.random.default_rng(seed).random((4, 4)), dtype=getattr(t, dtype)) for seed in (0, 1))
         try:
             with t.autocast("cpu", dtype=t.bfloat16):
-                return dtype_name(CALLS[call](t, t.nn.functional, a, b))
+                result = CALLS[call](t, t.nn.functional, a, b)
+                return [dtype_name(part) for part in result] if isinstance(result, tuple) else dtype_name(result)
         except RuntimeError:
             return "error"
 

@@ -5,6 +5,8 @@ names it if it is not in a build folder of this checkout. Tenon's Python must gi
 same within rounding.
 """
 
+import copy
+import importlib
 import os
 import pathlib
 import subprocess
@@ -441,6 +443,18 @@ def parametrized_spectral_norm(t, values):
 
 
 @scene
+def orthogonal(t, values):
+    made = t.nn.utils.parametrizations.orthogonal
+    square, wide, tall, plain = (t.nn.Linear(*sizes) for sizes in ((4, 4), (5, 3), (3, 5), (3, 5)))
+    made(square)
+    made(wide, orthogonal_map="cayley")
+    made(tall)
+    made(plain, orthogonal_map="householder", use_trivialization=False)
+    for module in (square, wide, tall, plain):
+        train(t, values, module, numbers(t, 2, module.in_features))
+
+
+@scene
 def parametrizations_in_a_row(t, values):
     class Symmetric(t.nn.Module):
         def forward(self, x):
@@ -452,8 +466,6 @@ def parametrizations_in_a_row(t, values):
 
         def right_inverse(self, value):
             return value / 2
-
-    import copy
 
     parametrize = t.nn.utils.parametrize
     module = t.nn.Linear(3, 3)
@@ -467,7 +479,7 @@ def parametrizations_in_a_row(t, values):
 
 @scene
 def prune(t, values):
-    prune = t.nn.utils.prune
+    prune = importlib.import_module(f"{t.__name__}.nn.utils.prune")
     a, b = t.nn.Linear(6, 5), t.nn.Linear(5, 4)
     prune.l1_unstructured(a, "weight", 0.3)
     prune.random_unstructured(a, "weight", 4)
@@ -482,7 +494,7 @@ def prune(t, values):
 
 @scene
 def global_prune(t, values):
-    prune = t.nn.utils.prune
+    prune = importlib.import_module(f"{t.__name__}.nn.utils.prune")
     a, b = t.nn.Linear(6, 5), t.nn.Linear(5, 4)
     prune.custom_from_mask(a, "bias", t.rand(5).gt(0.4))
     places = [(a, "weight"), (b, "weight")]

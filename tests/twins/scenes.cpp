@@ -181,7 +181,8 @@ void scene_AveragedModel() {
 // --- mixed precision
 
 void scene_autocast() {
-  Sequential model(Linear(8, 16), ReLU(), Linear(16, 4));
+  Linear first(8, 16), last(16, 4);
+  Sequential model(first, ReLU(), last);
   optim::SGD optimizer(model->parameters(), 0.1);
   amp::GradScaler scaler(kCPU, amp::GradScalerOptions().init_scale(4).growth_interval(2));
   for (int i = 0; i < 5; ++i) {
@@ -382,6 +383,18 @@ void scene_parametrized_spectral_norm() {
   train(module, numbers({1, 2, 4, 4}));
   module->eval();
   value("evaluated", module(numbers({1, 2, 4, 4})));
+}
+
+void scene_orthogonal() {
+  Linear square(4, 4), wide(5, 3), tall(3, 5), plain(3, 5);
+  utils::parametrizations::orthogonal(square);
+  utils::parametrizations::orthogonal(wide, "weight", "cayley");
+  utils::parametrizations::orthogonal(tall);
+  utils::parametrizations::orthogonal(plain, "weight", "householder", false);
+  train(square, numbers({2, 4}));
+  train(wide, numbers({2, 5}));
+  train(tall, numbers({2, 3}));
+  train(plain, numbers({2, 3}));
 }
 
 struct Symmetric : parametrize::Parametrization {

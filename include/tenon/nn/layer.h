@@ -10,12 +10,12 @@
 #include "tenon/nn/arg.h"
 
 // In a class Name##Impl derived from CloneableModule: how it is copied.
-#define TENON_COPYABLE(Name)                                                                \
- private:                                                                                   \
-  ::tenon::nn::Module* copy_to(::tenon::nn::Module* target) const override {                \
-    return ::tenon::nn::detail::copy_to(*this, target);                                     \
-  }                                                                                         \
-                                                                                            \
+#define TENON_COPYABLE(Name)                                                 \
+ private:                                                                    \
+  ::tenon::nn::Module* copy_to(::tenon::nn::Module* target) const override { \
+    return ::tenon::nn::detail::copy_to(*this, target);                      \
+  }                                                                          \
+                                                                             \
  public:
 
 // The same, and its options, from which it is made, or from what they are made of.
@@ -46,12 +46,13 @@ namespace tenon::nn {
 inline constexpr int64_t kLazy = -1;
 }  // namespace tenon::nn
 
-// Declares LazyName, a Name without the first of its options.
-#define TENON_LAZY(Name)                                                                                          \
-  class Lazy##Name : public Name {                                                                                \
-   public:                                                                                                        \
-    Lazy##Name(std::nullptr_t) : Name(nullptr) {}                                                                 \
-    template <class... Rest>                                                                                      \
-    requires std::is_constructible_v<Name##Options, int64_t, Rest...>                                             \
-    explicit Lazy##Name(Rest&&... rest) : Name(Name##Options(::tenon::nn::kLazy, std::forward<Rest>(rest)...)) {} \
+// Declares LazyName, a Name without the first of its options, and with other defaults where they are given.
+#define TENON_LAZY(Name, ...)                                                                 \
+  class Lazy##Name : public Name {                                                            \
+   public:                                                                                    \
+    Lazy##Name(std::nullptr_t) : Name(nullptr) {}                                             \
+    template <class... Rest>                                                                  \
+    requires std::is_constructible_v<Name##Options, int64_t, Rest...>                         \
+    explicit Lazy##Name(Rest&&... rest)                                                       \
+        : Name(Name##Options(::tenon::nn::kLazy, std::forward<Rest>(rest)...) __VA_ARGS__) {} \
   }

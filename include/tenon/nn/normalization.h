@@ -129,7 +129,7 @@ struct NormMembers {
   Tensor weight, bias, running_mean, running_var, num_batches_tracked;
 };
 
-#define TENON_NORM(Name, OptionsName)                                             \
+#define TENON_NORM(Name, OptionsName, ...)                                        \
   class TENON_API Name##Impl : public CloneableModule, public NormMembers {       \
     TENON_LAYER_MEMBERS(Name)                                                     \
     void reset() override;                                                        \
@@ -142,13 +142,13 @@ struct NormMembers {
     void materialize(const StateDict& state, const std::string& prefix) override; \
   };                                                                              \
   TENON_MODULE(Name);                                                             \
-  TENON_LAZY(Name)
+  TENON_LAZY(Name, __VA_ARGS__)
 TENON_NORM(BatchNorm1d, BatchNormOptions);
 TENON_NORM(BatchNorm2d, BatchNormOptions);
 TENON_NORM(BatchNorm3d, BatchNormOptions);
-TENON_NORM(InstanceNorm1d, InstanceNormOptions);
-TENON_NORM(InstanceNorm2d, InstanceNormOptions);
-TENON_NORM(InstanceNorm3d, InstanceNormOptions);
+TENON_NORM(InstanceNorm1d, InstanceNormOptions, .affine(true).track_running_stats(true));
+TENON_NORM(InstanceNorm2d, InstanceNormOptions, .affine(true).track_running_stats(true));
+TENON_NORM(InstanceNorm3d, InstanceNormOptions, .affine(true).track_running_stats(true));
 #undef TENON_NORM
 
 class TENON_API LayerNormImpl : public CloneableModule {

@@ -47,6 +47,10 @@ TENON_API void weight_norm(const KnownModule& module, const std::string& name = 
 // transposed convolution.
 TENON_API void spectral_norm(const KnownModule& module, const std::string& name = "weight",
                              int64_t n_power_iterations = 1, double eps = 1e-12, optional<int64_t> dim = nullopt);
+// Keeps a matrix orthogonal: by matrix_exp, cayley or householder; if it is not said, by the first where the matrix is
+// square and by the last where it is not.
+TENON_API void orthogonal(const KnownModule& module, const std::string& name = "weight",
+                          const std::string& orthogonal_map = "", bool use_trivialization = true);
 }  // namespace parametrizations
 
 // The older forms, with the parameters weight_g and weight_v, and weight_orig and the buffers weight_u and weight_v.

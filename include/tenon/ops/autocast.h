@@ -24,13 +24,18 @@ TENON_API int decrement_nesting();
 TENON_API void clear_cache();
 
 // While it lives, ops of this thread convert nothing.
-class TENON_API Pause {
+class Pause {
  public:
-  explicit Pause(bool paused = true);
-  ~Pause();
+  explicit Pause(bool paused = true) : paused_(paused) {
+    if (paused_) change(1);
+  }
+  ~Pause() {
+    if (paused_) change(-1);
+  }
   Pause(const Pause&) = delete;
 
  private:
+  TENON_API static void change(int by);
   bool paused_;
 };
 }  // namespace autocast
