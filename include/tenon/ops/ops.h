@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "tenon/ops/literal.h"
 #include "tenon/tensor/tensor.h"
 
 namespace tenon {
