@@ -64,6 +64,11 @@ inline Tensor& div_out(Tensor& out, const Tensor& self, const Tensor& other) {
   return write_out(out, div(self, other), "div");
 }
 
+// arange without a step, which is 1.
+inline Tensor arange(const Scalar& start, const Scalar& end, const TensorOptions& options) {
+  return arange(start, end, 1, options);
+}
+
 // A tensor over memory that the caller owns; `release` is called when the last tensor lets go of it.
 TENON_API Tensor from_blob(void* data, IntArrayRef sizes, const TensorOptions& options = {});
 TENON_API Tensor from_blob(void* data, IntArrayRef sizes, std::function<void(void*)> release,

@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""Writes what the programs of tests/compat print when they are compiled against LibTorch, which PyTorch's wheel holds.
+
+Usage: make_libtorch_reference.py [PROGRAM ...]; without names, all of them. The outputs go to tests/compat/NAME.txt.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import torch
+
+PROGRAMS = pathlib.Path(__file__).resolve().parents[1] / "compat"
+
+
+def compile_program(source, program):
+    home = pathlib.Path(torch.__file__).parent
+    includes = [f"-isystem{home / 'include'}", f"-isystem{home / 'include/torch/csrc/api/include'}"]
+    abi = f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"
+    libraries = [f"-L{home / 'lib'}", f"-Wl,-rpath,{home / 'lib'}", "-ltorch", "-ltorch_cpu", "-lc10"]
+    compiler = os.environ.get("CXX", "g++")
+    command = [compiler, "-std=c++20", "-O0", "-w", abi, *includes, str(source), "-o", str(program), *libraries]
+    subprocess.run(command, check=True)
+
+
+def main():
+    names = sys.argv[1:] or sorted(path.stem for path in PROGRAMS.glob("*.cpp"))
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            program = pathlib.Path(folder, name)
+            compile_program(PROGRAMS / f"{name}.cpp", program)
+            done = subprocess.run([program], check=True, capture_output=True, text=True, cwd=folder)
+            (PROGRAMS / f"{name}.txt").write_text(done.stdout)
+            print(name, len(done.stdout.splitlines()), "lines", flush=True)
+
+
+if __name__ == "__main__":
+    main()
