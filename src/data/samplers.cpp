@@ -20,8 +20,8 @@ size_t read_count(serialize::InputArchive& archive, const std::string& key, size
   Tensor tensor = empty({}, kLong);
   archive.read(key, tensor, true);
   const auto count = tensor.item<int64_t>();
-  TENON_CHECK_VALUE(count >= 0 && static_cast<uint64_t>(count) <= limit, "a sampler's ", key,
-                    " must be from 0 to ", limit, ", but the archive has ", count);
+  TENON_CHECK_VALUE(count >= 0 && static_cast<uint64_t>(count) <= limit, "a sampler's ", key, " must be from 0 to ",
+                    limit, ", but the archive has ", count);
   return static_cast<size_t>(count);
 }
 

@@ -16,8 +16,9 @@ TensorLiteral::TensorLiteral(std::initializer_list<TensorLiteral> list) {
   for (const TensorLiteral& item : list) {
     const Tensor& values = item.values();
     items.push_back(values);
-    TENON_CHECK(values.sizes() == items[0].sizes(), "tensor: all items of a list must have the same size, but item 0 has ",
-                items[0].sizes(), " and item ", items.size() - 1, " has ", values.sizes());
+    TENON_CHECK(values.sizes() == items[0].sizes(),
+                "tensor: all items of a list must have the same size, but item 0 has ", items[0].sizes(), " and item ",
+                items.size() - 1, " has ", values.sizes());
     TENON_CHECK(values.dtype() == items[0].dtype(), "tensor: all numbers must be of the same kind, but item 0 is of ",
                 items[0].dtype(), " and item ", items.size() - 1, " of ", values.dtype());
   }

@@ -73,8 +73,7 @@ int main() {
   auto input = torch::randn({3, 4}).requires_grad_(true);
   auto output = model(input);
   auto loss = torch::nn::MSELoss()(output, torch::randn({3, 3}));
-  auto gradient =
-      torch::autograd::grad({output}, {input}, {torch::ones_like(output)}, /*retain_graph=*/true, true)[0];
+  auto gradient = torch::autograd::grad({output}, {input}, {torch::ones_like(output)}, /*retain_graph=*/true, true)[0];
   (loss + torch::pow(gradient.norm(2, /*dim=*/1) - 1, 2).mean()).backward();
   print("penalty", input.grad());
 
@@ -87,7 +86,8 @@ int main() {
   hooked.retain_grad();
   torch::autograd::backward({hooked}, {torch::tensor({1.f, 2.f, 3.f})});
   print("retained", hooked.grad());
-  std::cout << std::boolalpha << (z * 2).requires_grad() << ' ' << z.is_leaf() << ' ' << hooked.grad_fn()->name() << '\n';
+  std::cout << std::boolalpha << (z * 2).requires_grad() << ' ' << z.is_leaf() << ' ' << hooked.grad_fn()->name()
+            << '\n';
   {
     torch::NoGradGuard no_grad;
     std::cout << (z * 2).requires_grad() << ' ' << torch::GradMode::is_enabled() << '\n';

@@ -74,8 +74,8 @@ int main() {
   std::cout << net << '\n';
   auto dataset = Spirals(200).map(torch::data::transforms::Stack<>());
   std::printf("%zu examples\n", *dataset.size());
-  auto loader =
-      torch::data::make_data_loader(dataset, torch::data::DataLoaderOptions().batch_size(32).workers(2).drop_last(true));
+  auto loader = torch::data::make_data_loader(
+      dataset, torch::data::DataLoaderOptions().batch_size(32).workers(2).drop_last(true));
   auto in_order = torch::data::make_data_loader<torch::data::samplers::SequentialSampler>(std::move(dataset), 64);
   torch::optim::Adam optimizer(net->parameters(), torch::optim::AdamOptions(2e-2).weight_decay(1e-4));
   for (int epoch = 1; epoch <= 8; ++epoch) {

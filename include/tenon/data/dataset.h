@@ -98,9 +98,9 @@ class StatefulDataset : public BatchDataset<Self, std::optional<Batch>, BatchReq
 };
 
 template <class Source, class AppliedTransform>
-class MapDataset : public BatchDataset<MapDataset<Source, AppliedTransform>,
-                                       detail::MappedBatch<Source, AppliedTransform>,
-                                       typename Source::BatchRequestType> {
+class MapDataset
+    : public BatchDataset<MapDataset<Source, AppliedTransform>, detail::MappedBatch<Source, AppliedTransform>,
+                          typename Source::BatchRequestType> {
  public:
   using DatasetType = Source;
   using TransformType = AppliedTransform;
@@ -139,8 +139,8 @@ MapDataset<Source, Transform> map(Source dataset, Transform transform) {
 
 // One dataset that all workers of a loader use, where each would have a copy of its own.
 template <class Shared>
-class SharedBatchDataset : public BatchDataset<SharedBatchDataset<Shared>, typename Shared::BatchType,
-                                               typename Shared::BatchRequestType> {
+class SharedBatchDataset
+    : public BatchDataset<SharedBatchDataset<Shared>, typename Shared::BatchType, typename Shared::BatchRequestType> {
  public:
   using BatchType = typename Shared::BatchType;
   using BatchRequestType = typename Shared::BatchRequestType;

@@ -302,7 +302,7 @@ requires(!Dataset::is_stateful) std::unique_ptr<StatelessDataLoader<Dataset, Sam
 template <class Sampler = samplers::RandomSampler, class Dataset>
 requires(!Dataset::is_stateful && std::is_constructible_v<Sampler, size_t>)
     std::unique_ptr<StatelessDataLoader<Dataset, Sampler>> make_data_loader(Dataset dataset,
-                                                                           DataLoaderOptions options = {}) {
+                                                                            DataLoaderOptions options = {}) {
   const std::optional<size_t> size = dataset.size();
   if (!size) detail::fail_unsized_dataset();
   return make_data_loader(std::move(dataset), Sampler(*size), options);

@@ -16,15 +16,14 @@ namespace detail {
 class TensorLiteral {
  public:
   template <class T>
-    requires(std::is_arithmetic_v<T> || std::is_constructible_v<std::complex<double>, T>)
-  TensorLiteral(T value) : TensorLiteral(Scalar(value)) {}
+  requires(std::is_arithmetic_v<T> || std::is_constructible_v<std::complex<double>, T>) TensorLiteral(T value)
+      : TensorLiteral(Scalar(value)) {}
   TENON_API TensorLiteral(const Scalar& value);
   TENON_API TensorLiteral(std::initializer_list<TensorLiteral> list);
   template <class T>
   TensorLiteral(ArrayRef<T> values) : TensorLiteral(values.data(), values.size(), dtype_v<T>) {}
   template <class T>
-    requires(!std::is_same_v<T, bool>)
-  TensorLiteral(const std::vector<T>& values) : TensorLiteral(ArrayRef<T>(values)) {}
+  requires(!std::is_same_v<T, bool>) TensorLiteral(const std::vector<T>& values) : TensorLiteral(ArrayRef<T>(values)) {}
   TENON_API TensorLiteral(const std::vector<bool>& values);
 
   const Tensor& values() const { return values_; }

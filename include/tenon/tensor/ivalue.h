@@ -18,11 +18,9 @@ class IValue {
   IValue(Tensor value) : value_(std::move(value)) {}
   IValue(bool value) : value_(value) {}
   template <class T>
-    requires(std::is_integral_v<T> && !std::is_same_v<T, bool>)
-  IValue(T value) : value_(static_cast<int64_t>(value)) {}
+  requires(std::is_integral_v<T> && !std::is_same_v<T, bool>) IValue(T value) : value_(static_cast<int64_t>(value)) {}
   template <class T>
-    requires std::is_floating_point_v<T>
-  IValue(T value) : value_(static_cast<double>(value)) {}
+  requires std::is_floating_point_v<T> IValue(T value) : value_(static_cast<double>(value)) {}
   IValue(std::string value) : value_(std::move(value)) {}
   IValue(const char* value) : value_(std::string(value)) {}
   IValue(std::vector<int64_t> values) : value_(std::move(values)) {}
@@ -36,8 +34,8 @@ class IValue {
 
   bool isNone() const { return is<std::monostate>(); }
   // Each is<Kind>() tells whether to<Kind>() gives a value; TensorError otherwise.
-#define TENON_IVALUE(Kind, T)                 \
-  bool is##Kind() const { return is<T>(); }   \
+#define TENON_IVALUE(Kind, T)               \
+  bool is##Kind() const { return is<T>(); } \
   const T& to##Kind() const { return get<T>(#Kind); }
   TENON_IVALUE(Tensor, Tensor)
   TENON_IVALUE(Bool, bool)
@@ -50,9 +48,7 @@ class IValue {
 #undef TENON_IVALUE
   bool isString() const { return isStringRef(); }
   bool isScalar() const { return isBool() || isInt() || isDouble(); }
-  Scalar toScalar() const {
-    return isDouble() ? Scalar(toDouble()) : isBool() ? Scalar(toBool()) : Scalar(toInt());
-  }
+  Scalar toScalar() const { return isDouble() ? Scalar(toDouble()) : isBool() ? Scalar(toBool()) : Scalar(toInt()); }
   // Of the types above, or an arithmetic one.
   template <class T>
   T to() const {

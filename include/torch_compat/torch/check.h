@@ -32,7 +32,7 @@ std::string check_message(const char* condition, const Parts&... parts) {
 #define AT_ASSERTM TORCH_CHECK
 #define AT_ERROR(...) ::tenon::detail::fail<::tenon::Error>(__VA_ARGS__)
 #define TORCH_WARN(...) (std::cerr << ::tenon::concat("Warning: ", __VA_ARGS__, '\n'))
-#define TORCH_WARN_ONCE(...)                                                           \
-  do {                                                                                 \
-    [[maybe_unused]] static const bool warned = (TORCH_WARN(__VA_ARGS__), true);       \
+#define TORCH_WARN_ONCE(...)                                                     \
+  do {                                                                           \
+    [[maybe_unused]] static const bool warned = (TORCH_WARN(__VA_ARGS__), true); \
   } while (false)
