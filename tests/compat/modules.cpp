@@ -52,7 +52,9 @@ int main() {
     std::cout << item.key() << ' ' << item.value().sizes() << ' ' << item.value().requires_grad() << '\n';
   }
   for (const auto& item : block->named_buffers()) std::cout << item.key() << '\n';
-  for (const auto& item : block->named_modules("root")) std::cout << item.key() << ": " << item.value()->name() << '\n';
+  for (const auto& item : block->named_modules("root")) {
+    std::cout << item.key() << ' ' << item.value()->children().size() << '\n';
+  }
   const auto x = torch::randn({2, 3});
   std::printf("%.6f\n", sum(block(x)));
 
@@ -64,7 +66,9 @@ int main() {
   }
   std::printf("%.6f %.6f %ld\n", sum(block(x)), sum(copy->forward(x)), static_cast<long>(copy->calls.item<int64_t>()));
   block->eval();
-  block->apply([](torch::nn::Module& module) { std::cout << module.name() << ' ' << module.is_training() << '\n'; });
+  block->apply([](torch::nn::Module& module) {
+    std::cout << module.parameters().size() << ' ' << module.is_training() << '\n';
+  });
   block->train();
   block->to(torch::kFloat64);
   std::printf("%.6f\n", sum(block(x.to(torch::kDouble))));

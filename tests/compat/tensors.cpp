@@ -22,7 +22,8 @@ void making() {
   print("tensor", torch::tensor({{1, 2, 3}, {4, 5, 6}}));
   print("doubles", torch::tensor({0.1, 0.2}, options));
   print("vector", torch::tensor(std::vector<float>{1.5f, 2.5f}));
-  std::cout << torch::tensor(1).dtype() << ' ' << torch::tensor({true, false}).sum().item<int64_t>() << '\n';
+  std::cout << (torch::tensor(1).dtype() == torch::kInt64) << ' ' << torch::tensor({true, false}).sum().item<int64_t>()
+            << '\n';
   float numbers[] = {1, 2, 3, 4, 5, 6};
   const auto blob = torch::from_blob(numbers, {2, 3});
   print("blob", blob.clone());

@@ -4,25 +4,14 @@
 Usage: make_libtorch_reference.py [PROGRAM ...]; without names, all of them. The outputs go to tests/compat/NAME.txt.
 """
 
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-import torch
+from libtorch import compile_program
 
 PROGRAMS = pathlib.Path(__file__).resolve().parents[1] / "compat"
-
-
-def compile_program(source, program):
-    home = pathlib.Path(torch.__file__).parent
-    includes = [f"-isystem{home / 'include'}", f"-isystem{home / 'include/torch/csrc/api/include'}"]
-    abi = f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"
-    libraries = [f"-L{home / 'lib'}", f"-Wl,-rpath,{home / 'lib'}", "-ltorch", "-ltorch_cpu", "-lc10"]
-    compiler = os.environ.get("CXX", "g++")
-    command = [compiler, "-std=c++20", "-O0", "-w", abi, *includes, str(source), "-o", str(program), *libraries]
-    subprocess.run(command, check=True)
 
 
 def main():

@@ -40,7 +40,7 @@ class ArrayRef {
   constexpr auto rend() const { return std::make_reverse_iterator(begin()); }
   constexpr const T& operator[](size_t i) const { return data_[i]; }
   const T& at(size_t i) const {
-    if (i >= size_) throw std::out_of_range("ArrayRef::at: index " + std::to_string(i) + " of " + std::to_string(size_));
+    if (i >= size_) throw std::out_of_range("ArrayRef::at: " + std::to_string(i) + " of " + std::to_string(size_));
     return data_[i];
   }
   constexpr const T& front() const { return data_[0]; }
