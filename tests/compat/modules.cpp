@@ -42,7 +42,7 @@ struct ScaledImpl : torch::nn::Module {
 };
 TORCH_MODULE(Scaled);
 
-double sum(const torch::Tensor& tensor) { return tensor.sum().item<double>(); }
+double total(const torch::Tensor& tensor) { return tensor.sum().item<double>(); }
 
 int main() {
   torch::manual_seed(4);
@@ -56,7 +56,7 @@ int main() {
     std::cout << item.key() << ' ' << item.value()->children().size() << '\n';
   }
   const auto x = torch::randn({2, 3});
-  std::printf("%.6f\n", sum(block(x)));
+  std::printf("%.6f\n", total(block(x)));
 
   auto copy = std::dynamic_pointer_cast<BlockImpl>(block->clone());
   {
@@ -64,16 +64,17 @@ int main() {
     copy->offset.fill_(1);
     copy->layers[0]->as<torch::nn::Linear>()->weight.zero_();
   }
-  std::printf("%.6f %.6f %ld\n", sum(block(x)), sum(copy->forward(x)), static_cast<long>(copy->calls.item<int64_t>()));
+  std::printf("%.6f %.6f %ld\n", total(block(x)), total(copy->forward(x)),
+              static_cast<long>(copy->calls.item<int64_t>()));
   block->eval();
   block->apply([](torch::nn::Module& module) {
     std::cout << module.parameters().size() << ' ' << module.is_training() << '\n';
   });
   block->train();
   block->to(torch::kFloat64);
-  std::printf("%.6f\n", sum(block(x.to(torch::kDouble))));
+  std::printf("%.6f\n", total(block(x.to(torch::kDouble))));
   block(x.to(torch::kDouble)).sum().backward();
-  std::printf("%.6f\n", sum(block->offset.grad()));
+  std::printf("%.6f\n", total(block->offset.grad()));
   block->zero_grad();
   std::cout << block->offset.grad().defined() << ' ' << block->calls.item<int64_t>() << '\n';
 
@@ -84,7 +85,8 @@ int main() {
   std::cout << sequence << '\n';
   const auto y = sequence->forward(x);
   std::printf("%.6f %.6f\n", y[0][0].item<float>(), y[1][3].item<float>());
-  std::cout << sequence->named_parameters().keys() << sequence->size() << '\n';
+  for (const auto& key : sequence->named_parameters().keys()) std::cout << key << ' ';
+  std::cout << sequence->size() << '\n';
   torch::nn::AnyModule any(torch::nn::Linear(3, 1));
   std::printf("%.6f\n", any.forward(x)[0][0].item<float>());
   std::cout << any.get<torch::nn::Linear>()->options.in_features() << '\n';
@@ -96,7 +98,7 @@ int main() {
   const auto image = torch::randn({1, 2, 6});
   std::printf(
       "%.6f\n",
-      sum(dict["pool"]->as<torch::nn::AvgPool1d>()->forward(dict["conv"]->as<torch::nn::Conv1d>()->forward(image))));
+      total(dict["pool"]->as<torch::nn::AvgPool1d>()->forward(dict["conv"]->as<torch::nn::Conv1d>()->forward(image))));
   std::cout << dict->contains("conv") << dict->contains("norm") << ' ' << dict << '\n';
   try {
     block->register_parameter("offset", torch::zeros({1}));
