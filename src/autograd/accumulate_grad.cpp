@@ -56,26 +56,18 @@ IntrusivePtr<Node> accumulator_of(const Tensor& leaf) {
 
 void AccumulateGrad::run_tensor_hooks(Grads& grads) {
   AutogradMeta& meta = autograd_meta(leaf_);
-  // A hook may add and remove hooks, as other threads may; detach_() in one leaves none.
-  const auto hook_at = [&meta](size_t i) -> std::pair<uint64_t, TensorHook> {
+  std::vector<std::pair<uint64_t, TensorHook>> hooks;
+  {
+    // A hook may add and remove hooks, as other threads may: those that there were when it began all run.
     SpinGuard guard(meta.locked);
-    if (!meta.rare || i >= meta.rare->hooks.size()) return {};
-    return meta.rare->hooks[i];
-  };
-  const auto is_at = [&meta](size_t i, uint64_t id) {
-    SpinGuard guard(meta.locked);
-    return !meta.rare || i >= meta.rare->hooks.size() || meta.rare->hooks[i].first == id;
-  };
-  for (size_t i = 0;; ++i) {
-    const auto [id, hook] = hook_at(i);
-    if (!hook) break;
-    run_tensor_hook(hook, grads[0], name());
-    if (!is_at(i, id)) --i;
+    if (meta.rare) hooks = meta.rare->hooks;
   }
+  for (const auto& [id, hook] : hooks) run_tensor_hook(hook, grads[0], name());
 }
 
 Grads AccumulateGrad::apply(Grads&& grads) {
-  if (!grads[0].defined()) return {};
+  // The leaf may have stopped to require a gradient since.
+  if (!grads[0].defined() || !leaf_.requires_grad()) return {};
   std::vector<std::pair<uint64_t, PostAccumulateHook>> hooks;
   {
     std::lock_guard lock(mutex_);

@@ -124,15 +124,18 @@ bool has_history_of_base(const Tensor& view, const Tensor& base) {
   return base.requires_grad() && !view.impl()->requires_grad && !InferenceMode::is_enabled();
 }
 
-// The same elements taken from the base as it is now have the history that the view needs.
-void take_history_of_base(const Tensor& view, const Tensor& base) {
+// The elements of the view taken from the base as it is now: with the history that the view needs.
+Tensor taken_from_base(const Tensor& view, const Tensor& base) {
   require_expressible(view, base, "grad_fn");
   AutoGradMode grad_mode(true);
   const Geometry geometry(view);
   const Span span = span_of(Geometry(base), geometry);
   const Tensor source =
       view.dtype() == base.dtype() ? base : see_as(base, span.low, span.high - span.low, view.dtype());
-  const Tensor twin = source.as_strided(geometry.sizes, geometry.strides, geometry.offset);
+  return source.as_strided(geometry.sizes, geometry.strides, geometry.offset);
+}
+
+void take_history(const Tensor& view, const Tensor& twin) {
   const AutogradMeta& meta = *twin.impl()->autograd;
   set_history(view, meta.grad_fn, meta.output_nr);
 }
@@ -143,11 +146,17 @@ void refresh_view_history(const Tensor& view) {
   if (made_at(view).load(std::memory_order_acquire) == view._version()) return;
   const Tensor base(view.impl()->view_base);
   if (!has_history_of_base(view, base)) return;
-  // Views are refreshed rarely; one lock keeps two threads from doing it at once.
-  static std::mutex mutex;
-  std::lock_guard lock(mutex);
-  if (made_at(view).load(std::memory_order_relaxed) == view._version()) return;
-  take_history_of_base(view, base);
+  // Anomaly mode's tracer and the end of the old history may run code of others, which must not wait for the lock.
+  const Tensor twin = taken_from_base(view, base);
+  const IntrusivePtr<Node> old = [&view, &twin] {
+    // Views are refreshed rarely; one lock keeps two threads from doing it at once.
+    static std::mutex mutex;
+    std::lock_guard lock(mutex);
+    if (made_at(view).load(std::memory_order_relaxed) == view._version()) return IntrusivePtr<Node>();
+    IntrusivePtr<Node> before = autograd_meta(view).grad_fn;
+    take_history(view, twin);
+    return before;
+  }();
 }
 
 void set_history(const Tensor& tensor, const IntrusivePtr<Node>& node) {
@@ -177,7 +186,7 @@ void rebase_history(const Tensor& self, IntrusivePtr<Node> node, size_t self_inp
   if (AnomalyMode::is_enabled()) note_origin(*node);
   set_history(base, IntrusivePtr<Node>(new CopySlices(base, self, std::move(node), self_input)));
   // Not only if the version says so: who asked for self's history since the edit was given that before it.
-  if (has_history_of_base(self, base)) take_history_of_base(self, base);
+  if (has_history_of_base(self, base)) take_history(self, taken_from_base(self, base));
 }
 
 void check_inplace(const Tensor& self, const char* op, bool records) {

@@ -135,15 +135,9 @@ void Node::retain_grad(uint32_t input_nr, std::shared_ptr<Tensor> grad) {
 
 void Node::run_tensor_hooks(Grads& grads) {
   if (!extras_) return;
-  // By index, since a hook may add or remove hooks.
-  auto& hooks = extras_->tensor_hooks;
-  for (size_t i = 0; i < hooks.size(); ++i) {
-    const uint32_t input_nr = hooks[i].hook.input_nr;
-    const uint64_t id = hooks[i].id;
-    run_tensor_hook(TensorHook(hooks[i].hook.hook), grads[input_nr], name());
-    // A hook that removed itself moved its successors up.
-    if (i < hooks.size() && hooks[i].id != id) --i;
-  }
+  // Of a copy, here and below, since a hook may add or remove hooks: those that there were when it began all run.
+  const auto hooks = extras_->tensor_hooks;
+  for (const auto& [id, hook] : hooks) run_tensor_hook(hook.hook, grads[hook.input_nr], name());
   for (const Extras::Retained& entry : extras_->retained) {
     if (grads[entry.input_nr].defined()) *entry.grad = grads[entry.input_nr];
   }
@@ -151,12 +145,14 @@ void Node::run_tensor_hooks(Grads& grads) {
 
 void Node::run_pre_hooks(Grads& grads) {
   if (!extras_) return;
-  for (size_t i = 0; i < extras_->pre_hooks.size(); ++i) PreHook(extras_->pre_hooks[i].hook)(grads);
+  const auto hooks = extras_->pre_hooks;
+  for (const auto& [id, hook] : hooks) hook(grads);
 }
 
 void Node::run_post_hooks(Grads& inputs, const Grads& outputs) {
   if (!extras_) return;
-  for (size_t i = 0; i < extras_->post_hooks.size(); ++i) PostHook(extras_->post_hooks[i].hook)(inputs, outputs);
+  const auto hooks = extras_->post_hooks;
+  for (const auto& [id, hook] : hooks) hook(inputs, outputs);
 }
 
 bool Node::has_post_hooks() const { return extras_ && !extras_->post_hooks.empty(); }

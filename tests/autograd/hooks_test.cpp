@@ -59,6 +59,54 @@ TEST(Hooks, MayRemoveThemselves) {
   EXPECT_EQ(calls, 3);
 }
 
+// As in PyTorch: those that there were when the first began all run, and no new ones.
+TEST(Hooks, MayRemoveAndAddOthersWhileTheyRun) {
+  for (bool of_a_leaf : {true, false}) {
+    const Tensor x = leaf({1}), y = x * 2, of = of_a_leaf ? x : y;
+    std::vector<uint64_t> ids;
+    List seen;
+    for (int i = 0; i < 4; ++i) {
+      ids.push_back(of.register_hook([&, i](const Tensor&) {
+        seen.push_back(static_cast<float>(i));
+        if (i == 2) {
+          of.remove_hook(ids[0]);
+          of.remove_hook(ids[1]);
+          of.register_hook([&](const Tensor&) {
+            seen.push_back(9);
+            return Tensor();
+          });
+        }
+        if (i == 0) of.remove_hook(ids[3]);
+        return Tensor();
+      }));
+    }
+    y.backward(Tensor(), true);
+    EXPECT_EQ(seen, (List{0, 1, 2, 3}));
+    seen.clear();
+    y.backward(Tensor(), true);
+    EXPECT_EQ(seen, (List{2, 9}));
+  }
+}
+
+TEST(Hooks, OfNodesMayRemoveThemselves) {
+  Tensor y = leaf({1}) * 2;
+  IntrusivePtr<Node> node = y.grad_fn();
+  List seen;
+  std::vector<uint64_t> ids;
+  for (int i = 0; i < 3; ++i) {
+    ids.push_back(node->add_pre_hook([&, i](Grads&) {
+      seen.push_back(static_cast<float>(i));
+      node->remove_hook(ids[static_cast<size_t>(2 * i)]);
+    }));
+    ids.push_back(node->add_post_hook([&, i](Grads&, const Grads&) {
+      seen.push_back(static_cast<float>(10 + i));
+      node->remove_hook(ids[static_cast<size_t>(2 * i + 1)]);
+    }));
+  }
+  y.backward();
+  EXPECT_EQ(seen, (List{0, 1, 2, 10, 11, 12}));
+}
+
 TEST(Hooks, MayDetachTheirLeafWhichRemovesThemAll) {
   Tensor x = leaf({1});
   int calls = 0;
@@ -69,9 +117,11 @@ TEST(Hooks, MayDetachTheirLeafWhichRemovesThemAll) {
       return Tensor();
     });
   }
-  (x * 2).backward();
-  EXPECT_EQ(calls, 1);
-  EXPECT_FALSE(x.requires_grad());
+  Tensor y = x * 2;
+  y.backward(Tensor(), true);
+  y.backward();
+  EXPECT_EQ(calls, 3);
+  EXPECT_FALSE(x.requires_grad() || x.grad().defined());
 }
 
 TEST(Hooks, ApplyToCapturedGradients) {

@@ -1,4 +1,7 @@
 // Backward from several threads at once; run under ThreadSanitizer to see that nothing races.
+#include <atomic>
+#include <chrono>
+#include <future>
 #include <thread>
 
 #include "helpers.h"
@@ -101,6 +104,33 @@ TEST(Threads, GraphsDieOnOtherThreads) {
   }
   (x * 1).sum().backward();
   EXPECT_EQ(list(x.grad()), (List{1, 1}));
+}
+
+TEST(Threads, TheTracerWaitsForNoViewOfAnotherThread) {
+  Tensor base = leaf({1, 2, 3}) * 1;
+  const Tensor one = base.narrow(0, 0, 2), other = base.narrow(0, 1, 2);
+  base.mul_(2);
+  std::atomic<bool> first = true;
+  std::thread asker;
+  std::promise<void> answered;
+  bool in_time = false;
+  AnomalyMode::set_enabled(true);
+  AnomalyMode::set_tracer([&] {
+    if (first.exchange(false)) {
+      asker = std::thread([&] {
+        other.grad_fn();
+        answered.set_value();
+      });
+      in_time = answered.get_future().wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+    }
+    return std::string("here");
+  });
+  one.grad_fn();
+  AnomalyMode::set_tracer({});
+  AnomalyMode::set_enabled(false);
+  asker.join();
+  EXPECT_TRUE(in_time);
+  EXPECT_EQ(one.grad_fn()->name(), other.grad_fn()->name());
 }
 
 TEST(Threads, GradModeIsPerThread) {

@@ -35,6 +35,34 @@ def test_gradient_of_uneven_samples():
         check("order", lambda m: m.gradient(m.ones(3), edge_order=3))
 
 
+def test_convolutions_in_few_wide_lines():
+    # A line of columns takes more than what the steps of a kernel share at best.
+    with comparisons() as check:
+        for kernel in 2, 3:
+            check(
+                kernel,
+                lambda m: m.nn.functional.conv2d(
+                    m.arange(96 * 6 * 1500).double().sin().reshape(1, 96, 6, 1500),
+                    m.arange(2 * 96 * kernel**2).double().cos().reshape(2, 96, kernel, kernel),
+                    stride=kernel,
+                ),
+                ulps=64,
+                scale=96.0,
+            )
+
+
+def test_transposed_convolutions_of_one_element_reach_beyond_their_input():
+    with comparisons() as check:
+        for dims in 1, 2, 3:
+            check(
+                dims,
+                lambda m: getattr(m.nn.functional, f"conv_transpose{dims}d")(
+                    rising(m, 2, 2, *[2] * dims), rising(m, 2, 3, *[1] * dims), dilation=2, output_padding=1
+                ),
+                ulps=16,
+            )
+
+
 def test_trapezoid_of_broadcast_places():
     with comparisons() as check:
         for name in ("trapezoid", "trapz", "cumulative_trapezoid"):

@@ -161,3 +161,15 @@ def test_numbers_apart_and_together():
         check("positive of bool", lambda t: t.positive(t.tensor(True)))
         check("positive", lambda t: t.positive(t.tensor([1, -2])))
         check("true_divide", lambda t: t.tensor([1, -2]).true_divide(4))
+
+
+def test_the_inverse_of_erf_near_the_ends_of_its_domain():
+    x = 1 - 10 ** numpy.random.default_rng(6).uniform(-15, 0, 4000)
+    x = numpy.concatenate([x, -x])
+    found = tenon.erfinv(tenon.tensor(x)).numpy()
+    assert relative_error(found, special.erfinv(x), 0) < 3.2 * numpy.finfo(float).eps
+
+
+def test_the_logarithm_of_gamma_of_large_negative_numbers():
+    with comparisons() as check:
+        check("poles", lambda m: m.tensor([-1e17, -1e305, -1e306, -1.7e308], dtype=m.float64).lgamma())

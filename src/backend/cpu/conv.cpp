@@ -1,6 +1,6 @@
 // Convolution as matrix products over unfolded input: each output position's receptive field becomes a column.
-// A kernel of one element with unit stride and no padding needs no unfolding. Columns are unfolded in blocks, so that
-// they take little memory however large kernel and image are.
+// A kernel of one element with unit stride and no padding needs no unfolding where the output is as large as the input.
+// Columns are unfolded in blocks, so that they take little memory however large kernel and image are.
 //
 // The elements of a kernel along its first dim meet the same lines of the image, one line further for the next output
 // line. So the image is unfolded along the other dims alone where that serves, and there is a product for every step
@@ -42,7 +42,7 @@ Span inside(int64_t offset, int64_t stride, int64_t size, int64_t count) {
 }
 
 bool needs_no_unfolding(const ConvGeometry& g) {
-  return g.kernel_size() == 1 && g.stride == std::array<int64_t, 3>{1, 1, 1} &&
+  return g.kernel_size() == 1 && g.in == g.out && g.stride == std::array<int64_t, 3>{1, 1, 1} &&
          g.padding == std::array<int64_t, 3>{0, 0, 0};
 }
 
@@ -218,7 +218,9 @@ class Conv {
 
   void input_gradient(T* gx, const T* gy, const T* w) const {
     const auto mirror = mirrored(g_);
-    if (!plain_ && mirror && g_.batch * g_.in_plane() >= kLeastPositions) {
+    // It computes for every element of the input what the transpose of unfolding does for every one of the output.
+    const bool serves = g_.batch * g_.in_plane() >= kLeastPositions && g_.in_plane() <= 2 * g_.out_plane();
+    if (!plain_ && mirror && serves) {
       const Scratch room(weight_bytes());
       mirror_weights(room.as<T>(), w);
       return Conv(*mirror).forward(gx, gy, room.as<T>());
@@ -345,8 +347,8 @@ class Conv {
     if (plain_) return g_.out_plane();
     if (steps_ > 1) {
       const int64_t lines = std::max(kSharedBytes / line_bytes() - extra_lines_, 2 * extra_lines_);
-      const int64_t most = std::max<int64_t>(kBlockBytes / line_bytes() - extra_lines_, 1);
-      return std::min(g_.out_plane(), std::min(lines, most) * line_);
+      const int64_t most = kBlockBytes / line_bytes() - extra_lines_;
+      return std::min(g_.out_plane(), std::max<int64_t>(std::min(lines, most), 1) * line_);
     }
     const int64_t column = g_.groups * taps() * static_cast<int64_t>(sizeof(T));
     return std::min(g_.out_plane(), std::max(kBlockBytes / column, kLeastColumns));

@@ -266,7 +266,7 @@ HWY_INLINE Vec<double> lgamma(Vec<double> x) {
   const Mask<double> mirrored = x < -1e-20;
   if (none(mirrored)) return right;
   const Vec<double> sine = abs(sin(kPi * (size - round(size))));
-  const Vec<double> left = where(isinf(size), size, log(kPi / (sine * size)) - right);
+  const Vec<double> left = where(isinf(size) | (sine == 0), Vec<double>(kInf), log(kPi / (sine * size)) - right);
   // Around the zeros of the left side little is left of the difference.
   constexpr double kLeast = sizeof(Result) == 4 ? 1e-6 : 1;
   return patch(mirrored & (abs(left) < kLeast), where(mirrored, left, right), x, [](double v) { return log_gamma(v); });
