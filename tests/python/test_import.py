@@ -59,7 +59,8 @@ def test_import_is_quick_and_small():
 @pytest.mark.parametrize(
     "name",
     "accelerator autograd backends.cuda backends.cudnn backends.mps config cuda functional interop linalg metal mps "
-    "nn.functional nn.init operations random run sparse special tensor utils.checkpoint utils.dlpack version".split(),
+    "nn.functional nn.init nn.parallel nn.utils.rnn operations optim.lr_scheduler random run serialization sparse "
+    "special tensor utils.checkpoint utils.data utils.dlpack version vision.models".split(),
 )
 def test_every_module_can_be_imported_first_and_found_as_an_attribute(name):
     parts = name.split(".")

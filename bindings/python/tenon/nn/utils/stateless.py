@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 from tenon._C import Tensor
-from tenon.nn.parallel.data_parallel import DataParallel
 
 __all__ = ["functional_call"]
 
@@ -28,6 +27,9 @@ def functional_call(
         FutureWarning,
         stacklevel=2,
     )
+    # Imported late, for it needs this module itself.
+    from tenon.nn.parallel.data_parallel import DataParallel
+
     if isinstance(module, DataParallel):
         raise RuntimeError("The stateless API can't be used with nn.DataParallel module")
     return func.functional_call(module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict)
