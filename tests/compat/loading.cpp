@@ -105,12 +105,12 @@ int main() {
             for (const auto& part : parts) all += part;
             return all;
           }));
-  for (const std::string& batch : *data::make_data_loader<data::samplers::SequentialSampler>(mapped, 4)) {
-    std::cout << batch << '\n';
-  }
-  for (const auto& batch : *data::make_data_loader(Countdown(), 4)) print("countdown", batch);
-  for (const auto& batch : *data::make_data_loader(Stream(), data::samplers::StreamSampler(7), 3))
-    print("stream", batch);
+  const auto texts = data::make_data_loader<data::samplers::SequentialSampler>(mapped, 4);
+  for (const std::string& batch : *texts) std::cout << batch << '\n';
+  const auto countdown = data::make_data_loader(Countdown(), 4);
+  for (const auto& batch : *countdown) print("countdown", batch);
+  const auto stream = data::make_data_loader(Stream(), data::samplers::StreamSampler(7), 3);
+  for (const auto& batch : *stream) print("stream", batch);
 
   auto failing =
       data::make_data_loader<data::samplers::SequentialSampler>(Squares(9, 5), data::DataLoaderOptions(2).workers(2));

@@ -86,7 +86,8 @@ int main() {
   auto tensors = torch::data::datasets::TensorDataset(torch::randn({10, 3}))
                      .map(torch::data::transforms::TensorLambda<void>([](torch::Tensor x) { return x * 2; }))
                      .map(torch::data::transforms::Stack<torch::data::TensorExample>());
-  for (auto& batch : *torch::data::make_data_loader(std::move(tensors), /*batch_size=*/4)) {
+  const auto fours = torch::data::make_data_loader(std::move(tensors), /*batch_size=*/4);
+  for (auto& batch : *fours) {
     std::printf("%ld rows, sum %.5f\n", static_cast<long>(batch.data.size(0)), batch.data.sum().item<float>());
   }
 }

@@ -10,10 +10,8 @@ struct BlockImpl : torch::nn::Cloneable<BlockImpl> {
 
   void reset() override {
     layers = register_module("layers", torch::nn::ModuleList());
-    scales = register_module("scales", torch::nn::ParameterList());
     for (int64_t i = 0; i < depth; ++i) {
       layers->push_back(torch::nn::Linear(torch::nn::LinearOptions(width, width).bias(i % 2 == 0)));
-      scales->append(torch::full({width}, 1.0 / static_cast<double>(i + 1)));
     }
     offset = register_parameter("offset", torch::zeros({width}));
     calls = register_buffer("calls", torch::zeros({}, torch::kInt64));
@@ -22,14 +20,13 @@ struct BlockImpl : torch::nn::Cloneable<BlockImpl> {
   torch::Tensor forward(torch::Tensor x) {
     calls += 1;
     for (size_t i = 0; i < layers->size(); ++i) {
-      x = x + torch::gelu(layers[i]->as<torch::nn::Linear>()->forward(x)) * scales[i];
+      x = x + torch::gelu(layers[i]->as<torch::nn::Linear>()->forward(x)) / static_cast<double>(i + 1);
     }
     return x + offset;
   }
 
   int64_t width, depth;
   torch::nn::ModuleList layers{nullptr};
-  torch::nn::ParameterList scales{nullptr};
   torch::Tensor offset, calls;
 };
 TORCH_MODULE(Block);
@@ -100,6 +97,10 @@ int main() {
       "%.6f\n",
       total(dict["pool"]->as<torch::nn::AvgPool1d>()->forward(dict["conv"]->as<torch::nn::Conv1d>()->forward(image))));
   std::cout << dict->contains("conv") << dict->contains("norm") << ' ' << dict << '\n';
+  torch::nn::ParameterList list(torch::ones({2, 2}), torch::zeros(3));
+  list->append(torch::full({4}, 0.5));
+  for (const auto& item : list->named_parameters()) std::cout << item.key() << ' ' << item.value().sizes() << ' ';
+  std::cout << list->size() << ' ' << list[2].requires_grad() << ' ' << list << '\n';
   try {
     block->register_parameter("offset", torch::zeros({1}));
   } catch (const c10::Error& error) {

@@ -76,7 +76,7 @@ void computing() {
   print("cumulated", a.cumsum(1)[1]);
   print("permuted", a.unsqueeze(0).permute({2, 0, 1}).flatten().slice(0, 0, 4));
   print("inverse", torch::linalg_inv(torch::eye(2) * 4));
-  print("solved", torch::linalg::norm(a, 2, 1, false, torch::nullopt));
+  print("lengths", torch::linalg_vector_norm(a, 2, 1));
   print("spectrum", torch::abs(torch::fft::rfft(a[0])));
   print("operators", (2 - a / 3 + a * b.t().sum() % 2)[0]);
   print("expanded", torch::ones({2, 1}).expand({2, 3}).repeat({1, 2})[1]);

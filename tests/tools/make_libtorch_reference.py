@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-from libtorch import compile_program
+from libtorch import compile_program, precompile
 
 PROGRAMS = pathlib.Path(__file__).resolve().parents[1] / "compat"
 
@@ -17,9 +17,10 @@ PROGRAMS = pathlib.Path(__file__).resolve().parents[1] / "compat"
 def main():
     names = sys.argv[1:] or sorted(path.stem for path in PROGRAMS.glob("*.cpp"))
     with tempfile.TemporaryDirectory() as folder:
+        precompile(folder)
         for name in names:
             program = pathlib.Path(folder, name)
-            compile_program(PROGRAMS / f"{name}.cpp", program)
+            compile_program(PROGRAMS / f"{name}.cpp", program, folder)
             done = subprocess.run([program], check=True, capture_output=True, text=True, cwd=folder)
             (PROGRAMS / f"{name}.txt").write_text(done.stdout)
             print(name, len(done.stdout.splitlines()), "lines", flush=True)

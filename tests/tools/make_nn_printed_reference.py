@@ -8,7 +8,7 @@ import re
 import subprocess
 import tempfile
 
-from libtorch import compile_program
+from libtorch import compile_program, precompile
 
 FILE = pathlib.Path(__file__).parents[1] / "nn" / "printed_reference.inc"
 PROGRAM = """#include <torch/torch.h>
@@ -27,8 +27,9 @@ def main():
     modules = re.findall(r'^PRINTED\((.*), R"\(', text, re.MULTILINE)
     with tempfile.TemporaryDirectory() as folder:
         source = pathlib.Path(folder, "print.cpp")
+        precompile(folder)
         source.write_text(PROGRAM.format(cases="\n".join(f'PRINTED({module}, "")' for module in modules)))
-        compile_program(source, source.with_suffix(""))
+        compile_program(source, source.with_suffix(""), folder)
         printed = subprocess.run([source.with_suffix("")], check=True, capture_output=True, text=True).stdout
     head = text[: text.index("PRINTED(")]
     cases = zip(modules, printed.split("\0"), strict=False)

@@ -4,6 +4,7 @@
 #include <functional>
 #include <initializer_list>
 #include <iosfwd>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <variant>
@@ -80,6 +81,8 @@ class Tensor {
     return tenon::is_floating_point(dtype(user));
   }
   Layout layout() const { return options().layout(); }
+  // Such as CPUFloatType.
+  TENON_API std::string toString() const;
   int64_t get_device() const { return device().index(); }
   bool is_signed(const char* user = __builtin_FUNCTION()) const { return tenon::is_signed(dtype(user)); }
   TENON_API bool is_contiguous(MemoryFormat format = MemoryFormat::Contiguous) const;
@@ -220,7 +223,7 @@ class Tensor {
   IntrusivePtr<TensorImpl> impl_;
 };
 
-// Prints as PyTorch prints.
+// Prints as libtorch prints; for the form that tensors have in Python, see tensor/print.h.
 TENON_API std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
 }  // namespace tenon

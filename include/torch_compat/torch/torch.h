@@ -21,6 +21,7 @@
 
 #include "tenon/tenon.h"
 #include "torch/check.h"
+#include "torch/forms.h"
 #include "torch/namespaces.h"
 #include "torch/reduction.h"
 
@@ -44,6 +45,12 @@ auto irange(End end) {
 template <class Begin, class End>
 auto irange(Begin begin, End end) {
   return std::views::iota(static_cast<End>(begin), std::max(static_cast<End>(begin), end));
+}
+
+// Pointers to nodes and the like print where they point.
+template <class T>
+std::ostream& operator<<(std::ostream& out, const IntrusivePtr<T>& pointer) {
+  return out << static_cast<const void*>(pointer.get());
 }
 
 struct CPUGeneratorImpl;
