@@ -1,10 +1,13 @@
 // Tensors in C++ streams: columns of numbers, and below them the tensor's kind and sizes, as libtorch writes them.
+#include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <iomanip>
 #include <limits>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "tenon/tensor/tensor.h"
 
@@ -46,6 +49,15 @@ Notation choose_notation(std::ostream& out, const double* values, int64_t count)
   return {1, most == 0 ? 7 : most + 6};
 }
 
+// The fewest digits that tell a number from all others.
+std::string shortest(double value) {
+  if (!std::isfinite(value)) return std::isnan(value) ? "nan" : value < 0 ? "-inf" : "inf";
+  const bool plain = value == 0 || (std::abs(value) >= 1e-4 && std::abs(value) < 1e16);
+  char text[32];
+  const auto format = plain ? std::chars_format::fixed : std::chars_format::scientific;
+  return {text, std::to_chars(text, text + sizeof(text), value, format).ptr};
+}
+
 void write_scale(std::ostream& out, double scale) {
   const auto flags = out.flags();
   out << std::defaultfloat << scale << " *\n";
@@ -64,7 +76,6 @@ void write_matrix(std::ostream& out, const double* values, int64_t rows, int64_t
   const Notation notation = choose_notation(out, values, rows * columns);
   const std::string margin(static_cast<size_t>(indent), ' ');
   const int64_t per_line = std::max<int64_t>((kLineWidth - indent) / (notation.width + 1), 1);
-  out << margin;
   for (int64_t first = 0; first < columns; first += per_line) {
     const int64_t end = std::min(first + per_line, columns);
     if (per_line < columns) {
@@ -123,7 +134,7 @@ std::ostream& operator<<(std::ostream& out, const Tensor& tensor) {
   std::ios format(nullptr);
   format.copyfmt(out);
   if (sizes.empty()) {
-    out << std::defaultfloat << values[0] << '\n';
+    out << shortest(values[0]) << '\n';
   } else if (sizes.size() == 1) {
     write_column(out, values, sizes[0]);
   } else if (tensor.numel() > 0) {

@@ -84,8 +84,9 @@ int main() {
   print("same", *loaded.next(9));
 
   for (const size_t workers : {0, 1, 3}) {
-    auto loader = data::make_data_loader(
-        Squares(11), data::DataLoaderOptions().batch_size(4).workers(workers).max_jobs(2).drop_last(workers == 1));
+    auto options = data::DataLoaderOptions().batch_size(4).workers(workers).drop_last(workers == 1);
+    if (workers > 0) options.max_jobs(2);
+    auto loader = data::make_data_loader(Squares(11), options);
     for (int epoch = 0; epoch < 2; ++epoch) {
       for (const auto& batch : *loader) print("squares", batch);
     }

@@ -75,6 +75,7 @@ int main() {
   block->zero_grad();
   std::cout << block->offset.grad().defined() << ' ' << block->calls.item<int64_t>() << '\n';
 
+  torch::manual_seed(5);
   torch::nn::Sequential sequence(
       {{"first", torch::nn::Linear(3, 4)}, {"act", torch::nn::Functional(torch::relu)}, {"scaled", Scaled()}});
   sequence->push_back("norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({4}).eps(1e-4)));

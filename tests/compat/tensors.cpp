@@ -49,6 +49,7 @@ void indexing() {
   x.index_put_({Slice(), 1, 1}, 100);
   x[1][2] = torch::zeros(4);
   x[0][2][3] = 55;
+  x.index({"...", 2})[0] = torch::tensor({0.5f, 0.25f, 0.125f});
   print("edited", x);
   print("selected", x.select(1, 2).narrow(1, 1, 2));
   print("gathered", x[0].gather(1, torch::tensor({{0}, {1}, {3}})));
@@ -67,6 +68,7 @@ void computing() {
   const auto sorted = torch::sort(a, /*dim=*/1, /*descending=*/true);
   print("sorted", std::get<0>(sorted).slice(1, 0, 2));
   print("deviation", a.std(/*dim=*/0));
+  print("variance", torch::var(a, 1));
   print("norm", torch::norm(a));
   print("softmax", torch::softmax(a, -1).sum(1));
   print("stacked", torch::stack({a[0], a[1]}, 1).mean(0, /*keepdim=*/true));

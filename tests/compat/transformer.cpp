@@ -9,20 +9,21 @@ namespace nn = torch::nn;
 struct SorterImpl : nn::Module {
   SorterImpl(int64_t symbols, int64_t size, int64_t length)
       : embedding(symbols, size),
-        encoder(nn::TransformerEncoderLayerOptions(size, 2).dim_feedforward(32).dropout(0.05).activation(torch::kGELU),
-                2),
-        decoder(size, symbols) {
+        decoder(size, symbols),
+        encoder(nn::TransformerEncoderOptions(
+            nn::TransformerEncoderLayerOptions(size, 2).dim_feedforward(32).dropout(0.05).activation(torch::kGELU),
+            2)) {
     register_module("embedding", embedding);
     register_module("encoder", encoder);
     register_module("decoder", decoder);
-    positions = register_parameter("positions", torch::randn({length, 1, size}) * 0.1);
+    positions = register_parameter("positions", torch::arange(length, torch::kFloat).view({-1, 1, 1}).mul(0.3));
   }
 
   torch::Tensor forward(const torch::Tensor& input) { return decoder(encoder(embedding(input) + positions)); }
 
   nn::Embedding embedding;
-  nn::TransformerEncoder encoder;
   nn::Linear decoder;
+  nn::TransformerEncoder encoder;
   torch::Tensor positions;
 };
 TORCH_MODULE(Sorter);
@@ -30,6 +31,7 @@ TORCH_MODULE(Sorter);
 int main() {
   torch::manual_seed(8);
   Sorter model(8, 16, 6);
+  torch::manual_seed(9);
   std::vector<torch::Tensor> decayed, others;
   for (const auto& parameter : model->named_parameters()) {
     (parameter.value().dim() > 1 ? decayed : others).push_back(parameter.value());

@@ -2,6 +2,7 @@
 // workers, ahead of their use.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -42,7 +43,7 @@ struct FullDataLoaderOptions {
   explicit FullDataLoaderOptions(const DataLoaderOptions& options)
       : batch_size(options.batch_size()),
         workers(options.workers()),
-        max_jobs(options.max_jobs().value_or(2 * workers)),
+        max_jobs(workers == 0 ? 0 : std::max<size_t>(options.max_jobs().value_or(2 * workers), 1)),
         timeout(options.timeout()),
         enforce_ordering(options.enforce_ordering()),
         drop_last(options.drop_last()) {}

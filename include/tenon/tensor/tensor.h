@@ -214,6 +214,9 @@ class Tensor {
     return name##_(args...);                           \
   }
 #include "tenon/table/structured.inc"
+  // Over one dim, which else would be taken for `unbiased`.
+  Tensor std(int dim) const { return std(IntArrayRef{int64_t{dim}}); }
+  Tensor var(int dim) const { return var(IntArrayRef{int64_t{dim}}); }
 
  private:
   TENON_API void require_dtype(ScalarType wanted) const;

@@ -6,15 +6,16 @@
 
 namespace tenon {
 
-#define TENON_FORALL_EDITS(X)                                                                                         \
-  X(abs_)                                                                                                             \
-  X(acos_) X(acosh_) X(arccos_) X(arccosh_) X(arcsin_) X(arcsinh_) X(arctan_) X(arctanh_) X(asin_) X(asinh_) X(atan_) \
-      X(atanh_) X(ceil_) X(celu_) X(clamp_) X(clamp_max_) X(clamp_min_) X(clip_) X(cos_) X(cosh_) X(deg2rad_)         \
-          X(detach_) X(elu_) X(erf_) X(erfc_) X(exp2_) X(exp_) X(expm1_) X(fill_) X(fix_) X(floor_) X(frac_) X(gcd_)  \
-              X(hardsigmoid_) X(hardswish_) X(hardtanh_) X(lcm_) X(leaky_relu_) X(log10_) X(log1p_) X(log2_) X(log_)  \
-                  X(mish_) X(neg_) X(negative_) X(rad2deg_) X(reciprocal_) X(relu6_) X(relu_) X(round_) X(rsqrt_)     \
-                      X(selu_) X(sigmoid_) X(silu_) X(sin_) X(sinc_) X(sinh_) X(sqrt_) X(square_) X(tan_) X(tanh_)    \
-                          X(threshold_) X(trunc_) X(xlogy_) X(zero_)
+#define TENON_FORALL_EDITS(X)                                                                                          \
+  X(abs_)                                                                                                              \
+  X(acos_)                                                                                                             \
+  X(acosh_) X(arccos_) X(arccosh_) X(arcsin_) X(arcsinh_) X(arctan_) X(arctanh_) X(asin_) X(asinh_) X(atan_) X(atanh_) \
+      X(ceil_) X(celu_) X(clamp_) X(clamp_max_) X(clamp_min_) X(clip_) X(cos_) X(cosh_) X(deg2rad_) X(detach_) X(elu_) \
+          X(erf_) X(erfc_) X(exp2_) X(exp_) X(expm1_) X(fill_) X(fix_) X(floor_) X(frac_) X(gcd_) X(hardsigmoid_)      \
+              X(hardswish_) X(hardtanh_) X(lcm_) X(leaky_relu_) X(log10_) X(log1p_) X(log2_) X(log_) X(mish_) X(neg_)  \
+                  X(negative_) X(rad2deg_) X(reciprocal_) X(relu6_) X(relu_) X(round_) X(rsqrt_) X(selu_) X(sigmoid_)  \
+                      X(silu_) X(sin_) X(sinc_) X(sinh_) X(sqrt_) X(square_) X(tan_) X(tanh_) X(threshold_) X(trunc_)  \
+                          X(xlogy_) X(zero_)
 #define TENON_EDIT(name)                                        \
   template <class... Args>                                      \
   const Tensor& name(const Tensor& self, const Args&... args) { \
@@ -37,6 +38,8 @@ TENON_PADDING(reflection, "reflect")
 TENON_PADDING(replication, "replicate")
 #undef TENON_PADDING
 
+inline Tensor std(const Tensor& self, int dim) { return self.std(dim); }
+inline Tensor var(const Tensor& self, int dim) { return self.var(dim); }
 inline Tensor detach(const Tensor& self) { return self.detach(); }
 inline int64_t numel(const Tensor& self) { return self.numel(); }
 
