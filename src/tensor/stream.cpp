@@ -36,7 +36,7 @@ Notation choose_notation(std::ostream& out, const double* values, int64_t count)
   }
   const int least = magnitude(std::isfinite(smallest) ? smallest : 1), most = magnitude(largest);
   if (whole && most <= 9) {
-    out << std::defaultfloat;
+    out << std::defaultfloat << std::setprecision(6);
     return {1, most + 1};
   }
   out << std::setprecision(4);
@@ -58,11 +58,7 @@ std::string shortest(double value) {
   return {text, std::to_chars(text, text + sizeof(text), value, format).ptr};
 }
 
-void write_scale(std::ostream& out, double scale) {
-  const auto flags = out.flags();
-  out << std::defaultfloat << scale << " *\n";
-  out.flags(flags);
-}
+void write_scale(std::ostream& out, double scale) { out << shortest(scale) << " *\n"; }
 
 void write_column(std::ostream& out, const double* values, int64_t count) {
   if (count == 0) return;
