@@ -6,6 +6,7 @@
 #include "tenon/base/denormals.h"
 #include "tenon/base/parallel.h"
 #include "tenon/cuda.h"
+#include "tenon/data/data.h"
 #include "tenon/io/npy.h"
 #include "tenon/io/safetensors.h"
 #include "tenon/io/serialize.h"

@@ -19,6 +19,57 @@ void OutputArchive::write(const std::string& key, const io::Value& value) {
   items_.emplace_back(key, value);
 }
 
+namespace {
+
+template <class Items>
+io::Value list_of(const Items& items) {
+  return io::Value::list(io::Value::List(items.begin(), items.end()));
+}
+
+io::Value to_value(const IValue& value) {
+  if (value.isTensor() && value.toTensor().defined()) return value.toTensor();
+  if (value.isBool()) return value.toBool();
+  if (value.isInt()) return value.toInt();
+  if (value.isDouble()) return value.toDouble();
+  if (value.isString()) return value.toStringRef();
+  if (value.isIntVector()) return list_of(value.toIntVector());
+  if (value.isDoubleVector()) return list_of(value.toDoubleVector());
+  if (value.isTensorVector()) return list_of(value.toTensorVector());
+  return {};
+}
+
+// A list without items counts as one of tensors.
+IValue from_value(const std::string& key, const io::Value& value) {
+  using Kind = io::Value::Kind;
+  switch (value.kind()) {
+    case Kind::None: return {};
+    case Kind::Bool: return value.to_bool();
+    case Kind::Int: return value.to_int();
+    case Kind::Double: return value.to_double();
+    case Kind::String: return value.to_string();
+    case Kind::Tensor: return value.to_tensor();
+    case Kind::List:
+    case Kind::Tuple: {
+      const io::Value::List& items = value.to_list();
+      const auto read_all = [&]<class T>(T (*read)(const io::Value&)) {
+        std::vector<T> all;
+        for (const io::Value& item : items) all.push_back(read(item));
+        return IValue(std::move(all));
+      };
+      const Kind kind = items.empty() ? Kind::Tensor : items[0].kind();
+      if (kind == Kind::Int) return read_all(+[](const io::Value& item) { return item.to_int(); });
+      if (kind == Kind::Double) return read_all(+[](const io::Value& item) { return item.to_double(); });
+      return read_all(+[](const io::Value& item) { return item.to_tensor(); });
+    }
+    default: break;
+  }
+  tenon::detail::fail<TypeError>("InputArchive: what is saved as '", key, "' is no IValue");
+}
+
+}  // namespace
+
+void OutputArchive::write_value(const std::string& key, const IValue& value) { write(key, to_value(value)); }
+
 void OutputArchive::write(const std::string& key, const Tensor& tensor, bool) { write(key, io::Value(tensor)); }
 
 void OutputArchive::write(const std::string& key, OutputArchive& nested) {
@@ -47,6 +98,12 @@ bool InputArchive::try_read(const std::string& key, io::Value& value) {
   return found;
 }
 
+bool InputArchive::try_read(const std::string& key, IValue& value) {
+  const io::Value* found = find(key);
+  if (found) value = from_value(key, *found);
+  return found;
+}
+
 bool InputArchive::try_read(const std::string& key, Tensor& tensor, bool) {
   const io::Value* found = find(key);
   if (!found || !found->is_tensor()) return false;
@@ -71,6 +128,9 @@ bool InputArchive::try_read(const std::string& key, InputArchive& nested) {
 
 void InputArchive::read(const std::string& key, io::Value& value) {
   TENON_CHECK(try_read(key, value), "No such serialized value: '", prefix_, key, "'");
+}
+void InputArchive::read(const std::string& key, IValue& value) {
+  TENON_CHECK(try_read(key, value), "No such serialized IValue: '", prefix_, key, "'");
 }
 void InputArchive::read(const std::string& key, Tensor& tensor, bool is_buffer) {
   TENON_CHECK(try_read(key, tensor, is_buffer), "No such serialized tensor '", prefix_, key, "'");

@@ -36,8 +36,9 @@ struct Selected {
       values = make_tensor(sizes, self.dtype(), self.device(), op);
       indices = make_tensor(sizes, kLong, self.device(), op);
     } else {
-      values = from_rows(row_values, self, dim);
-      indices = from_rows(row_indices, self, dim);
+      const bool dense = self.is_contiguous() || count != rows.size(1);
+      values = dense ? from_rows(row_values, self, dim).contiguous() : from_rows(row_values, self, dim);
+      indices = dense ? from_rows(row_indices, self, dim).contiguous() : from_rows(row_indices, self, dim);
     }
   }
 

@@ -1,11 +1,30 @@
 // See optimizer.h.
 #include "tenon/optim/optimizer.h"
 
+#include <sstream>
 #include <unordered_set>
 
 #include "tenon/base/grad_mode.h"
 
 namespace tenon::optim {
+
+const IValue* detail::find_value(const NamedValues& values, const std::string& name) {
+  for (const auto& [key, value] : values) {
+    if (key == name) return &value;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> detail::split_names(const char* fields) {
+  std::vector<std::string> names;
+  std::istringstream stream(fields);
+  for (std::string name; stream >> name;) names.push_back(name.substr(0, name.rfind('_')));
+  return names;
+}
+
+std::unique_ptr<OptimizerParamState> Optimizer::make_state() const {
+  tenon::detail::fail<NotImplementedError>("load: this optimizer has no states to be loaded");
+}
 
 OptimizerOptions& OptimizerParamGroup::options() {
   TENON_CHECK(options_ != nullptr, "options: the parameter group has no options of its own");

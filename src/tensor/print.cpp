@@ -1,4 +1,5 @@
-// Tensors as text: the same characters that PyTorch prints. Reads elements through plain strides; needs no ops.
+// Tensors as text: the same characters that Python's PyTorch prints. Reads elements through plain strides; needs no
+// ops.
 #include "tenon/tensor/print.h"
 
 #include <algorithm>
@@ -6,7 +7,6 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
-#include <ostream>
 #include <vector>
 
 #include "tenon/base/dim_vector.h"
@@ -306,10 +306,6 @@ std::string repr(const Tensor& tensor, std::string_view type_name) {
     }
   }
   return out + ")";
-}
-
-std::ostream& operator<<(std::ostream& out, const Tensor& tensor) {
-  return out << (tensor.defined() ? repr(tensor) : "[ Tensor (undefined) ]");
 }
 
 }  // namespace tenon

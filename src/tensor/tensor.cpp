@@ -83,6 +83,11 @@ void Tensor::require_dtype(ScalarType wanted) const {
   TENON_CHECK_TYPE(dtype() == wanted, "data_ptr: the tensor's dtype is ", dtype(), ", but ", wanted, " was asked for");
 }
 
+void Tensor::require_dims(size_t wanted) const {
+  TENON_CHECK(static_cast<size_t>(dim()) == wanted, "accessor: the tensor has ", dim(), " dims, but ", wanted,
+              " were asked for");
+}
+
 Scalar Tensor::item() const {
   TENON_CHECK(defined(), "item: the tensor is undefined");
   TENON_CHECK(numel() == 1, "item: a tensor of shape ", sizes(), " has ", numel(), " elements; it needs exactly one");

@@ -17,7 +17,7 @@ struct Cube : Function<Cube> {
   }
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     Tensor x = ctx->get_saved_variables()[0];
-    return {grads[0] * x * x * (3 * std::any_cast<double>(ctx->saved_data["factor"])), Tensor()};
+    return {grads[0] * x * x * (3 * ctx->saved_data["factor"].toDouble()), Tensor()};
   }
 };
 

@@ -10,8 +10,10 @@ endfunction()
 
 run(${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${WORK_DIR}/installed --strip)
 run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK_DIR}/build -G ${TENON_CMAKE_GENERATOR}
-  -D CMAKE_PREFIX_PATH=${WORK_DIR}/installed -D CMAKE_CXX_COMPILER=${TENON_CMAKE_CXX_COMPILER}
+  -D CMAKE_PREFIX_PATH=${WORK_DIR}/installed
+  -D Torch_DIR=${WORK_DIR}/installed/share/tenon/libtorch/share/cmake/Torch -D CMAKE_CXX_COMPILER=${TENON_CMAKE_CXX_COMPILER}
   -D CMAKE_CXX_FLAGS=${TENON_CMAKE_CXX_FLAGS}
   -D CMAKE_BUILD_TYPE=Release)
 run(${CMAKE_COMMAND} --build ${WORK_DIR}/build --parallel 2)
 run(${WORK_DIR}/build/consumer)
+run(${WORK_DIR}/build/torch_consumer)

@@ -69,9 +69,11 @@ def check_include(path, quote, name):
             yield f"{name} may be included only in {', '.join(folders)}"
     if path.parts[0] not in ("include", "src", "bindings"):
         return
+    compat = path.parts[:2] == ("include", "torch_compat")
     if public and quote == "<" and not STANDARD.fullmatch(name):
         yield f"a public header includes <{name}>, which is not a standard C++ header"
-    if public and quote == '"' and not name.startswith("tenon/"):
+    own_names = ("tenon/", "torch/") if compat else "tenon/"
+    if public and quote == '"' and not name.startswith(own_names):
         yield f'a public header includes "{name}", which is not a public header'
     if quote != '"':
         return

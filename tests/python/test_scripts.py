@@ -1,16 +1,15 @@
 """Programs as PyTorch users write them, under PyTorch and under tenon.run: the same words and numbers, line by line."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from agree import agree
 
 SCRIPTS = Path(__file__).parent / "scripts"
-NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|\binf\b|\bnan\b")
 
 # torchvision's wheel, compiled for CUDA, leaves out its own ops beside a PyTorch without it, but asks for these two.
 UNDER_TORCH = """
@@ -31,21 +30,6 @@ def run(command, folder):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
-
-
-def agree(ours, theirs):
-    """Equal words; numbers equal within rounding, which is let grow from 2e-5 at the first line to 1e-2 at the last."""
-    assert len(ours) == len(theirs)
-    for place, (own, their) in enumerate(zip(ours, theirs)):
-        assert NUMBER.sub("#", own) == NUMBER.sub("#", their), f"line {place + 1}"
-        tolerance = 2e-5 * 500 ** (place / max(len(theirs) - 1, 1))
-        for number, expected in zip(NUMBER.findall(own), NUMBER.findall(their)):
-            # A printed number is no more exact than its last digit.
-            digits = len(expected.partition(".")[2].lower().partition("e")[0])
-            printed = 10.0**-digits if "e" not in expected.lower() else 0
-            exact = "." not in expected
-            bound = 0 if exact else tolerance * max(1, abs(float(expected))) + printed
-            assert abs(float(number) - float(expected)) <= bound, f"line {place + 1}: {own!r}, PyTorch: {their!r}"
 
 
 def tensors(value, path=""):

@@ -56,12 +56,6 @@ Tensor build(const PrintCase& c) {
   return tensor.requires_grad_(c.requires_grad);
 }
 
-std::string printed(const Tensor& tensor) {
-  std::ostringstream out;
-  out << tensor;
-  return out.str();
-}
-
 class Print : public testing::Test {
  protected:
   void SetUp() override { set_printoptions({}, {}, {}, {}, "default"); }
@@ -87,7 +81,7 @@ class PrintsAsPyTorch : public testing::TestWithParam<PrintCase> {
 TEST_P(PrintsAsPyTorch, ToTheCharacter) {
   set_printoptions({}, {}, {}, {}, "default");
   GetParam().set_options();
-  EXPECT_EQ(printed(build(GetParam())), GetParam().text);
+  EXPECT_EQ(repr(build(GetParam())), GetParam().text);
 }
 
 std::string case_name(const testing::TestParamInfo<PrintCase>& info) {
@@ -104,7 +98,7 @@ TEST_F(Print, ShowsTheNamesOfNodesAsPyTorchDoes) {
   x.requires_grad_();
   const Tensor y = x;
 #define PRINT_CASE(...)
-#define PRINT_GRAD_CASE(expression, text) EXPECT_EQ(printed(expression), text) << #expression;
+#define PRINT_GRAD_CASE(expression, text) EXPECT_EQ(repr(expression), text) << #expression;
 #include "tensor/print_reference.inc"
 }
 
@@ -116,14 +110,14 @@ TEST_F(Print, NamesALeafsNodeAccumulateGrad) {
 TEST_F(Print, ReadsStridedTensorsInTheirOwnOrder) {
   Tensor x = empty({2, 3}, kInt64);
   for (int64_t i = 0; i < 6; ++i) x.data_ptr<int64_t>()[i] = i;
-  EXPECT_EQ(printed(x.as_strided({3, 2}, {1, 3})), "tensor([[0, 3],\n        [1, 4],\n        [2, 5]])");
-  EXPECT_EQ(printed(x.as_strided({2, 2}, {0, 1}, 4)), "tensor([[4, 5],\n        [4, 5]])");
+  EXPECT_EQ(repr(x.as_strided({3, 2}, {1, 3})), "tensor([[0, 3],\n        [1, 4],\n        [2, 5]])");
+  EXPECT_EQ(repr(x.as_strided({2, 2}, {0, 1}, 4)), "tensor([[4, 5],\n        [4, 5]])");
 }
 
 TEST_F(Print, SummarisesATensorOfHugeExtentFromItsEndsAlone) {
   Tensor x = empty({1}, kInt64);
   *x.data_ptr<int64_t>() = 7;
-  EXPECT_EQ(printed(x.as_strided({int64_t{1} << 60}, {0})), "tensor([7, 7, 7,  ..., 7, 7, 7])");
+  EXPECT_EQ(repr(x.as_strided({int64_t{1} << 60}, {0})), "tensor([7, 7, 7,  ..., 7, 7, 7])");
 }
 
 TEST_F(Print, PutsTheNameOfASubclassInPlaceOfTensor) {
@@ -137,11 +131,13 @@ TEST_F(Print, PrintsTensorsOfManyDimsWithoutRecursion) {
   const DimVector ones(20000, 1), strides(20000, 0);
   Tensor x = empty({1}, kInt64);
   *x.data_ptr<int64_t>() = 3;
-  const std::string text = printed(x.as_strided(ones, strides));
+  const std::string text = repr(x.as_strided(ones, strides));
   EXPECT_EQ(text, "tensor(" + std::string(20000, '[') + "3" + std::string(20000, ']') + ")");
 }
 
-TEST_F(Print, SaysThatATensorIsUndefined) { EXPECT_EQ(printed(Tensor()), "[ Tensor (undefined) ]"); }
+TEST_F(Print, SaysThatATensorIsUndefined) {
+  EXPECT_EQ((std::ostringstream() << Tensor()).str(), "[ Tensor (undefined) ]");
+}
 
 TEST_F(Print, RefusesOptionsOutOfRangeAndKeepsTheOldOnes) {
   EXPECT_THROW(set_printoptions(-1), ValueError);

@@ -8,7 +8,7 @@ import re
 import subprocess
 import tempfile
 
-import torch
+from libtorch import compile_program, precompile
 
 FILE = pathlib.Path(__file__).parents[1] / "nn" / "printed_reference.inc"
 PROGRAM = """#include <torch/torch.h>
@@ -25,17 +25,11 @@ int main() {{
 def main():
     text = FILE.read_text()
     modules = re.findall(r'^PRINTED\((.*), R"\(', text, re.MULTILINE)
-    package = pathlib.Path(torch.__file__).parent
     with tempfile.TemporaryDirectory() as folder:
         source = pathlib.Path(folder, "print.cpp")
+        precompile(folder)
         source.write_text(PROGRAM.format(cases="\n".join(f'PRINTED({module}, "")' for module in modules)))
-        include, library = package / "include", package / "lib"
-        subprocess.run(
-            ["c++", "-std=c++20", "-w", source, "-o", source.with_suffix(""), f"-I{include}",
-             f"-I{include}/torch/csrc/api/include", f"-L{library}", f"-Wl,-rpath,{library}", "-ltorch", "-ltorch_cpu",
-             "-lc10"],
-            check=True,
-        )  # fmt: skip
+        compile_program(source, source.with_suffix(""), folder)
         printed = subprocess.run([source.with_suffix("")], check=True, capture_output=True, text=True).stdout
     head = text[: text.index("PRINTED(")]
     cases = zip(modules, printed.split("\0"), strict=False)

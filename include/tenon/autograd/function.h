@@ -9,7 +9,6 @@
 //   Tensor y = Square::apply(x);
 #pragma once
 
-#include <any>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -19,16 +18,18 @@
 #include <vector>
 
 #include "tenon/autograd/autograd.h"
+#include "tenon/tensor/ivalue.h"
 
 namespace tenon::autograd {
 
 using Variable = Tensor;
 using variable_list = std::vector<Tensor>;
+using tensor_list = std::vector<Tensor>;
 
 class TENON_API AutogradContext {
  public:
   // Constants for backward, by name.
-  std::unordered_map<std::string, std::any> saved_data;
+  std::unordered_map<std::string, IValue> saved_data;
 
   // Call once, in forward; only inputs and outputs should be saved.
   void save_for_backward(variable_list tensors) { to_save_ = std::move(tensors); }

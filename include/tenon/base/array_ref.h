@@ -9,6 +9,8 @@
 #include <iterator>
 #include <optional>
 #include <ostream>
+#include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <vector>
 
@@ -37,10 +39,15 @@ class ArrayRef {
   constexpr auto rbegin() const { return std::make_reverse_iterator(end()); }
   constexpr auto rend() const { return std::make_reverse_iterator(begin()); }
   constexpr const T& operator[](size_t i) const { return data_[i]; }
+  const T& at(size_t i) const {
+    if (i >= size_) throw std::out_of_range("ArrayRef::at: " + std::to_string(i) + " of " + std::to_string(size_));
+    return data_[i];
+  }
   constexpr const T& front() const { return data_[0]; }
   constexpr const T& back() const { return data_[size_ - 1]; }
   constexpr ArrayRef slice(size_t start, size_t count) const { return {data_ + start, count}; }
   constexpr ArrayRef slice(size_t start) const { return {data_ + start, size_ - start}; }
+  bool equals(ArrayRef other) const { return *this == other; }
   std::vector<T> vec() const { return std::vector<T>(begin(), end()); }
   friend constexpr bool operator==(ArrayRef a, ArrayRef b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end());

@@ -16,6 +16,9 @@ namespace tenon {
 class TENON_API Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
+
+  std::string msg() const { return what(); }
+  const char* what_without_backtrace() const noexcept { return what(); }
 };
 
 // Wrong shapes, dtypes or states of tensors.

@@ -55,6 +55,11 @@ class Scalar {
   }
   double to_double() const { return to<double>(); }
   int64_t to_int64() const { return to<int64_t>(); }
+  bool toBool() const { return to<bool>(); }
+  int toInt() const { return to<int>(); }
+  int64_t toLong() const { return to<int64_t>(); }
+  float toFloat() const { return to<float>(); }
+  double toDouble() const { return to<double>(); }
   // The dtype a tensor made of this number has, given the default float dtype.
   constexpr ScalarType dtype(ScalarType default_float) const {
     switch (kind_) {

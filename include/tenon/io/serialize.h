@@ -12,6 +12,7 @@
 
 #include "tenon/io/checkpoint.h"
 #include "tenon/nn/module.h"
+#include "tenon/tensor/ivalue.h"
 
 namespace tenon {
 namespace serialize {
@@ -26,6 +27,11 @@ class OutputArchive {
 
   TENON_API void write(const std::string& key, const io::Value& value);
   TENON_API void write(const std::string& key, const Tensor& tensor, bool is_buffer = false);
+  // Of this type alone, not what converts to it.
+  template <std::same_as<IValue> T>
+  void write(const std::string& key, const T& value) {
+    write_value(key, value);
+  }
   TENON_API void write(const std::string& key, OutputArchive& nested);
   template <class... Args>
   void operator()(Args&&... args) {
@@ -38,6 +44,8 @@ class OutputArchive {
   TENON_API void save_to(const std::function<size_t(const void*, size_t)>& write);
 
  private:
+  TENON_API void write_value(const std::string& key, const IValue& value);
+
   io::Value::Dict items_;
 };
 
@@ -51,9 +59,11 @@ class InputArchive {
   // Each is false, or throws, where the archive has nothing of this name and kind. A tensor that is defined is copied
   // into, so that it keeps its device and whoever shares its memory sees it; one that is not becomes the file's.
   TENON_API bool try_read(const std::string& key, io::Value& value);
+  TENON_API bool try_read(const std::string& key, IValue& value);
   TENON_API bool try_read(const std::string& key, Tensor& tensor, bool is_buffer = false);
   TENON_API bool try_read(const std::string& key, InputArchive& nested);
   TENON_API void read(const std::string& key, io::Value& value);
+  TENON_API void read(const std::string& key, IValue& value);
   TENON_API void read(const std::string& key, Tensor& tensor, bool is_buffer = false);
   TENON_API void read(const std::string& key, InputArchive& nested);
   template <class... Args>

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "tenon/ops/literal.h"
 #include "tenon/tensor/tensor.h"
 
 namespace tenon {
@@ -61,6 +62,11 @@ inline Tensor& sub_out(Tensor& out, const Tensor& self, const Tensor& other, con
 }
 inline Tensor& div_out(Tensor& out, const Tensor& self, const Tensor& other) {
   return write_out(out, div(self, other), "div");
+}
+
+// arange without a step, which is 1.
+inline Tensor arange(const Scalar& start, const Scalar& end, const TensorOptions& options) {
+  return arange(start, end, 1, options);
 }
 
 // A tensor over memory that the caller owns; `release` is called when the last tensor lets go of it.

@@ -44,6 +44,9 @@ class TENON_API LBFGS : public Optimizer {
   // The closure, called several times, computes the gradients and returns the loss.
   Tensor step(LossClosure closure) override;
 
+ protected:
+  std::unique_ptr<OptimizerParamState> make_state() const override { return std::make_unique<LBFGSParamState>(); }
+
  private:
   Tensor flat_grad() const;
   void move_by(double t, const Tensor& direction);

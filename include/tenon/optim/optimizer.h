@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tenon/nn/arg.h"
+#include "tenon/optim/fields.h"
 #include "tenon/tensor/tensor.h"
 
 // The fields of options or of a state, by which they are compared and inherited.
@@ -19,12 +20,20 @@
   auto fields() const { return std::tie(__VA_ARGS__); } \
   static constexpr const char* field_names = #__VA_ARGS__;
 
+namespace tenon::serialize {
+class OutputArchive;
+class InputArchive;
+}  // namespace tenon::serialize
+
 namespace tenon::optim {
 
 class TENON_API OptimizerParamState {
  public:
   virtual ~OptimizerParamState() = default;
   virtual std::unique_ptr<OptimizerParamState> clone() const = 0;
+  // What archives hold of it.
+  virtual NamedValues values() const = 0;
+  virtual void set_values(const NamedValues& values) = 0;
 };
 
 template <class Derived>
@@ -33,6 +42,8 @@ class OptimizerCloneableParamState : public OptimizerParamState {
   std::unique_ptr<OptimizerParamState> clone() const override {
     return std::make_unique<Derived>(static_cast<const Derived&>(*this));
   }
+  NamedValues values() const override { return detail::values_of(static_cast<const Derived&>(*this)); }
+  void set_values(const NamedValues& values) override { detail::set_values_of(static_cast<Derived&>(*this), values); }
 };
 
 class TENON_API OptimizerOptions {
@@ -45,6 +56,9 @@ class TENON_API OptimizerOptions {
   virtual bool set_momentum(double momentum) = 0;
   // Takes from `defaults` each option that is as a constructor leaves it.
   virtual void inherit(const OptimizerOptions& defaults) = 0;
+  // What archives hold of them.
+  virtual NamedValues values() const = 0;
+  virtual void set_values(const NamedValues& values) = 0;
 };
 
 template <class Derived>
@@ -75,6 +89,9 @@ class OptimizerCloneableOptions : public OptimizerOptions {
     }
     (std::make_index_sequence<std::tuple_size_v<decltype(values)>>());
   }
+
+  NamedValues values() const override { return detail::values_of(own()); }
+  void set_values(const NamedValues& values) override { detail::set_values_of(own(), values); }
 
   friend bool operator==(const Derived& a, const Derived& b) { return a.fields() == b.fields(); }
 
@@ -129,6 +146,10 @@ class TENON_API Optimizer {
   // Updates the parameters by their gradients; a closure computes these and the loss again.
   virtual Tensor step(LossClosure closure = nullptr) = 0;
   void zero_grad(bool set_to_none = true);
+  // Options of the groups and states of the parameters, by position. Defined by the io layer, as tenon::save() and
+  // tenon::load() are, which call them.
+  virtual void save(serialize::OutputArchive& archive) const;
+  virtual void load(serialize::InputArchive& archive);
 
   void add_param_group(const OptimizerParamGroup& param_group);
   // To the first group.
@@ -144,6 +165,8 @@ class TENON_API Optimizer {
   const States& state() const noexcept { return state_; }
 
  protected:
+  // A fresh state, to be loaded; raises in optimizers that have none.
+  virtual std::unique_ptr<OptimizerParamState> make_state() const;
   // The loss of a closure, which is recorded; undefined without one.
   static Tensor evaluated(const LossClosure& closure);
   // The state of a parameter, which `begin(state)` fills before its first step.
@@ -171,6 +194,11 @@ class TENON_API Optimizer {
     explicit Name(std::vector<Tensor> params, Options defaults = {})                                             \
         : Name(std::vector<OptimizerParamGroup>{OptimizerParamGroup(std::move(params))}, std::move(defaults)) {} \
     Tensor step(LossClosure closure = nullptr) override;                                                         \
+                                                                                                                 \
+   protected:                                                                                                    \
+    std::unique_ptr<OptimizerParamState> make_state() const override {                                           \
+      return std::make_unique<Name##ParamState>();                                                               \
+    }                                                                                                            \
   };
 
 }  // namespace tenon::optim

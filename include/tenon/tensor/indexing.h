@@ -4,8 +4,10 @@
 #include <climits>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <variant>
 
+#include "tenon/base/error.h"
 #include "tenon/base/export.h"
 #include "tenon/tensor/options.h"
 
@@ -16,7 +18,13 @@ class Tensor;
 namespace indexing {
 
 struct NoneType {};
-struct EllipsisType {};
+struct EllipsisType {
+  constexpr EllipsisType() = default;
+  // "..." as in Python.
+  EllipsisType(const char* text) {
+    TENON_CHECK_VALUE(std::string_view(text) == "...", "index: the only text is \"...\", got \"", text, '"');
+  }
+};
 inline constexpr NoneType None{};
 inline constexpr EllipsisType Ellipsis{};
 

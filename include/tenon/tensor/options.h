@@ -12,6 +12,10 @@ namespace tenon {
 using std::nullopt;
 using std::optional;
 
+// All tensors are strided; programs name it where other layouts exist.
+enum class Layout : int8_t { Strided };
+inline constexpr Layout kStrided = Layout::Strided;
+
 enum class MemoryFormat : int8_t { Contiguous, Preserve, ChannelsLast, ChannelsLast3d };
 
 class TensorOptions {
@@ -31,6 +35,14 @@ class TensorOptions {
     if (device) copy.device_ = device;
     return copy;
   }
+  [[nodiscard]] TensorOptions device(DeviceType type, int index) const { return device(Device(type, index)); }
+  template <class T>
+  [[nodiscard]] TensorOptions dtype() const {
+    return dtype(dtype_v<T>);
+  }
+  [[nodiscard]] TensorOptions layout(Layout) const { return *this; }
+  // Accepted; memory of the CPU is as it is.
+  [[nodiscard]] TensorOptions pinned_memory(bool) const { return *this; }
   [[nodiscard]] TensorOptions requires_grad(bool requires_grad) const {
     TensorOptions copy = *this;
     copy.requires_grad_ = requires_grad;
@@ -46,6 +58,9 @@ class TensorOptions {
   optional<Device> device_opt() const { return device_; }
   optional<MemoryFormat> memory_format_opt() const { return memory_format_; }
   bool requires_grad() const { return requires_grad_; }
+  Layout layout() const { return kStrided; }
+  bool has_dtype() const { return dtype_.has_value(); }
+  bool has_device() const { return device_.has_value(); }
   // The default dtype and device stand in for what was not given.
   TENON_API ScalarType dtype() const;
   TENON_API Device device() const;
@@ -58,6 +73,7 @@ class TensorOptions {
 };
 
 inline TensorOptions dtype(ScalarType dtype) { return TensorOptions(dtype); }
+inline TensorOptions layout(Layout layout) { return TensorOptions().layout(layout); }
 inline TensorOptions device(Device device) { return TensorOptions(device); }
 inline TensorOptions requires_grad(bool requires_grad = true) { return TensorOptions().requires_grad(requires_grad); }
 

@@ -1,4 +1,4 @@
-// Tensors as text, in PyTorch's form, and the options of that form.
+// Tensors as text in the form that they have in Python, and the options of that form.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ TENON_API void set_printoptions(optional<int64_t> precision = nullopt, optional<
                                 optional<int64_t> edgeitems = nullopt, optional<int64_t> linewidth = nullopt,
                                 optional<std::string_view> profile = nullopt, optional<bool> sci_mode = nullopt);
 
-// What operator<< prints; Python's subclasses of Tensor put their name in the place of "tensor".
+// Python's subclasses of Tensor put their name in the place of "tensor".
 TENON_API std::string repr(const Tensor& tensor, std::string_view type_name = "tensor");
 
 // What stands in grad_fn=<...>, or nothing where the tensor has none. Defined by the autograd layer.

@@ -4,6 +4,7 @@
 #include <functional>
 #include <initializer_list>
 #include <iosfwd>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <variant>
@@ -12,6 +13,7 @@
 #include "tenon/base/array_ref.h"
 #include "tenon/base/generator.h"
 #include "tenon/base/scalar.h"
+#include "tenon/tensor/accessor.h"
 #include "tenon/tensor/indexing.h"
 #include "tenon/tensor/options.h"
 #include "tenon/tensor/tensor_impl.h"
@@ -35,6 +37,15 @@ class Tensor {
  public:
   Tensor() = default;
   explicit Tensor(IntrusivePtr<TensorImpl> impl) : impl_(std::move(impl)) {}
+  Tensor(const Tensor&) = default;
+  Tensor(Tensor&&) noexcept = default;
+  // A variable becomes another handle.
+  Tensor& operator=(const Tensor&) & = default;
+  Tensor& operator=(Tensor&&) & noexcept = default;
+  // What an expression such as x[0] gives is a view, whose elements are assigned.
+  const Tensor& operator=(const Tensor& other) && { return copy_(other); }
+  const Tensor& operator=(Tensor&& other) && { return copy_(other); }
+  const Tensor& operator=(const Scalar& value) && { return fill_(value); }
 
   // --- what it is
   // Only these take an undefined tensor; all else throws TensorError, naming the function that used it.
@@ -69,6 +80,10 @@ class Tensor {
   bool is_floating_point(const char* user = __builtin_FUNCTION()) const {
     return tenon::is_floating_point(dtype(user));
   }
+  Layout layout() const { return options().layout(); }
+  // Such as CPUFloatType.
+  TENON_API std::string toString() const;
+  int64_t get_device() const { return device().index(); }
   bool is_signed(const char* user = __builtin_FUNCTION()) const { return tenon::is_signed(dtype(user)); }
   TENON_API bool is_contiguous(MemoryFormat format = MemoryFormat::Contiguous) const;
   // Whether the elements fill their memory without gaps or overlaps, in any order of dims.
@@ -94,6 +109,12 @@ class Tensor {
   template <class T>
   T* mutable_data_ptr() const {
     return data_ptr<T>();
+  }
+  // The elements of a tensor with N dims, by x[i][j]...
+  template <class T, size_t N>
+  TensorAccessor<T, N> accessor() const {
+    require_dims(N);
+    return TensorAccessor<T, N>(data_ptr<T>(), sizes().data(), strides().data());
   }
   // The only element, converted to T.
   template <class T>
@@ -152,6 +173,7 @@ class Tensor {
   TENON_API Tensor to(Device device, bool non_blocking = false, bool copy = false) const;
   TENON_API Tensor to(Device device, ScalarType dtype, bool non_blocking = false, bool copy = false) const;
   TENON_API Tensor to(const TensorOptions& options, bool non_blocking = false, bool copy = false) const;
+  Tensor toType(ScalarType dtype) const { return to(dtype); }
   Tensor cpu() const { return to(Device(kCPU)); }
   Tensor cuda() const { return to(Device(kCUDA)); }
 
@@ -192,15 +214,19 @@ class Tensor {
     return name##_(args...);                           \
   }
 #include "tenon/table/structured.inc"
+  // Over one dim, which else would be taken for `unbiased`.
+  Tensor std(int dim) const { return std(IntArrayRef{int64_t{dim}}); }
+  Tensor var(int dim) const { return var(IntArrayRef{int64_t{dim}}); }
 
  private:
   TENON_API void require_dtype(ScalarType wanted) const;
+  TENON_API void require_dims(size_t wanted) const;
   [[noreturn]] TENON_API static void fail_undefined(const char* user);
 
   IntrusivePtr<TensorImpl> impl_;
 };
 
-// Prints as PyTorch prints.
+// Prints as libtorch prints; for the form that tensors have in Python, see tensor/print.h.
 TENON_API std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
 }  // namespace tenon
