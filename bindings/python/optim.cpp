@@ -11,6 +11,7 @@
 #include "optim/rules.h"
 #include "optim/step.h"
 #include "python.h"
+#include "stable_abi.h"
 #include "tenon/base/grad_mode.h"
 #include "tensor_type.h"
 
@@ -36,21 +37,20 @@ Tensor tensor_in(PyObject* state, PyObject* name) {
   if (!value && PyErr_Occurred()) throw_python_error();
   if (!value || value == Py_None) return {};
   if (!is_tensor(value)) {
-    throw TypeError(
-        concat("optimizer state '", PyUnicode_AsUTF8(name), "' must be a Tensor, not ", Py_TYPE(value)->tp_name));
+    throw TypeError(concat("optimizer state '", utf8(name), "' must be a Tensor, not ", type_name(value)));
   }
   return unwrap(value);
 }
 
 Tensor required_in(PyObject* state, PyObject* name) {
   Tensor tensor = tensor_in(state, name);
-  if (!tensor.defined()) throw nb::key_error(PyUnicode_AsUTF8(name));
+  if (!tensor.defined()) throw nb::key_error(utf8(name));
   return tensor;
 }
 
 const Tensor& parameter(nb::handle object) {
   if (!is_tensor(object.ptr())) {
-    throw TypeError(concat("step: the parameters of a group must be Tensors, not ", Py_TYPE(object.ptr())->tp_name));
+    throw TypeError(concat("step: the parameters of a group must be Tensors, not ", type_name(object.ptr())));
   }
   return unwrap(object.ptr());
 }
@@ -76,12 +76,12 @@ void walk(nb::list params, nb::dict state, nb::handle begin, const Add& add) {
     PyObject* own = PyDict_GetItemWithError(state.ptr(), param.ptr());
     if (!own && PyErr_Occurred()) throw_python_error();
     nb::object made;
-    if (!own || (PyDict_Check(own) && PyDict_GET_SIZE(own) == 0)) {
+    if (!own || (PyDict_Check(own) && dict_size(own) == 0)) {
       made = begin(param);
       own = made.ptr();
     }
     if (!PyDict_Check(own)) {
-      throw TypeError(concat("step: the state of a parameter must be a dict, not ", Py_TYPE(own)->tp_name));
+      throw TypeError(concat("step: the state of a parameter must be a dict, not ", type_name(own)));
     }
     add(tensor, grad, own);
   }

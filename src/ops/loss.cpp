@@ -7,6 +7,7 @@
 #include "autograd/record.h"
 #include "ops/autocast.h"
 #include "ops/elementwise.h"
+#include "ops/softmax.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -79,8 +80,22 @@ struct ClassTargets {
 
   ClassTargets(const char* op, const Tensor& input, const Tensor& target, const optional<Tensor>& weight,
                int64_t ignore_index) {
+    check(op, input, target, weight);
+    class_dim = dim_of(input);
+    Tensor classes = to_dtype(target, kLong);
+    valid = ne(classes, ignore_index);
+    index = masked_fill(classes, logical_not(valid), 0).unsqueeze(class_dim);
+    check_range(op, input, ignore_index, !logical_or(lt(index, 0), ge(index, input.size(class_dim))).any().item<bool>());
+  }
+
+  static int64_t dim_of(const Tensor& input) { return input.dim() == 1 ? 0 : 1; }
+  static void check_range(const char* op, const Tensor& input, int64_t ignore_index, bool all_are_classes) {
+    TENON_CHECK_INDEX(all_are_classes, op, ": target has a class index outside 0..", input.size(dim_of(input)) - 1,
+                      " that is not ignore_index ", ignore_index);
+  }
+  static void check(const char* op, const Tensor& input, const Tensor& target, const optional<Tensor>& weight) {
     TENON_CHECK(input.dim() > 0, op, ": input must have at least 1 dim");
-    class_dim = input.dim() == 1 ? 0 : 1;
+    const int64_t class_dim = dim_of(input);
     DimVector wanted = input.impl()->sizes;
     wanted.erase(static_cast<size_t>(class_dim));
     TENON_CHECK_VALUE(input.dim() == 1 || input.size(0) == (target.dim() > 0 ? target.size(0) : -1), op,
@@ -97,12 +112,6 @@ struct ClassTargets {
       TENON_CHECK(weight->dtype() == input.dtype(), op, ": weight must have the dtype of input, ", input.dtype(),
                   ", got ", weight->dtype());
     }
-    Tensor classes = to_dtype(target, kLong);
-    valid = ne(classes, ignore_index);
-    index = masked_fill(classes, logical_not(valid), 0).unsqueeze(class_dim);
-    const int64_t count = input.size(class_dim);
-    TENON_CHECK_INDEX(!logical_or(lt(index, 0), ge(index, count)).any().item<bool>(), op,
-                      ": target has a class index outside 0..", count - 1, " that is not ignore_index ", ignore_index);
   }
 
   // The value at each target's class.
@@ -148,13 +157,21 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const optional<Tensor
 Tensor cross_entropy(const Tensor& input, const Tensor& target, const optional<Tensor>& weight, int64_t ignore_index,
                      std::string_view reduction, double label_smoothing) {
   TENON_AUTOCAST(cross_entropy, input, target, weight, ignore_index, reduction, label_smoothing)
+  constexpr const char* kOp = "cross_entropy";
   TENON_CHECK(label_smoothing >= 0 && label_smoothing <= 1,
-              "cross_entropy: label_smoothing must be between 0 and 1, got ", label_smoothing);
+              kOp, ": label_smoothing must be between 0 and 1, got ", label_smoothing);
   TENON_CHECK(input.dim() > 0 && input.is_floating_point(),
-              "cross_entropy: input must be floating-point with a class dim, got ", input.dtype(), " of shape ",
+              kOp, ": input must be floating-point with a class dim, got ", input.dtype(), " of shape ",
               input.sizes());
-  check_reduction("cross_entropy", reduction);
-  const int64_t class_dim = input.dim() == 1 ? 0 : 1;
+  check_reduction(kOp, reduction);
+  const bool is_plain = input.dim() == 2 && target.dim() == 1 && !weight && label_smoothing == 0;
+  if (is_plain && !is_reduced_floating_point(input.dtype()) && has_fused_softmax(input)) {
+    ClassTargets::check(kOp, input, target, weight);
+    const Tensor loss = class_loss(input, to_dtype(target, kLong).contiguous(), ignore_index, reduction);
+    ClassTargets::check_range(kOp, input, ignore_index, loss.defined());
+    return loss;
+  }
+  const int64_t class_dim = ClassTargets::dim_of(input);
   const auto classes = static_cast<double>(input.size(class_dim));
   Tensor log_probabilities = log_softmax(input, class_dim);
   Tensor class_weights;
@@ -166,17 +183,17 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const optional<T
   auto weighted = [&](const Tensor& x) { return weight ? mul(x, class_weights) : x; };
 
   if (target.sizes() == input.sizes()) {
-    TENON_CHECK(target.is_floating_point(), "cross_entropy: target of input's shape must hold probabilities, got ",
+    TENON_CHECK(target.is_floating_point(), kOp, ": target of input's shape must hold probabilities, got ",
                 target.dtype());
-    TENON_CHECK(ignore_index < 0, "cross_entropy: ignore_index means nothing where target holds probabilities, got ",
+    TENON_CHECK(ignore_index < 0, kOp, ": ignore_index means nothing where target holds probabilities, got ",
                 ignore_index);
     Tensor smoothed = label_smoothing > 0 ? add(mul(target, 1 - label_smoothing), label_smoothing / classes) : target;
     Tensor loss = neg(weighted(mul(log_probabilities, smoothed)).sum(class_dim));
-    return reduced("cross_entropy", loss, reduction);
+    return reduced(kOp, loss, reduction);
   }
 
-  ClassTargets targets("cross_entropy", input, target, weight, ignore_index);
-  Tensor loss = negative_likelihood("cross_entropy", log_probabilities, targets, weight, reduction);
+  ClassTargets targets(kOp, input, target, weight, ignore_index);
+  Tensor loss = negative_likelihood(kOp, log_probabilities, targets, weight, reduction);
   if (label_smoothing == 0) return loss;
   Tensor spread = masked_fill(neg(weighted(log_probabilities).sum(class_dim)), logical_not(targets.valid), 0);
   if (reduction == "sum") spread = spread.sum();
