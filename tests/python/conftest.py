@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 import tenon
 
-# There is no PyTorch for some Pythons. What compares with it is left out there, and the end of the run says so.
+# There is no PyTorch for some Pythons. What compares with it, or with tokenizers, is left out there, and the end of the
+# run says so.
 collect_ignore = []
 missing_checkers = []
 if not importlib.util.find_spec("torch"):
-    wants_torch = re.compile(r"\b(import|from) (torch|compare|op_db_judge|distribution_cases)\b|importorskip\(.torch")
+    wants_torch = re.compile(
+        r"\b(import|from) (torch|tokenizers|compare|op_db_judge|distribution_cases)\b|importorskip\(.torch"
+    )
     files = Path(__file__).parent.glob("test_*.py")
     collect_ignore = [file.name for file in files if wants_torch.search(file.read_text())]
     # Nor are there type checkers for all of these.
