@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "arguments.h"
 #include "python.h"
 
 namespace tenon::python {
