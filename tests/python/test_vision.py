@@ -389,6 +389,15 @@ def test_trained_weights_are_refused_honestly():
         with pytest.raises(ValueError, match="holds no trained weights"):
             vision.models.resnet18(**options)
     assert vision.models.resnet18(weights=None, progress=True, num_classes=2).fc.out_features == 2
+    with pytest.raises(ValueError, match="holds no trained weights"):
+        vision.models.resnet18(weights=vision.models.ResNet18_Weights.IMAGENET1K_V1)
+
+
+def test_weights_have_torchvisions_names():
+    for name in [name for name in vars(vision.models) if name.endswith("_Weights")]:
+        ours, theirs = getattr(vision.models, name), getattr(torchvision.models, name)
+        assert {**ours.__members__}.keys() == {**theirs.__members__}.keys(), name
+        assert repr(ours.DEFAULT) == repr(theirs.DEFAULT)
 
 
 @pytest.mark.parametrize(

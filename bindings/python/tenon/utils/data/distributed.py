@@ -16,11 +16,9 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 
 def _of_group(question: str) -> int:
-    # What the process group says; its package may not be there.
-    try:
-        from tenon import distributed  # type: ignore[attr-defined]
-    except ImportError:
-        raise RuntimeError("Requires distributed package to be available") from None
+    # What the process group says.
+    from tenon import distributed
+
     if not distributed.is_available():
         raise RuntimeError("Requires distributed package to be available")
     return getattr(distributed, question)()
