@@ -46,4 +46,5 @@ NB_MODULE(_C, module) {
   init_autocast(module);
   init_io(module);
   init_shared_memory(module);
+  init_text(module);
 }

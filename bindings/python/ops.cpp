@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "arguments.h"
-#include "autocast.h"
+#include "ops/autocast.h"
 #include "overload.h"
 #include "overrides.h"
 #include "results.h"
@@ -80,9 +80,9 @@ bool releases_gil(ValueBuffer& values) {
 
 PyObject* invoke(const Overload& overload, ValueBuffer& values, PyObject* out) {
   Value result;
-  if (any_autocast() && !out) [[unlikely]]
-    autocast_arguments(overload.info(), values);
   {
+    // What is written in place or into `out` has its dtype.
+    const autocast::Pause pause(any_autocast() && (out || overload.info().place == OpPlace::Inplace));
     ReleaseGil gil(releases_gil(values));
     result = overload.info().call(values.data());
   }

@@ -112,5 +112,6 @@ void init_optim(nb::module_& module);
 void init_autocast(nb::module_& module);
 void init_io(nb::module_& module);
 void init_shared_memory(nb::module_& module);
+void init_text(nb::module_& module);
 
 }  // namespace tenon::python

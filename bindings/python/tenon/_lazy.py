@@ -19,13 +19,16 @@ _STORAGES = {
 _HOMES = {
     name: name
     for name in (
+        "_dynamo",
         "accelerator",
         "amp",
         "array_api",
         "backends",
+        "compiler",
         "config",
         "cpu",
         "data",
+        "distributed",
         "distributions",
         "fft",
         "func",
@@ -33,6 +36,7 @@ _HOMES = {
         "hub",
         "interop",
         "io",
+        "jit",
         "linalg",
         "masked",
         "metal",
@@ -48,6 +52,8 @@ _HOMES = {
         "signal",
         "special",
         "testing",
+        "text",
+        "types",
         "vision",
     )
 } | _STORAGES | {"vmap": "func", "autocast": "amp"} | dict.fromkeys(("load", "save"), "serialization")
