@@ -8,6 +8,7 @@
 #include <shared_mutex>
 
 #include "python.h"
+#include "stable_abi.h"
 #include "tenon/text/tokenizer.h"
 
 namespace tenon::python {
@@ -21,7 +22,7 @@ constexpr auto kUnit = text::OffsetUnit::Character;
 
 // The UTF-8 of a str, which it keeps.
 std::string_view utf8_of(nb::handle object, const char* what) {
-  TENON_CHECK_TYPE(PyUnicode_Check(object.ptr()), what, " must be a str, got ", Py_TYPE(object.ptr())->tp_name);
+  TENON_CHECK_TYPE(PyUnicode_Check(object.ptr()), what, " must be a str, got ", type_name(object.ptr()));
   Py_ssize_t size = 0;
   const char* const bytes = PyUnicode_AsUTF8AndSize(object.ptr(), &size);
   if (bytes == nullptr) throw_python_error();
@@ -38,7 +39,7 @@ template <class Make>
 nb::object list_of(size_t count, Make&& make) {
   nb::object list = steal(PyList_New(static_cast<Py_ssize_t>(count)));
   for (size_t i = 0; i < count; ++i) {
-    PyList_SET_ITEM(list.ptr(), static_cast<Py_ssize_t>(i), checked(make(i)));
+    set_list_item(list.ptr(), static_cast<Py_ssize_t>(i), checked(make(i)));
   }
   return list;
 }
@@ -53,8 +54,8 @@ PyObject* number_or_none(bool is_number, unsigned long number) {
 std::vector<uint32_t> ids_of(nb::handle object) {
   nb::object items = steal(PySequence_Fast(object.ptr(), "ids must be a sequence of integers"));
   std::vector<uint32_t> ids;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.ptr()); ++i) {
-    const unsigned long id = PyLong_AsUnsignedLong(PySequence_Fast_GET_ITEM(items.ptr(), i));
+  for (Py_ssize_t i = 0; i < sequence_size(items.ptr()); ++i) {
+    const unsigned long id = PyLong_AsUnsignedLong(sequence_item(items.ptr(), i));
     if (id == static_cast<unsigned long>(-1) && PyErr_Occurred()) throw_python_error();
     if (id > UINT32_MAX) {
       PyErr_SetString(PyExc_OverflowError, "an id does not fit in 32 bits");
@@ -161,20 +162,20 @@ Encoding encode(const Shared& self, nb::handle sequence, nb::handle pair, bool a
 nb::object encode_batch(const Shared& self, nb::handle input, bool add_special_tokens) {
   // A tuple keeps its items while other threads run.
   const nb::object items = steal(PySequence_Tuple(input.ptr()));
-  const Py_ssize_t count = PyTuple_GET_SIZE(items.ptr());
+  const Py_ssize_t count = tuple_size(items.ptr());
   std::vector<std::string_view> texts;
   std::vector<std::pair<std::string_view, std::string_view>> pairs;
-  const bool has_pairs = count > 0 && !PyUnicode_Check(PyTuple_GET_ITEM(items.ptr(), 0));
+  const bool has_pairs = count > 0 && !PyUnicode_Check(tuple_item(items.ptr(), 0));
   for (Py_ssize_t i = 0; i < count; ++i) {
-    PyObject* const item = PyTuple_GET_ITEM(items.ptr(), i);
+    PyObject* const item = tuple_item(items.ptr(), i);
     if (!has_pairs) {
       texts.push_back(utf8_of(item, "encode_batch: a text"));
       continue;
     }
-    TENON_CHECK_TYPE(PyTuple_Check(item) && PyTuple_GET_SIZE(item) == 2,
-                     "encode_batch: expected texts or pairs of texts, got ", Py_TYPE(item)->tp_name);
-    pairs.emplace_back(utf8_of(PyTuple_GET_ITEM(item, 0), "encode_batch: a text"),
-                       utf8_of(PyTuple_GET_ITEM(item, 1), "encode_batch: a text"));
+    TENON_CHECK_TYPE(PyTuple_Check(item) && tuple_size(item) == 2,
+                     "encode_batch: expected texts or pairs of texts, got ", type_name(item));
+    pairs.emplace_back(utf8_of(tuple_item(item, 0), "encode_batch: a text"),
+                       utf8_of(tuple_item(item, 1), "encode_batch: a text"));
   }
   std::vector<Encoding> encodings = self.read([&](const text::Tokenizer& it) {
     return has_pairs ? it.encode_pairs(pairs, add_special_tokens, kUnit)
