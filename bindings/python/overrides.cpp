@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "named_objects.h"
 #include "stable_abi.h"
 #include "threads.h"
 
@@ -31,7 +32,8 @@ PyObject* torch_function_name() {
 bool is_plain(PyObject* object) {
   const PyTypeObject* type = Py_TYPE(object);
   return type == tensor_type || type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type ||
-         object == Py_None || type == &PyUnicode_Type;
+         object == Py_None || type == &PyUnicode_Type || type == dtype_type || type == size_type ||
+         type == memory_format_type;
 }
 
 // PyTorch's class of tensors where PyTorch is loaded, else null; borrowed.
