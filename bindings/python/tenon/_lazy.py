@@ -52,6 +52,7 @@ _HOMES = {
         "signal",
         "special",
         "testing",
+        "text",
         "types",
         "vision",
     )

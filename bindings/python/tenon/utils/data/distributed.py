@@ -74,3 +74,11 @@ class DistributedSampler(Sampler[_T_co]):
     def set_epoch(self, epoch: int) -> None:
         """Chooses the order of the next iteration, the same for all ranks."""
         self.epoch = epoch
+
+    def state_dict(self) -> dict[str, int]:
+        """What the order of the next pass follows from."""
+        return {"epoch": self.epoch}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Makes the next pass the one that was next when state_dict() was called."""
+        self.set_epoch(state_dict["epoch"])
