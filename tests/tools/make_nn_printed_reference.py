@@ -15,7 +15,7 @@ PROGRAM = """#include <torch/torch.h>
 #include <iostream>
 using namespace torch;
 using namespace torch::nn;
-#define PRINTED(module, text) std::cout << (module) << '\\\\0';
+#define PRINTED(module, text) std::cout << (module) << '\\0';
 int main() {{
 {cases}
 }}
