@@ -152,12 +152,12 @@ std::vector<LayerText> Reader::layers() {
     const std::string_view between = text_.substr(end, at_ - end);
     if (between.find('\n') == between.npos) fail("expected ',' or a new line between layers");
   }
+  if (list.empty()) fail("expected a layer");
   if (wrapped) {
     expect(')');
     skip_blanks();
     if (at_ != text_.size()) fail("expected nothing after Sequential(...)");
   }
-  if (list.empty()) fail("expected a layer");
   return list;
 }
 

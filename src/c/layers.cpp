@@ -172,7 +172,8 @@ AnyModule unflatten(const Arguments& arguments, Draft& draft) {
 template <class Module, size_t kLeastDims, size_t kMostDims>
 AnyModule batch_norm(const Arguments& arguments, Draft& draft) {
   const int64_t features = arguments.size("num_features");
-  TENON_CHECK_VALUE(arguments.flag("bias"), "must have a bias");
+  const bool affine = arguments.flag("affine");
+  TENON_CHECK_VALUE(arguments.flag("bias") || !affine, "must have a bias");
   if (kLeastDims == 1) draft.begin({features});
   draft.require_dims(kLeastDims, kMostDims);
   draft.require_size(0, features);
@@ -182,20 +183,19 @@ AnyModule batch_norm(const Arguments& arguments, Draft& draft) {
   return AnyModule(Module(nn::BatchNormOptions(features)
                               .eps(arguments.number("eps"))
                               .momentum(momentum)
-                              .affine(arguments.flag("affine"))
+                              .affine(affine)
                               .track_running_stats(arguments.flag("track_running_stats"))));
 }
 
 AnyModule layer_norm(const Arguments& arguments, Draft& draft) {
   const Sizes sizes = arguments.sizes("normalized_shape");
-  TENON_CHECK_VALUE(arguments.flag("bias"), "must have a bias");
+  const bool affine = arguments.flag("elementwise_affine");
+  TENON_CHECK_VALUE(arguments.flag("bias") || !affine, "must have a bias");
   if (sizes.size() == 1) draft.begin(sizes);
   draft.require_dims(sizes.size(), kAnyDims);
   for (size_t d = 0; d < sizes.size(); ++d) draft.require_size(draft.shape.size() - sizes.size() + d, sizes[d]);
   draft.hold(sizes);
-  return AnyModule(nn::LayerNorm(nn::LayerNormOptions(sizes)
-                                     .eps(arguments.number("eps"))
-                                     .elementwise_affine(arguments.flag("elementwise_affine"))));
+  return AnyModule(nn::LayerNorm(nn::LayerNormOptions(sizes).eps(arguments.number("eps")).elementwise_affine(affine)));
 }
 
 AnyModule prelu(const Arguments& arguments, Draft& draft) {

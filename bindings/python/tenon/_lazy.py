@@ -23,6 +23,7 @@ _HOMES = {
         "amp",
         "array_api",
         "backends",
+        "c",
         "config",
         "cpu",
         "data",
