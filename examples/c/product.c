@@ -28,7 +28,7 @@ int main(int count, char** arguments) {
 
   tenon_model* model = tenon_build_model("Linear(2, 32), Tanh(), Linear(32, 1)", 0);
   if (!model) return fail();
-  const tenon_training training = {.size = sizeof training, .epochs = 50, .learning_rate = 0.01, .progress = report};
+  const tenon_training training = {.size = sizeof training, .epochs = 100, .learning_rate = 0.01, .progress = report};
   if (tenon_fit(model, inputs, ROWS, targets, &training, NULL) || tenon_save_model(model, path)) return fail();
   tenon_free_model(model);
 

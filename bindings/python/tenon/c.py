@@ -1,4 +1,4 @@
-"""Where Tenon's C interface is, for cffi, ctypes and compilers: its library, its header and what the header declares."""
+"""Where Tenon's C interface is, for cffi, ctypes and compilers: its library, its header, what the header declares."""
 
 from __future__ import annotations
 
