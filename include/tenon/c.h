@@ -53,7 +53,8 @@ float tenon_predict(const tenon_model* model, const float* values, size_t length
 enum tenon_loss { TENON_MSE, TENON_CROSS_ENTROPY, TENON_BCE_WITH_LOGITS };
 enum tenon_optimizer { TENON_ADAM, TENON_ADAMW, TENON_SGD, TENON_RMSPROP };
 
-// Called after each epoch with its mean loss; anything but 0 ends the training. It may run, save or free the model.
+// Called after each epoch with its mean loss; anything but 0 ends the training. It may run, save or free the model;
+// other threads wait for the model until the training ends.
 typedef int (*tenon_progress)(void* user, int64_t epoch, int64_t epochs, double loss);
 
 // What is 0 is as if it had not been given.

@@ -51,11 +51,14 @@ int done(const char* function, const Body& body) noexcept {
 
 void require(const void* pointer, const char* name) { TENON_CHECK_VALUE(pointer, name, " is null"); }
 
+// More than any version has.
+constexpr size_t kGreatestOptions = 1024;
+
 // What this version knows of the options of a caller, whose version may know less or more.
 tenon_training known_training(const tenon_training* given) {
   tenon_training training = {};
   if (!given) return training;
-  TENON_CHECK_VALUE(given->size >= offsetof(tenon_training, epochs),
+  TENON_CHECK_VALUE(given->size >= offsetof(tenon_training, epochs) && given->size <= kGreatestOptions,
                     "the size of the options must be sizeof(tenon_training), got ", given->size);
   const size_t known = std::min(given->size, sizeof(training));
   const char* bytes = reinterpret_cast<const char*>(given);

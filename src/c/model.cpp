@@ -54,9 +54,10 @@ std::shared_ptr<Model> Model::of_series(const float* values, size_t length) {
   const Tensor means = windows.mean({0});
   const Tensor centred = windows - means;
   const Tensor before = centred.narrow(1, 0, lags), next = centred.narrow(1, lags, 1);
-  // What differs by less than floats can tell is the same.
-  const double tolerance = std::numeric_limits<float>::epsilon() * static_cast<double>(length);
-  const Tensor weight = linalg_pinv(before, nullopt, tolerance).matmul(next).reshape({1, lags});
+  // What floats cannot tell apart is noise.
+  const double noise = std::numeric_limits<float>::epsilon() * series.abs().max().item<double>() *
+                       std::sqrt(static_cast<double>(before.numel()));
+  const Tensor weight = linalg_pinv(before, noise).matmul(next).reshape({1, lags});
   const Tensor bias = means.narrow(0, lags, 1) - weight.matmul(means.narrow(0, 0, lags));
 
   auto model = std::make_shared<Model>(concat("Linear(", lags, ", 1)"), 0);

@@ -123,6 +123,8 @@ static void options_are_checked(void) {
     int64_t later;
   } training = {{0}, 0};
   EXPECT_ERROR(tenon_fit(model, inputs, ROWS, targets, &training.known, NULL) != 0, "sizeof(tenon_training)");
+  training.known.size = SIZE_MAX;
+  EXPECT_ERROR(tenon_fit(model, inputs, ROWS, targets, &training.known, NULL) != 0, "sizeof(tenon_training)");
   training.known.size = sizeof training;
   EXPECT(tenon_fit(model, inputs, ROWS, targets, &training.known, NULL) == 0);
   training.later = 1;
