@@ -193,10 +193,14 @@ def neighbour_lines(libraries, threads):
 def table(rows):
     rivals = [rival for rival in RIVALS if any(rival in row.seconds for row in rows)]
     lines = [["figure", "threads", "tenon", "share of limit", *(f"/ {rival}" for rival in rivals), "target"]]
-    lines += [row.cells(rivals) for row in rows]
+    return aligned(lines + [row.cells(rivals) for row in rows])
+
+
+def aligned(lines):
+    """A table of Markdown whose first line is its head."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join("| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths)) + " |" for line in lines)
+    ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
+    return "\n".join("| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths)) + " |" for line in ruled)
 
 
 def machine():

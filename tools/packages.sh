@@ -2,6 +2,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# One name of the compiler, so that its cache serves all builds: Python's own recommendation may be another.
+export CXX=${CXX:-c++}
+
 PACKAGES=(build-essential ccache cmake ninja-build libeigen3-dev libhwy-dev libgtest-dev
   nlohmann-json3-dev python3-dev python3-venv zlib1g-dev)
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "stable_abi.h"
 #include "tenon/base/device.h"
 #include "tenon/base/generator.h"
 #include "threads.h"
@@ -73,13 +74,13 @@ nb::object numpy_item(PyObject* object) { return steal(PyObject_CallMethod(objec
 template <class F>
 bool visit_sequence(PyObject* object, F&& visit) {
   if (PyTuple_Check(object)) {
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(object); ++i) {
-      if (!visit(PyTuple_GET_ITEM(object, i))) return false;
+    for (Py_ssize_t i = 0; i < tuple_size(object); ++i) {
+      if (!visit(tuple_item(object, i))) return false;
     }
     return true;
   }
   if (!PyList_Check(object)) return false;
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(object); ++i) {
+  for (Py_ssize_t i = 0; i < sequence_size(object); ++i) {
     const nb::object item = item_of(object, i);
     if (!item.is_valid() || !visit(item.ptr())) return false;
   }
@@ -105,7 +106,7 @@ bool is_integer(PyObject* object) {
 
 bool to_number(PyObject* object, Scalar& out) {
   if (PyFloat_Check(object)) {
-    out = PyFloat_AS_DOUBLE(object);
+    out = float_value(object);
   } else if (PyBool_Check(object)) {
     out = object == Py_True;
   } else if (PyLong_Check(object)) {

@@ -13,6 +13,7 @@
 #include "arguments.h"
 #include "hooks.h"
 #include "nodes.h"
+#include "stable_abi.h"
 #include "tenon/autograd/function.h"
 #include "tenon/autograd/transform.h"
 
@@ -25,10 +26,9 @@ std::vector<Tensor> optional_tensors(nb::handle object, const char* what) {
   std::vector<Tensor> tensors;
   if (object.is_none()) return tensors;
   nb::object items = steal(PySequence_Tuple(object.ptr()));
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.ptr()); ++i) {
-    PyObject* item = PyTuple_GET_ITEM(items.ptr(), i);
-    TENON_CHECK_TYPE(item == Py_None || is_tensor(item), what, ": expected Tensors or None, found ",
-                     Py_TYPE(item)->tp_name);
+  for (Py_ssize_t i = 0; i < tuple_size(items.ptr()); ++i) {
+    PyObject* item = tuple_item(items.ptr(), i);
+    TENON_CHECK_TYPE(item == Py_None || is_tensor(item), what, ": expected Tensors or None, found ", type_name(item));
     tensors.push_back(item == Py_None ? Tensor() : unwrap(item));
   }
   return tensors;
@@ -56,7 +56,7 @@ nb::object run_grad(nb::handle outputs, nb::handle inputs, nb::handle grad_outpu
   }
   nb::object tuple = steal(PyTuple_New(static_cast<Py_ssize_t>(result.size())));
   for (size_t i = 0; i < result.size(); ++i) {
-    PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(result[i])));
+    set_tuple_item(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(result[i])));
   }
   return tuple;
 }
@@ -75,7 +75,7 @@ void push_saved_tensor_hooks(nb::object pack, nb::object unpack) {
     nb::gil_scoped_acquire gil;
     nb::object tensor = nb::borrow(unpack.get())(static_cast<const SharedObject*>(packed.get())->get());
     TENON_CHECK_TYPE(is_tensor(tensor.ptr()), "saved_tensors_hooks: unpack_hook must return a Tensor, but it returned ",
-                     Py_TYPE(tensor.ptr())->tp_name);
+                     type_name(tensor.ptr()));
     return unwrap(tensor.ptr());
   };
   saved_tensor_hooks.push_back(std::make_unique<SavedTensorHooksGuard>(std::move(hooks)));
@@ -107,7 +107,7 @@ class SavedVariables {
     const std::vector<Tensor> tensors = context_->get_saved_variables();
     nb::object tuple = steal(PyTuple_New(static_cast<Py_ssize_t>(tensors.size())));
     for (size_t i = 0; i < tensors.size(); ++i) {
-      PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(tensors[i])));
+      set_tuple_item(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(tensors[i])));
     }
     return tuple;
   }
@@ -134,7 +134,7 @@ nb::object apply_function(const std::string& name, nb::handle ctx, nb::handle in
     nb::object saved = nb::cast(SavedVariables(own));
     nb::object tuple = steal(PyTuple_New(static_cast<Py_ssize_t>(grads.size())));
     for (size_t i = 0; i < grads.size(); ++i) {
-      PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(grads[i])));
+      set_tuple_item(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(grads[i])));
     }
     // The node may die once backward is done, whoever still holds the context.
     struct Close {
@@ -147,7 +147,7 @@ nb::object apply_function(const std::string& name, nb::handle ctx, nb::handle in
       autograd::detail::apply_function(name.c_str(), optional_tensors(inputs, "apply"), run_forward, run_backward);
   nb::object tuple = steal(PyTuple_New(static_cast<Py_ssize_t>(outputs.size())));
   for (size_t i = 0; i < outputs.size(); ++i) {
-    PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(outputs[i])));
+    set_tuple_item(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(outputs[i])));
   }
   return tuple;
 }
@@ -164,7 +164,7 @@ void method(const char* name, F&& function, const Extra&... extra) {
 template <class... Args>
 auto returning_self(void (*function)(const Tensor& self, Args... args)) {
   return [function](nb::handle self, Args... args) {
-    TENON_CHECK_TYPE(is_tensor(self.ptr()), "expected a Tensor, got ", Py_TYPE(self.ptr())->tp_name);
+    TENON_CHECK_TYPE(is_tensor(self.ptr()), "expected a Tensor, got ", type_name(self.ptr()));
     function(unwrap(self.ptr()), args...);
     return nb::borrow(self);
   };

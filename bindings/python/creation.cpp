@@ -11,6 +11,7 @@
 #include "arguments.h"
 #include "interop.h"
 #include "overrides.h"
+#include "stable_abi.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -36,7 +37,7 @@ bool is_sequence(PyObject* object) {
 // A list or tuple with the items of a sequence.
 nb::object items_of(PyObject* sequence) { return steal(PySequence_Fast(sequence, "expected a sequence")); }
 
-Py_ssize_t item_count(const nb::object& items) { return PySequence_Fast_GET_SIZE(items.ptr()); }
+Py_ssize_t item_count(const nb::object& items) { return sequence_size(items.ptr()); }
 
 nb::object item_at(const nb::object& items, Py_ssize_t i) {
   // The list may shrink while its items are converted.
@@ -50,8 +51,8 @@ std::vector<int64_t> nested_sizes(PyObject* data, const char* op) {
   std::vector<int64_t> sizes;
   nb::object current = nb::borrow(data);
   while (is_sequence(current.ptr())) {
-    TENON_CHECK_VALUE(sizes.size() < kMaxDims, op, ": too many dimensions '", Py_TYPE(data)->tp_name, "': at most ",
-                      kMaxDims, " are supported");
+    TENON_CHECK_VALUE(sizes.size() < kMaxDims, op, ": too many dimensions '", type_name(data), "': at most ", kMaxDims,
+                      " are supported");
     nb::object items = items_of(current.ptr());
     sizes.push_back(item_count(items));
     if (item_count(items) == 0) break;
@@ -64,12 +65,12 @@ Scalar leaf_value(PyObject* leaf, const char* op) {
   Scalar value;
   if (to_number(leaf, value)) return value;
   if (is_tensor(leaf)) return unwrap(leaf).item();
-  TENON_CHECK_TYPE(!is_sequence(leaf), op, ": must be real number, not ", Py_TYPE(leaf)->tp_name);
+  TENON_CHECK_TYPE(!is_sequence(leaf), op, ": must be real number, not ", type_name(leaf));
   if (PyIndex_Check(leaf)) {
     int64_t index = 0;
     if (to_int(leaf, index)) return index;
   }
-  detail::fail<TypeError>(op, ": invalid data type '", Py_TYPE(leaf)->tp_name,
+  detail::fail<TypeError>(op, ": invalid data type '", type_name(leaf),
                           "'; numbers, sequences of them, arrays and tensors are valid");
 }
 
@@ -79,7 +80,7 @@ ScalarType leaf_dtype(PyObject* leaf, const char* op) {
   if (is_numpy_scalar(leaf) && dtype_of_numpy(leaf, dtype)) return dtype;
   Scalar value;
   TENON_CHECK(to_number(leaf, value) || PyIndex_Check(leaf) || PyUnicode_Check(leaf) || is_sequence(leaf), op,
-              ": Could not infer dtype of ", Py_TYPE(leaf)->tp_name);
+              ": Could not infer dtype of ", type_name(leaf));
   value = leaf_value(leaf, op);
   TENON_CHECK_VALUE(value.kind() != Scalar::Kind::Unsigned, op, ": Overflow when unpacking long: ", value,
                     " does not fit int64; give a dtype");
@@ -93,7 +94,7 @@ void visit_leaves(PyObject* data, IntArrayRef sizes, size_t depth, const char* o
     visit(data);
     return;
   }
-  TENON_CHECK_TYPE(is_sequence(data), op, ": not a sequence: found '", Py_TYPE(data)->tp_name, "' at dim ", depth,
+  TENON_CHECK_TYPE(is_sequence(data), op, ": not a sequence: found '", type_name(data), "' at dim ", depth,
                    ", where its neighbours are sequences");
   nb::object items = items_of(data);
   TENON_CHECK_VALUE(item_count(items) == sizes[depth], op, ": expected sequence of length ", sizes[depth], " at dim ",
@@ -173,8 +174,8 @@ PyObject* nested_list(const Tensor& tensor, size_t dim, int64_t offset) {
   const int64_t size = tensor.sizes()[dim];
   nb::object list = steal(PyList_New(static_cast<Py_ssize_t>(size)));
   for (int64_t i = 0; i < size; ++i) {
-    PyList_SET_ITEM(list.ptr(), static_cast<Py_ssize_t>(i),
-                    checked(nested_list(tensor, dim + 1, offset + i * tensor.strides()[dim])));
+    set_list_item(list.ptr(), static_cast<Py_ssize_t>(i),
+                  checked(nested_list(tensor, dim + 1, offset + i * tensor.strides()[dim])));
   }
   return list.release().ptr();
 }
@@ -182,16 +183,14 @@ PyObject* nested_list(const Tensor& tensor, size_t dim, int64_t offset) {
 optional<Device> device_argument(nb::handle object) {
   if (object.is_none()) return nullopt;
   Device device;
-  TENON_CHECK_TYPE(to_device(object.ptr(), device), "argument 'device' must be device, not ",
-                   Py_TYPE(object.ptr())->tp_name);
+  TENON_CHECK_TYPE(to_device(object.ptr(), device), "argument 'device' must be device, not ", type_name(object.ptr()));
   return device;
 }
 
 optional<ScalarType> dtype_argument(nb::handle object) {
   if (object.is_none()) return nullopt;
   ScalarType dtype;
-  TENON_CHECK_TYPE(to_dtype(object.ptr(), dtype), "argument 'dtype' must be dtype, not ",
-                   Py_TYPE(object.ptr())->tp_name);
+  TENON_CHECK_TYPE(to_dtype(object.ptr(), dtype), "argument 'dtype' must be dtype, not ", type_name(object.ptr()));
   return dtype;
 }
 
@@ -258,8 +257,8 @@ void init_creation(nb::module_& module) {
   module.def(
       "from_numpy",
       [](nb::handle array) {
-        TENON_CHECK_TYPE(is_numpy_array(array.ptr()), "from_numpy: expected np.ndarray (got ",
-                         Py_TYPE(array.ptr())->tp_name, ")");
+        TENON_CHECK_TYPE(is_numpy_array(array.ptr()), "from_numpy: expected np.ndarray (got ", type_name(array.ptr()),
+                         ")");
         return tensor_over_buffer(array.ptr(), "from_numpy");
       },
       nb::arg("ndarray"), "A tensor that shares the memory of a NumPy array.");

@@ -31,7 +31,7 @@ thread_local std::vector<Device> entered_devices;
 
 // A seed is any integer of 64 bits, with or without a sign.
 uint64_t seed_argument(PyObject* seed) {
-  TENON_CHECK(is_integer(seed), "manual_seed expected a long, but got ", Py_TYPE(seed)->tp_name);
+  TENON_CHECK(is_integer(seed), "manual_seed expected a long, but got ", type_name(seed));
   const nb::object integer = steal(PyNumber_Index(seed));
   const uint64_t bits = PyLong_AsUnsignedLongLong(integer.ptr());
   if (!PyErr_Occurred()) return bits;

@@ -1,4 +1,6 @@
 // Tenon's errors as Python exceptions: each C++ class becomes the builtin of its name or a subclass of RuntimeError.
+#include <nanobind/stl/string.h>
+
 #include <cstring>
 #include <new>
 
@@ -57,6 +59,15 @@ void set_python_error() noexcept {
   } catch (...) {
     set_error(PyExc_RuntimeError, "unknown C++ exception");
   }
+}
+
+std::string type_name(nb::handle object) {
+  const nb::handle type = object.type();
+  std::string name = nb::cast<std::string>(type.attr("__name__"));
+  const std::string package = nb::cast<std::string>(nb::str(type.attr("__module__")));
+  // Python's own classes go by their name alone; those of C, which cannot be changed, have their module in it.
+  const bool is_of_c = PyType_GetFlags(reinterpret_cast<PyTypeObject*>(type.ptr())) & Py_TPFLAGS_IMMUTABLETYPE;
+  return is_of_c && package != "builtins" ? package + "." + name : name;
 }
 
 void init_errors(nb::module_& module) {

@@ -17,7 +17,7 @@ struct GradientHook {
     if (result.is_none()) return Tensor();
     TENON_CHECK_TYPE(is_tensor(result.ptr()),
                      "register_hook: expected the hook to return a Tensor or None, but it returned ",
-                     Py_TYPE(result.ptr())->tp_name);
+                     type_name(result.ptr()));
     return unwrap(result.ptr());
   }
 };

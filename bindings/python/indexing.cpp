@@ -4,6 +4,7 @@
 #include "arguments.h"
 #include "creation.h"
 #include "overrides.h"
+#include "stable_abi.h"
 #include "tenon/base/small_vec.h"
 #include "tenon/ops/ops.h"
 
@@ -43,7 +44,7 @@ TensorIndex to_index(PyObject* item, const Tensor& self) {
     return index_tensor(item, self);
   detail::fail<IndexError>(
       "index: only integers, slices (`:`), ellipsis (`...`), None, bools and integer or bool tensors, ",
-      "arrays and lists are valid indices (got ", Py_TYPE(item)->tp_name, ")");
+      "arrays and lists are valid indices (got ", type_name(item), ")");
 }
 
 void to_indices(PyObject* key, const Tensor& self, Indices& out) {
@@ -51,7 +52,7 @@ void to_indices(PyObject* key, const Tensor& self, Indices& out) {
     out.push_back(to_index(key, self));
     return;
   }
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key); ++i) out.push_back(to_index(PyTuple_GET_ITEM(key, i), self));
+  for (Py_ssize_t i = 0; i < tuple_size(key); ++i) out.push_back(to_index(tuple_item(key, i), self));
 }
 
 // Whether tensors among the indices pick many elements; without such, what is read is a view.
@@ -136,8 +137,7 @@ int contains(PyObject* self, PyObject* value) {
         const Tensor& x = unwrap(self);
         Scalar number;
         TENON_CHECK_AS(Error, is_tensor(value) || to_number(value, number),
-                       "Tensor.__contains__ only supports Tensor or scalar, but you passed in a ",
-                       Py_TYPE(value)->tp_name);
+                       "Tensor.__contains__ only supports Tensor or scalar, but you passed in a ", type_name(value));
         ReleaseGil gil(x.numel() > kReleaseGilElements);
         const Tensor equal = is_tensor(value) ? eq(x, unwrap(value)) : eq(x, number);
         return equal.any().item().to<bool>() ? 1 : 0;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "arguments.h"
+#include "stable_abi.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 
@@ -34,7 +35,7 @@ Buffer export_buffer(PyObject* object, int flags) {
       if (!PyErr_ExceptionMatches(PyExc_ValueError) || PyErr_ExceptionMatches(PyExc_BufferError)) throw_python_error();
       // NumPy's answer for items that the protocol cannot describe, such as dates.
       const nb::python_error error;
-      tenon::detail::fail<TypeError>("can't convert an object of type ", Py_TYPE(object)->tp_name, ": ", error.what());
+      tenon::detail::fail<TypeError>("can't convert an object of type ", type_name(object), ": ", error.what());
     }
   }
   return Buffer(view.release(), ReleaseBuffer());
@@ -207,7 +208,7 @@ Tensor tensor_from_bytes(PyObject* object, ScalarType dtype, int64_t count, int6
 
 bool dtype_of_numpy(PyObject* object, ScalarType& out) {
   nb::object name = steal(PyObject_GetAttrString(nb::object(nb::borrow(object).attr("dtype")).ptr(), "name"));
-  const char* text = PyUnicode_AsUTF8(name.ptr());
+  const char* text = utf8(name.ptr());
   if (!text) throw_python_error();
   for (int i = 0; i < kDtypeCount; ++i) {
     if (std::string_view(dtype_name(static_cast<ScalarType>(i))) == text) {

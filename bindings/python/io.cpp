@@ -11,6 +11,7 @@
 #include "io/pickle_machine.h"
 #include "io/source.h"
 #include "io/zip.h"
+#include "stable_abi.h"
 #include "tenon/io/npy.h"
 #include "tenon/io/safetensors.h"
 
@@ -159,7 +160,7 @@ class PythonBuilder {
   nb::object tuple(std::span<nb::object> items) {
     nb::object made = steal(PyTuple_New(static_cast<Py_ssize_t>(items.size())));
     for (size_t i = 0; i < items.size(); ++i) {
-      PyTuple_SET_ITEM(made.ptr(), static_cast<Py_ssize_t>(i), nb::object(items[i]).release().ptr());
+      set_tuple_item(made.ptr(), static_cast<Py_ssize_t>(i), nb::object(items[i]).release().ptr());
     }
     return made;
   }
@@ -225,7 +226,7 @@ class PythonBuilder {
   static void count_parts(PyObject* key, int& budget) {
     TENON_CHECK_AS(io::UnpicklingError, --budget > 0, "a key has more than 10000 parts");
     if (!PyTuple_Check(key)) return;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key); ++i) count_parts(PyTuple_GET_ITEM(key, i), budget);
+    for (Py_ssize_t i = 0; i < tuple_size(key); ++i) count_parts(tuple_item(key, i), budget);
   }
 
   nb::object policy_, ordered_dict_, counter_;
@@ -334,8 +335,8 @@ io::TensorDict tensors_of(nb::dict dict, const char* function) {
   io::TensorDict tensors;
   for (auto [key, value] : dict) {
     TENON_CHECK_TYPE(PyUnicode_Check(key.ptr()) && is_tensor(value.ptr()), function,
-                     ": names must be str and values tensors, got ", Py_TYPE(key.ptr())->tp_name, " and ",
-                     Py_TYPE(value.ptr())->tp_name);
+                     ": names must be str and values tensors, got ", type_name(key.ptr()), " and ",
+                     type_name(value.ptr()));
     tensors.emplace(nb::cast<std::string>(key), unwrap(value.ptr()));
   }
   return tensors;

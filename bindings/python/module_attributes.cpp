@@ -1,6 +1,6 @@
 // The attributes of nn.Module: its parameters, buffers and submodules are found in the dicts that hold them without the
 // error that Python would first raise for a name that the instance lacks.
-#include "python.h"
+#include "threads.h"
 
 namespace tenon::python {
 
@@ -15,7 +15,7 @@ PyObject* name_of(const char* text) { return checked(PyUnicode_InternFromString(
 nb::object entry(nb::handle dict, PyObject* name) {
   PyObject* value = nullptr;
   if (!dict.is_valid() || !PyDict_Check(dict.ptr())) return {};
-#if PY_VERSION_HEX >= 0x030D0000
+#ifdef Py_GIL_DISABLED
   PyDict_GetItemRef(dict.ptr(), name, &value);
 #else
   value = Py_XNewRef(PyDict_GetItemWithError(dict.ptr(), name));
@@ -23,11 +23,38 @@ nb::object entry(nb::handle dict, PyObject* name) {
   return nb::steal(value);
 }
 
+// A parameter, buffer or submodule, of which `attributes` has the dicts, or else the error of nn.Module.
+PyObject* held_attribute(PyObject* self, nb::handle attributes, PyObject* name) {
+  static PyObject* const holders[] = {name_of("_parameters"), name_of("_buffers"), name_of("_modules")};
+  for (PyObject* holder : holders) {
+    nb::object value = entry(entry(attributes, holder), name);
+    if (value.is_valid()) return value.release().ptr();
+    if (PyErr_Occurred()) return nullptr;
+  }
+  return PyObject_CallFunctionObjArgs(module_getattr, self, name, nullptr);
+}
+
+nb::object attributes_of(PyObject* self) { return nb::steal(PyObject_GenericGetDict(self, nullptr)); }
+
+#ifdef Py_LIMITED_API
+
+// From Python 3.12 on no error is raised before __getattr__ is asked, so that need only be quick.
+void find_module_attributes(nb::handle type) {
+  if (module_getattr) return;
+  module_getattr = type.attr("__getattr__").inc_ref().ptr();
+  const auto getattr = [](nb::handle self, nb::handle name) {
+    return steal(held_attribute(self.ptr(), attributes_of(self.ptr()), name.ptr()));
+  };
+  nb::setattr(type, "__getattr__", nb::cpp_function(getattr, nb::is_method()));
+}
+
+#else
+
 // The instance's attributes and what its class says; as object.__getattribute__, but null without an error where there
 // is nothing.
 PyObject* own_attribute(PyObject* self, nb::handle attributes, PyObject* name) {
   PyTypeObject* type = Py_TYPE(self);
-  nb::object found = nb::borrow(_PyType_Lookup(type, name));
+  nb::object found = find_attribute(type, name);
   const descrgetfunc get = found.is_valid() ? Py_TYPE(found.ptr())->tp_descr_get : nullptr;
   if (get && Py_TYPE(found.ptr())->tp_descr_set) return get(found.ptr(), self, reinterpret_cast<PyObject*>(type));
   if (nb::object value = entry(attributes, name); value.is_valid()) return value.release().ptr();
@@ -36,8 +63,7 @@ PyObject* own_attribute(PyObject* self, nb::handle attributes, PyObject* name) {
 }
 
 PyObject* get_attribute(PyObject* self, PyObject* name) {
-  static PyObject* const holders[] = {name_of("_parameters"), name_of("_buffers"), name_of("_modules")};
-  nb::object attributes = nb::steal(PyObject_GenericGetDict(self, nullptr));
+  const nb::object attributes = attributes_of(self);
   if (!attributes.is_valid()) return nullptr;
   if (PyObject* value = own_attribute(self, attributes, name)) return value;
   if (PyErr_Occurred()) {
@@ -45,13 +71,7 @@ PyObject* get_attribute(PyObject* self, PyObject* name) {
     if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return nullptr;
     PyErr_Clear();
   }
-  for (PyObject* holder : holders) {
-    nb::object value = entry(entry(attributes, holder), name);
-    if (value.is_valid()) return value.release().ptr();
-    if (PyErr_Occurred()) return nullptr;
-  }
-  // Raises the error.
-  return PyObject_CallFunctionObjArgs(module_getattr, self, name, nullptr);
+  return held_attribute(self, attributes, name);
 }
 
 // Gives the class this way of finding attributes, unless it or a base below nn.Module has its own. Python takes it back
@@ -60,13 +80,15 @@ void find_module_attributes(nb::handle object) {
   auto* type = reinterpret_cast<PyTypeObject*>(object.ptr());
   static PyObject* const getattr_name = name_of("__getattr__");
   static PyObject* const getattribute_name = name_of("__getattribute__");
-  if (!module_getattr) module_getattr = Py_NewRef(checked(_PyType_Lookup(type, getattr_name)));
-  PyObject* object_getattribute = _PyType_Lookup(&PyBaseObject_Type, getattribute_name);
-  if (_PyType_Lookup(type, getattr_name) == module_getattr &&
-      _PyType_Lookup(type, getattribute_name) == object_getattribute) {
+  if (!module_getattr) module_getattr = find_attribute(type, getattr_name).release().ptr();
+  const nb::object object_getattribute = find_attribute(&PyBaseObject_Type, getattribute_name);
+  if (find_attribute(type, getattr_name).is(module_getattr) &&
+      find_attribute(type, getattribute_name).is(object_getattribute)) {
     type->tp_getattro = get_attribute;
   }
 }
+
+#endif
 
 }  // namespace
 

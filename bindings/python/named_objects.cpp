@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string>
 
+#include "stable_abi.h"
 #include "tenon/base/shape.h"
 
 namespace tenon::python {
@@ -66,19 +67,22 @@ PyMethodDef dtype_methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 
-PyTypeObject* make_named_type(const char* name, PyMethodDef* methods, PyGetSetDef* properties) {
+PyTypeObject* make_named_type(nb::module_& module, const char* name, PyMethodDef* methods, PyGetSetDef* properties) {
   PyType_Slot slots[] = {
       {Py_tp_repr, reinterpret_cast<void*>(named_repr)},
       {Py_tp_methods, methods},
       {properties ? Py_tp_getset : 0, properties},
       {0, nullptr},
   };
-  PyType_Spec spec = {name, sizeof(NamedObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
-  return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
+  PyType_Spec spec = {name, sizeof(NamedObject), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE, slots};
+  PyObject* type = checked(PyType_FromSpec(&spec));
+  module.attr(std::strchr(name, '.') + 1) = nb::borrow(type);
+  return reinterpret_cast<PyTypeObject*>(type);
 }
 
 PyObject* make_named(nb::module_& module, PyTypeObject* type, int value, const char* name) {
-  auto* object = reinterpret_cast<NamedObject*>(checked(type->tp_alloc(type, 0)));
+  auto* object = reinterpret_cast<NamedObject*>(checked(PyType_GenericAlloc(type, 0)));
   object->value = value;
   object->name = name;
   auto* result = reinterpret_cast<PyObject*>(object);
@@ -88,23 +92,30 @@ PyObject* make_named(nb::module_& module, PyTypeObject* type, int value, const c
 
 // --- Size
 
-PyObject* as_size(nb::object tuple) { return PyObject_CallOneArg(reinterpret_cast<PyObject*>(size_type), tuple.ptr()); }
+// What a tuple does where Size adds to it.
+template <class Function, int slot>
+Function tuple_slot() {
+  static const auto function = reinterpret_cast<Function>(PyType_GetSlot(&PyTuple_Type, slot));
+  return function;
+}
+
+PyObject* as_size(nb::object tuple) {
+  return PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(size_type), tuple.ptr(), nullptr);
+}
 
 PyObject* size_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  nb::object self = nb::steal(PyTuple_Type.tp_new(type, args, kwargs));
+  nb::object self = nb::steal(tuple_slot<newfunc, Py_tp_new>()(type, args, kwargs));
   if (!self) return nullptr;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self.ptr()); ++i) {
-    PyObject* item = PyTuple_GET_ITEM(self.ptr(), i);
+  for (Py_ssize_t i = 0; i < tuple_size(self.ptr()); ++i) {
+    PyObject* item = tuple_item(self.ptr(), i);
     if (PyLong_Check(item)) continue;
     PyObject* number = PyNumber_Index(item);
     if (!number) {
-      PyErr_Format(PyExc_TypeError, "Size() takes an iterable of 'int' (item %zd is '%.200s')", i,
-                   Py_TYPE(item)->tp_name);
+      PyErr_Format(PyExc_TypeError, "Size() takes an iterable of 'int' (item %zd is '%.200s')", i, type_name(item));
       return nullptr;
     }
     // The tuple is not shared yet, so its item may still be replaced.
-    PyTuple_SET_ITEM(self.ptr(), i, number);
-    Py_DECREF(item);
+    PyTuple_SetItem(self.ptr(), i, number);
   }
   return self.release().ptr();
 }
@@ -115,27 +126,27 @@ PyObject* size_repr(PyObject* self) {
 }
 
 PyObject* size_item(PyObject* self, PyObject* key) {
-  nb::object item = nb::steal(PyTuple_Type.tp_as_mapping->mp_subscript(self, key));
+  nb::object item = nb::steal(tuple_slot<binaryfunc, Py_mp_subscript>()(self, key));
   if (item && PyTuple_Check(item.ptr())) return as_size(std::move(item));
   return item.release().ptr();
 }
 
 PyObject* size_concat(PyObject* self, PyObject* other) {
   if (!PyTuple_Check(other)) Py_RETURN_NOTIMPLEMENTED;
-  nb::object both = nb::steal(PyTuple_Type.tp_as_sequence->sq_concat(self, other));
+  nb::object both = nb::steal(tuple_slot<binaryfunc, Py_sq_concat>()(self, other));
   return both ? as_size(std::move(both)) : nullptr;
 }
 
 PyObject* size_repeat(PyObject* self, Py_ssize_t times) {
-  nb::object items = nb::steal(PyTuple_Type.tp_as_sequence->sq_repeat(self, times));
+  nb::object items = nb::steal(tuple_slot<ssizeargfunc, Py_sq_repeat>()(self, times));
   return items ? as_size(std::move(items)) : nullptr;
 }
 
 PyObject* size_numel(PyObject* self, PyObject*) {
   return guarded([&]() -> PyObject* {
     int64_t numel = 1;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self); ++i) {
-      const int64_t size = PyLong_AsLongLong(PyTuple_GET_ITEM(self, i));
+    for (Py_ssize_t i = 0; i < tuple_size(self); ++i) {
+      const int64_t size = PyLong_AsLongLong(tuple_item(self, i));
       if (size == -1 && PyErr_Occurred()) throw_python_error();
       numel = checked_mul(numel, size, "Size.numel");
     }
@@ -144,7 +155,7 @@ PyObject* size_numel(PyObject* self, PyObject*) {
 }
 
 PyObject* size_reduce(PyObject* self, PyObject*) {
-  return Py_BuildValue("(O(N))", size_type, PyTuple_GetSlice(self, 0, PyTuple_GET_SIZE(self)));
+  return Py_BuildValue("(O(N))", size_type, PyTuple_GetSlice(self, 0, tuple_size(self)));
 }
 
 PyMethodDef size_methods[] = {
@@ -176,7 +187,7 @@ bool to_dtype(PyObject* object, ScalarType& out) {
 }
 
 PyObject* make_size(IntArrayRef sizes) {
-  PyObject* self = size_type->tp_alloc(size_type, static_cast<Py_ssize_t>(sizes.size()));
+  PyObject* self = PyType_GenericAlloc(size_type, static_cast<Py_ssize_t>(sizes.size()));
   if (!self) return nullptr;
   for (size_t i = 0; i < sizes.size(); ++i) {
     PyObject* item = PyLong_FromLongLong(sizes[i]);
@@ -184,18 +195,15 @@ PyObject* make_size(IntArrayRef sizes) {
       Py_DECREF(self);
       return nullptr;
     }
-    PyTuple_SET_ITEM(self, static_cast<Py_ssize_t>(i), item);
+    set_tuple_item(self, static_cast<Py_ssize_t>(i), item);
   }
   return self;
 }
 
 void init_named_objects(nb::module_& module) {
-  dtype_type = make_named_type("tenon.dtype", dtype_methods, dtype_properties);
-  layout_type = make_named_type("tenon.layout", named_methods, nullptr);
-  memory_format_type = make_named_type("tenon.memory_format", named_methods, nullptr);
-  for (PyTypeObject* type : {dtype_type, layout_type, memory_format_type}) {
-    module.attr(strchr(type->tp_name, '.') + 1) = nb::borrow(reinterpret_cast<PyObject*>(type));
-  }
+  dtype_type = make_named_type(module, "tenon.dtype", dtype_methods, dtype_properties);
+  layout_type = make_named_type(module, "tenon.layout", named_methods, nullptr);
+  memory_format_type = make_named_type(module, "tenon.memory_format", named_methods, nullptr);
   for (int i = 0; i < kDtypeCount; ++i) {
     dtype_objects[static_cast<size_t>(i)] = make_named(module, dtype_type, i, dtype_name(static_cast<ScalarType>(i)));
   }
@@ -216,7 +224,7 @@ void init_named_objects(nb::module_& module) {
       {Py_tp_doc, const_cast<char*>("The shape of a tensor: a tuple of ints.")},
       {0, nullptr},
   };
-  PyType_Spec spec = {"tenon.Size", 0, 0, Py_TPFLAGS_DEFAULT, slots};
+  PyType_Spec spec = {"tenon.Size", 0, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE, slots};
   nb::object bases = nb::make_tuple(nb::borrow(reinterpret_cast<PyObject*>(&PyTuple_Type)));
   size_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpecWithBases(&spec, bases.ptr())));
   module.attr("Size") = nb::borrow(reinterpret_cast<PyObject*>(size_type));

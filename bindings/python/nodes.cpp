@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 
 #include "autograd/engine.h"
+#include "stable_abi.h"
 #include "tensor_type.h"
 #include "threads.h"
 
@@ -25,7 +26,7 @@ struct NodeObject {
 nb::object tuple_of(const Grads& grads) {
   nb::object tuple = steal(PyTuple_New(static_cast<Py_ssize_t>(grads.size())));
   for (size_t i = 0; i < grads.size(); ++i)
-    PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(grads[i])));
+    set_tuple_item(tuple.ptr(), static_cast<Py_ssize_t>(i), checked(wrap(grads[i])));
   return tuple;
 }
 
@@ -33,11 +34,11 @@ nb::object tuple_of(const Grads& grads) {
 void replace(Grads& grads, const nb::object& result, const char* what) {
   if (result.is_none()) return;
   nb::object items = steal(PySequence_Tuple(result.ptr()));
-  TENON_CHECK_AS(Error, PyTuple_GET_SIZE(items.ptr()) == static_cast<Py_ssize_t>(grads.size()), what,
-                 ": the hook returned ", PyTuple_GET_SIZE(items.ptr()), " values, expected ", grads.size());
+  TENON_CHECK_AS(Error, tuple_size(items.ptr()) == static_cast<Py_ssize_t>(grads.size()), what, ": the hook returned ",
+                 tuple_size(items.ptr()), " values, expected ", grads.size());
   for (size_t i = 0; i < grads.size(); ++i) {
-    PyObject* item = PyTuple_GET_ITEM(items.ptr(), static_cast<Py_ssize_t>(i));
-    TENON_CHECK_TYPE(item == Py_None || is_tensor(item), what, ": the hook returned ", Py_TYPE(item)->tp_name,
+    PyObject* item = tuple_item(items.ptr(), static_cast<Py_ssize_t>(i));
+    TENON_CHECK_TYPE(item == Py_None || is_tensor(item), what, ": the hook returned ", type_name(item),
                      ", expected Tensor");
     grads[i] = item == Py_None ? Tensor() : unwrap(item);
   }
@@ -95,7 +96,7 @@ nb::object variable(const NodeObject& self) {
 Tensor checked_gradient(const Node& node, size_t i, PyObject* given) {
   if (given == Py_None) return Tensor();
   const std::string name = node_display_name(node);
-  TENON_CHECK_TYPE(is_tensor(given), name, ": argument ", i, " must be Tensor or None, not ", Py_TYPE(given)->tp_name);
+  TENON_CHECK_TYPE(is_tensor(given), name, ": argument ", i, " must be Tensor or None, not ", type_name(given));
   const Tensor& grad = unwrap(given);
   const Node::InputMeta& meta = node.input_meta(i);
   TENON_CHECK_AS(Error,

@@ -4,7 +4,6 @@
 #include <complex>
 
 #include "arguments.h"
-#include "autocast.h"
 #include "autograd/record.h"
 #include "interop.h"
 #include "overrides.h"
@@ -117,11 +116,7 @@ PyObject* unary(PyObject* self) {
 
 // --- the ops whose functions have another shape than their slot
 
-Tensor matmul_tensors(const Tensor& a, const Tensor& b) {
-  if (!any_autocast()) [[likely]] return matmul(a, b);
-  const auto [left, right] = autocast_operands(a, b);
-  return matmul(left, right);
-}
+Tensor matmul_tensors(const Tensor& a, const Tensor& b) { return matmul(a, b); }
 Tensor add_tensors(const Tensor& a, const Tensor& b) { return add(a, b); }
 Tensor add_right(const Tensor& a, const Scalar& b) { return add(a, b); }
 Tensor add_left(const Scalar& a, const Tensor& b) { return add(b, a); }

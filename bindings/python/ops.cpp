@@ -8,10 +8,11 @@
 #include <vector>
 
 #include "arguments.h"
-#include "autocast.h"
+#include "ops/autocast.h"
 #include "overload.h"
 #include "overrides.h"
 #include "results.h"
+#include "stable_abi.h"
 #include "threads.h"
 
 namespace tenon::python {
@@ -79,9 +80,9 @@ bool releases_gil(ValueBuffer& values) {
 
 PyObject* invoke(const Overload& overload, ValueBuffer& values, PyObject* out) {
   Value result;
-  if (any_autocast() && !out) [[unlikely]]
-    autocast_arguments(overload.info(), values);
   {
+    // What is written in place or into `out` has its dtype.
+    const autocast::Pause pause(any_autocast() && (out || overload.info().place == OpPlace::Inplace));
     ReleaseGil gil(releases_gil(values));
     result = overload.info().call(values.data());
   }
@@ -94,15 +95,15 @@ std::string given_types(const CallArguments& call) {
   auto add = [&](PyObject* value) {
     if (!text.empty()) text += ", ";
     if (PyTuple_Check(value) || PyList_Check(value)) {
-      text += concat(Py_TYPE(value)->tp_name, " of ", PySequence_Fast_GET_SIZE(value), " items");
+      text += concat(type_name(value), " of ", sequence_size(value), " items");
     } else {
-      text += is_tensor(value) ? "Tensor" : Py_TYPE(value)->tp_name;
+      text += type_name(value);
     }
   };
   for (size_t i = 0; i < call.positional; ++i) add(call.values[i]);
   for (size_t k = 0; k < call.keyword_count(); ++k) {
     add(call.keyword_value(k));
-    text += concat(" ", PyUnicode_AsUTF8(call.keyword_name(k)));
+    text += concat(" ", utf8(call.keyword_name(k)));
   }
   return text;
 }
@@ -111,7 +112,7 @@ void refuse_pytorch_tensors(const OpForms& forms, const CallArguments& call) {
   for (size_t i = 0; i < call.positional + call.keyword_count(); ++i) {
     PyObject* value = call.values[i];
     const bool is_list = PyTuple_Check(value) || PyList_Check(value);
-    for (Py_ssize_t k = 0; is_list && k < PySequence_Fast_GET_SIZE(value); ++k) {
+    for (Py_ssize_t k = 0; is_list && k < sequence_size(value); ++k) {
       if (nb::object item = item_of(value, k); item.is_valid()) refuse_pytorch_tensor(item.ptr(), forms.name.c_str());
     }
     refuse_pytorch_tensor(value, forms.name.c_str());
@@ -157,7 +158,7 @@ PyObject* call_op(PyObject* self, PyObject* const* args, size_t flags, PyObject*
 
 PyObject* bind_method(PyObject* self, PyObject* object, PyObject*) {
   if (!object || object == Py_None || !forms_of(self).method) return Py_NewRef(self);
-  return PyMethod_New(self, object);
+  return bind(self, object);
 }
 
 PyObject* op_repr(PyObject* self) {
@@ -230,7 +231,7 @@ void make_op_type() {
 }
 
 PyObject* make_op(OpForms* forms) {
-  auto* op = reinterpret_cast<PyOp*>(checked(op_type->tp_alloc(op_type, 0)));
+  auto* op = reinterpret_cast<PyOp*>(checked(PyType_GenericAlloc(op_type, 0)));
   op->vectorcall = call_op;
   op->forms = forms;
   return reinterpret_cast<PyObject*>(op);

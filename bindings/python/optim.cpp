@@ -11,6 +11,7 @@
 #include "optim/rules.h"
 #include "optim/step.h"
 #include "python.h"
+#include "stable_abi.h"
 #include "tenon/base/grad_mode.h"
 #include "tensor_type.h"
 
@@ -36,21 +37,20 @@ Tensor tensor_in(PyObject* state, PyObject* name) {
   if (!value && PyErr_Occurred()) throw_python_error();
   if (!value || value == Py_None) return {};
   if (!is_tensor(value)) {
-    throw TypeError(
-        concat("optimizer state '", PyUnicode_AsUTF8(name), "' must be a Tensor, not ", Py_TYPE(value)->tp_name));
+    throw TypeError(concat("optimizer state '", utf8(name), "' must be a Tensor, not ", type_name(value)));
   }
   return unwrap(value);
 }
 
 Tensor required_in(PyObject* state, PyObject* name) {
   Tensor tensor = tensor_in(state, name);
-  if (!tensor.defined()) throw nb::key_error(PyUnicode_AsUTF8(name));
+  if (!tensor.defined()) throw nb::key_error(utf8(name));
   return tensor;
 }
 
 const Tensor& parameter(nb::handle object) {
   if (!is_tensor(object.ptr())) {
-    throw TypeError(concat("step: the parameters of a group must be Tensors, not ", Py_TYPE(object.ptr())->tp_name));
+    throw TypeError(concat("step: the parameters of a group must be Tensors, not ", type_name(object.ptr())));
   }
   return unwrap(object.ptr());
 }
@@ -76,12 +76,12 @@ void walk(nb::list params, nb::dict state, nb::handle begin, const Add& add) {
     PyObject* own = PyDict_GetItemWithError(state.ptr(), param.ptr());
     if (!own && PyErr_Occurred()) throw_python_error();
     nb::object made;
-    if (!own || (PyDict_Check(own) && PyDict_GET_SIZE(own) == 0)) {
+    if (!own || (PyDict_Check(own) && dict_size(own) == 0)) {
       made = begin(param);
       own = made.ptr();
     }
     if (!PyDict_Check(own)) {
-      throw TypeError(concat("step: the state of a parameter must be a dict, not ", Py_TYPE(own)->tp_name));
+      throw TypeError(concat("step: the state of a parameter must be a dict, not ", type_name(own)));
     }
     add(tensor, grad, own);
   }
@@ -121,6 +121,8 @@ void step_group(nb::list params, nb::dict state, nb::handle begin, bool differen
     return names;                                                       \
   }
 TENON_FORALL_STEPS(TENON_KERNEL)
+TENON_KERNEL(sparse_adam, SparseAdamNumbers, "exp_avg exp_avg_sq")
+TENON_KERNEL(muon, MuonSettings, "momentum_buffer")
 #undef TENON_KERNEL
 
 // The momentum of a first step is made here, since it is the gradient itself.
@@ -235,20 +237,44 @@ void asgd(nb::list params, nb::dict state, nb::handle begin, bool differentiable
   });
 }
 
-// One parameter; its state has a count of steps and what the gradient's shape asks for.
-void adafactor(const Tensor& param, const Tensor& grad, nb::dict state, double lr, double beta2_decay,
-               std::optional<double> eps1, double eps2, double d, double weight_decay, bool maximize) {
-  static const std::vector<PyObject*> names = interned_words("step row_var col_var variance");
-  optim::adafactor_step(param, grad, tensor_in(state.ptr(), names[1]), tensor_in(state.ptr(), names[2]),
-                        tensor_in(state.ptr(), names[3]), count_step(required_in(state.ptr(), names[0])),
-                        {lr, beta2_decay, eps1, eps2, d, weight_decay, maximize});
+// The count of steps is a Python int, as PyTorch keeps it here.
+void sparse_adam(nb::list params, nb::dict state, nb::handle begin, double lr, double beta1, double beta2, double eps,
+                 bool maximize) {
+  static PyObject* const step_name = PyUnicode_InternFromString("step");
+  const std::vector<PyObject*>& names = sparse_adam_states();
+  std::vector<StepItem> items;
+  std::vector<SparseAdamNumbers> numbers;
+  walk(params, state, begin, [&](const Tensor& param, const Tensor& grad, PyObject* own) {
+    PyObject* before = PyDict_GetItemWithError(own, step_name);
+    if (!before && !PyErr_Occurred()) throw nb::key_error("step");
+    const nb::object step = steal(checked(PyNumber_Add(checked(before), nb::int_(1).ptr())));
+    check_status(PyDict_SetItem(own, step_name, step.ptr()));
+    items.push_back({param, grad, {required_in(own, names[0]), required_in(own, names[1])}});
+    numbers.push_back(optim::sparse_adam_numbers(nb::cast<double>(step), param, lr, beta1, beta2, eps, maximize));
+  });
+  finish(items, numbers, false);
 }
 
-void muon(const Tensor& param, const Tensor& grad, const Tensor& momentum_buffer, double lr, double adjusted_lr,
-          double weight_decay, double momentum, bool nesterov, std::array<double, 3> ns_coefficients, double eps,
-          int64_t ns_steps) {
-  optim::muon_step(param, grad, momentum_buffer,
-                   {lr, adjusted_lr, weight_decay, momentum, nesterov, ns_coefficients, eps, ns_steps});
+void adafactor(nb::list params, nb::dict state, nb::handle begin, double lr, double beta2_decay,
+               std::optional<double> eps1, double eps2, double d, double weight_decay, bool maximize) {
+  static const std::vector<PyObject*> names = interned_words("step row_var col_var variance");
+  std::vector<optim::AdafactorItem> items;
+  walk(params, state, begin, [&](const Tensor& param, const Tensor& grad, PyObject* own) {
+    items.push_back({param, grad, tensor_in(own, names[1]), tensor_in(own, names[2]), tensor_in(own, names[3]),
+                     count_step(required_in(own, names[0]))});
+  });
+  ReleaseGil gil;
+  optim::adafactor_steps(items, {lr, beta2_decay, eps1, eps2, d, weight_decay, maximize});
+}
+
+void muon(nb::list params, nb::dict state, nb::handle begin, double lr, double weight_decay, double momentum,
+          bool nesterov, std::array<double, 3> ns_coefficients, double eps, int64_t ns_steps, bool match_rms_adamw) {
+  std::vector<optim::MuonItem> items;
+  walk(params, state, begin, [&](const Tensor& param, const Tensor& grad, PyObject* own) {
+    items.push_back({param, grad, required_in(own, muon_states()[0])});
+  });
+  ReleaseGil gil;
+  optim::muon_steps(items, {lr, weight_decay, momentum, nesterov, ns_coefficients, eps, ns_steps, match_rms_adamw});
 }
 
 }  // namespace
@@ -258,9 +284,10 @@ void init_optim(nb::module_& module) {
 #define TENON_KERNEL(name, Numbers, states) steps.def(#name, name);
   TENON_FORALL_STEPS(TENON_KERNEL)
 #undef TENON_KERNEL
+  steps.def("sparse_adam", sparse_adam);
+  steps.def("muon", muon);
   steps.def("adafactor", adafactor, nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg(), nb::arg().none(), nb::arg(),
             nb::arg(), nb::arg(), nb::arg());
-  steps.def("muon", muon);
 }
 
 }  // namespace tenon::python

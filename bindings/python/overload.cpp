@@ -51,7 +51,7 @@ void add_aliases(const std::string& op, const std::string& name, PyObject* (&ali
 std::string describe_mismatch(const OpInfo& op, const Param& param, size_t position, PyObject* given) {
   return concat(op.name, "(): argument '", param.name, "'",
                 position != SIZE_MAX ? concat(" (position ", position + 1, ")") : "", " must be ",
-                kind_name(param.kind), ", not ", Py_TYPE(given)->tp_name);
+                kind_name(param.kind), ", not ", type_name(given));
 }
 
 }  // namespace
@@ -131,8 +131,7 @@ bool Overload::bind_options(const CallArguments& call, Value& value, size_t& use
     }
     ++used;
     if (!fits) {
-      if (why)
-        *why = concat(info_->name, "(): argument '", PyUnicode_AsUTF8(name), "' must not be ", Py_TYPE(given)->tp_name);
+      if (why) *why = concat(info_->name, "(): argument '", utf8(name), "' must not be ", type_name(given));
       return false;
     }
   }
@@ -251,8 +250,7 @@ bool Overload::bind(const CallArguments& call, bool loose, ValueBuffer& values, 
       bool known = takes_out_ && same_name(call.keyword_name(k), out_name());
       for (const Name& name : names_) known = known || matches(name, call.keyword_name(k));
       if (!known) {
-        *why =
-            concat(info_->name, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(call.keyword_name(k)), "'");
+        *why = concat(info_->name, "() got an unexpected keyword argument '", utf8(call.keyword_name(k)), "'");
         return false;
       }
     }

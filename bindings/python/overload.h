@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "python.h"
+#include "stable_abi.h"
 #include "tenon/ops/registry.h"
 
 namespace tenon::python {
@@ -16,8 +17,8 @@ struct CallArguments {
   size_t positional;
   PyObject* keywords;  // a tuple of names, or null
 
-  size_t keyword_count() const { return keywords ? static_cast<size_t>(PyTuple_GET_SIZE(keywords)) : 0; }
-  PyObject* keyword_name(size_t i) const { return PyTuple_GET_ITEM(keywords, static_cast<Py_ssize_t>(i)); }
+  size_t keyword_count() const { return keywords ? static_cast<size_t>(tuple_size(keywords)) : 0; }
+  PyObject* keyword_name(size_t i) const { return tuple_item(keywords, static_cast<Py_ssize_t>(i)); }
   PyObject* keyword_value(size_t i) const { return values[positional + i]; }
 };
 

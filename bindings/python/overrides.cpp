@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "stable_abi.h"
 #include "threads.h"
 
 namespace tenon::python {
@@ -62,7 +63,7 @@ class OverridingArguments {
   void add_all(PyObject* const* args, size_t count) {
     for (size_t i = 0; i < count; ++i) {
       if (PyTuple_CheckExact(args[i]) || PyList_CheckExact(args[i])) {
-        for (Py_ssize_t k = 0; k < PySequence_Fast_GET_SIZE(args[i]); ++k) {
+        for (Py_ssize_t k = 0; k < sequence_size(args[i]); ++k) {
           if (nb::object item = item_of(args[i], k); item.is_valid()) add(item.ptr());
         }
       } else {
@@ -156,7 +157,7 @@ PyTypeObject* overridable_type;
 template <bool asks_arguments>
 PyObject* call_overridable(PyObject* self, PyObject* const* args, size_t flags, PyObject* keywords) {
   const size_t positional = static_cast<size_t>(PyVectorcall_NARGS(flags));
-  const size_t count = positional + (keywords ? static_cast<size_t>(PyTuple_GET_SIZE(keywords)) : 0);
+  const size_t count = positional + (keywords ? static_cast<size_t>(tuple_size(keywords)) : 0);
   if (!(asks_arguments ? is_overridden(args, count) : any_mode())) {
     return PyObject_Vectorcall(reinterpret_cast<PyOverridable*>(self)->wrapped, args, flags, keywords);
   }
@@ -164,7 +165,7 @@ PyObject* call_overridable(PyObject* self, PyObject* const* args, size_t flags, 
 }
 
 PyObject* bind_overridable(PyObject* self, PyObject* object, PyObject*) {
-  return !object || object == Py_None ? Py_NewRef(self) : PyMethod_New(self, object);
+  return !object || object == Py_None ? Py_NewRef(self) : bind(self, object);
 }
 
 int traverse_overridable(PyObject* object, visitproc visit, void* arg) {
@@ -239,7 +240,7 @@ void make_overridable_type() {
 
 // `function` as a callable that __torch_function__ sees, or only modes where it takes no tensors.
 nb::object make_overridable(nb::object function, bool asks_arguments) {
-  auto* self = reinterpret_cast<PyOverridable*>(checked(overridable_type->tp_alloc(overridable_type, 0)));
+  auto* self = reinterpret_cast<PyOverridable*>(checked(PyType_GenericAlloc(overridable_type, 0)));
   nb::object result = nb::steal(reinterpret_cast<PyObject*>(self));
   self->vectorcall = asks_arguments ? call_overridable<true> : call_overridable<false>;
   self->wrapped = Py_NewRef(function.ptr());
@@ -275,7 +276,9 @@ nb::object pop_mode() {
 nb::object handle_override(nb::object function, nb::object relevant, nb::tuple args, nb::dict kwargs) {
   OverridingArguments overriding_arguments;
   nb::object items = steal(PySequence_Tuple(relevant.ptr()));
-  overriding_arguments.add_all(PySequence_Fast_ITEMS(items.ptr()), nb::len(items));
+  std::vector<PyObject*> arguments;
+  for (size_t i = 0; i < nb::len(items); ++i) arguments.push_back(tuple_item(items.ptr(), static_cast<Py_ssize_t>(i)));
+  overriding_arguments.add_all(arguments.data(), arguments.size());
   return answer(function.ptr(), overriding_arguments, args, kwargs);
 }
 
@@ -312,7 +315,7 @@ bool mode_is_active() { return !modes.empty() && overriding != Overriding::Nothi
 bool overrides(PyObject* object) {
   if (is_plain(object)) return false;
   if (!PyTuple_CheckExact(object) && !PyList_CheckExact(object)) return type_overrides(object);
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(object); ++i) {
+  for (Py_ssize_t i = 0; i < sequence_size(object); ++i) {
     const nb::object item = item_of(object, i);
     if (item.is_valid() && !is_plain(item.ptr()) && type_overrides(item.ptr())) return true;
   }
@@ -322,13 +325,12 @@ bool overrides(PyObject* object) {
 PyObject* call_override(PyObject* function, PyObject* const* args, size_t positional, PyObject* keywords) {
   nb::object tuple = steal(PyTuple_New(static_cast<Py_ssize_t>(positional)));
   for (size_t i = 0; i < positional; ++i) {
-    PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), Py_NewRef(args[i]));
+    set_tuple_item(tuple.ptr(), static_cast<Py_ssize_t>(i), Py_NewRef(args[i]));
   }
   nb::dict kwargs;
-  const size_t keyword_count = keywords ? static_cast<size_t>(PyTuple_GET_SIZE(keywords)) : 0;
+  const size_t keyword_count = keywords ? static_cast<size_t>(tuple_size(keywords)) : 0;
   for (size_t k = 0; k < keyword_count; ++k) {
-    check_status(
-        PyDict_SetItem(kwargs.ptr(), PyTuple_GET_ITEM(keywords, static_cast<Py_ssize_t>(k)), args[positional + k]));
+    check_status(PyDict_SetItem(kwargs.ptr(), tuple_item(keywords, static_cast<Py_ssize_t>(k)), args[positional + k]));
   }
   OverridingArguments overriding_arguments;
   overriding_arguments.add_all(args, positional + keyword_count);

@@ -5,6 +5,8 @@
 #include <nanobind/nanobind.h>
 
 #include <memory>
+#include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -19,6 +21,9 @@ void set_error(PyObject* type, const char* text) noexcept;
 
 // Turns the C++ exception in flight into the Python error of its kind; call it inside a catch block.
 void set_python_error() noexcept;
+
+// What an error text calls the type of an object.
+std::string type_name(nb::handle object);
 
 // Throws the Python error that a failed API call left behind.
 [[noreturn]] inline void throw_python_error() { throw nb::python_error(); }
@@ -62,36 +67,24 @@ class ReleaseGil {
 inline constexpr int64_t kReleaseGilElements = 2048;
 inline constexpr double kReleaseGilProduct = 65536;
 
-// Whether this thread may use Python's objects as it is.
-inline bool is_attached() {
-#if PY_VERSION_HEX >= 0x030D0000
-  return PyThreadState_GetUnchecked() != nullptr;
-#elif PY_VERSION_HEX >= 0x030C0000
-  return _PyThreadState_UncheckedGet() != nullptr;
-#else
-  // The first asks whether any thread has the GIL, the second whether it is this one, if the interpreter still lives.
-  return _PyThreadState_UncheckedGet() != nullptr && PyGILState_Check();
-#endif
-}
+// Whether this thread ends the interpreter, which still stands.
+bool ends_interpreter();
 
 // Runs `release`, which gives something back to Python, on any thread. While the interpreter ends only the thread that
 // ends it may do so; what is left after that is left to the system.
 template <class F>
 void release_to_python(F&& release) {
-  if (is_attached()) {
-    release();
-  } else if (Py_IsInitialized()) {
-    nb::gil_scoped_acquire gil;
-    release();
-  }
+  if (!Py_IsInitialized() && !ends_interpreter()) return;
+  const PyGILState_STATE before = PyGILState_Ensure();
+  release();
+  PyGILState_Release(before);
 }
 
 // A reference to a Python object that C++ code keeps and may drop on any thread.
 class SharedObject {
  public:
   explicit SharedObject(nb::object object)
-      : object_(object.release().ptr(),
-                [](PyObject* held) { release_to_python([held] { Py_DECREF(held); }); }) {}
+      : object_(object.release().ptr(), [](PyObject* held) { release_to_python([held] { Py_DECREF(held); }); }) {}
   nb::handle get() const { return object_.get(); }
   // Whether no copy of this reference is about.
   bool is_only() const { return object_.use_count() == 1; }
@@ -119,5 +112,6 @@ void init_optim(nb::module_& module);
 void init_autocast(nb::module_& module);
 void init_io(nb::module_& module);
 void init_shared_memory(nb::module_& module);
+void init_text(nb::module_& module);
 
 }  // namespace tenon::python

@@ -12,6 +12,7 @@
 
 #include "arguments.h"
 #include "devices.h"
+#include "stable_abi.h"
 
 namespace tenon::python {
 namespace {
@@ -93,7 +94,7 @@ PyObject* tensors_to_python(std::vector<Tensor> tensors, const OpInfo& op) {
     if (type) {
       PyStructSequence_SetItem(result.ptr(), i, item);
     } else {
-      PyTuple_SET_ITEM(result.ptr(), i, item);
+      set_tuple_item(result.ptr(), i, item);
     }
   }
   return result.release().ptr();
@@ -135,7 +136,7 @@ std::pair<uintptr_t, uintptr_t> reach(const Tensor& tensor) {
 }
 
 void check_out(PyObject* out, const Tensor& result, const OpInfo& op, ArrayRef<Value> inputs) {
-  TENON_CHECK_TYPE(is_tensor(out), op.name, "(): argument 'out' must be Tensor, not ", Py_TYPE(out)->tp_name);
+  TENON_CHECK_TYPE(is_tensor(out), op.name, "(): argument 'out' must be Tensor, not ", type_name(out));
   const Tensor& target = unwrap(out);
   for (const OutRule& rule : kOutRules) {
     if (rule.op != op.name) continue;
@@ -188,9 +189,9 @@ PyObject* write_to_out(PyObject* out, const Value& result, const OpInfo& op, Arr
     check_out(out, *tensor, op, inputs);
     write_one(out, *tensor, op);
   } else if (const auto* tensors = std::get_if<std::vector<Tensor>>(&result)) {
-    TENON_CHECK_TYPE(PyTuple_Check(out) && PyTuple_GET_SIZE(out) == static_cast<Py_ssize_t>(tensors->size()), op.name,
+    TENON_CHECK_TYPE(PyTuple_Check(out) && tuple_size(out) == static_cast<Py_ssize_t>(tensors->size()), op.name,
                      "(): argument 'out' must be a tuple of ", tensors->size(), " Tensors");
-    const auto target = [&](size_t i) { return PyTuple_GET_ITEM(out, static_cast<Py_ssize_t>(i)); };
+    const auto target = [&](size_t i) { return tuple_item(out, static_cast<Py_ssize_t>(i)); };
     for (size_t i = 0; i < tensors->size(); ++i) check_out(target(i), (*tensors)[i], op, inputs);
     for (size_t i = 0; i < tensors->size(); ++i) write_one(target(i), (*tensors)[i], op);
   } else {

@@ -21,7 +21,7 @@ namespace {
 Device device_argument(nb::handle object, const char* op) {
   Device device;
   TENON_CHECK_TYPE(to_device(object.ptr(), device), op, ": argument 'device' must be device, not ",
-                   Py_TYPE(object.ptr())->tp_name);
+                   type_name(object.ptr()));
   return device;
 }
 

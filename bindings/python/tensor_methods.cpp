@@ -45,7 +45,7 @@ Tensor to(const Tensor& self, nb::args args, nb::kwargs kwargs) {
   bool* const flags[] = {&non_blocking, &copy};
   for (size_t flag = 0; next < args.size() && flag < 2; ++next, ++flag) {
     TENON_CHECK_TYPE(to_bool(args[next].ptr(), *flags[flag]), "to(): argument ", next + 1,
-                     " must be a dtype, a device, a tensor or ", "a bool, not ", Py_TYPE(args[next].ptr())->tp_name);
+                     " must be a dtype, a device, a tensor or ", "a bool, not ", type_name(args[next].ptr()));
   }
   TENON_CHECK_TYPE(next == args.size(), "to() takes at most 4 positional arguments but ", args.size(), " were given");
   for (auto [key, value] : kwargs) {
@@ -61,7 +61,7 @@ Tensor to(const Tensor& self, nb::args args, nb::kwargs kwargs) {
     } else {
       detail::fail<TypeError>("to() got an unexpected keyword argument '", name, "'");
     }
-    TENON_CHECK_TYPE(fits, "to(): argument '", name, "' must not be ", Py_TYPE(value.ptr())->tp_name);
+    TENON_CHECK_TYPE(fits, "to(): argument '", name, "' must not be ", type_name(value.ptr()));
   }
   ReleaseGil gil(self.numel() > kReleaseGilElements);
   Tensor result = self.to(TensorOptions().dtype(target.dtype).device(target.device), non_blocking, copy);
@@ -78,14 +78,14 @@ Tensor converted(const Tensor& self, ScalarType dtype, optional<MemoryFormat> fo
 nb::object size(const Tensor& self, nb::handle dim) {
   if (dim.is_none()) return steal(make_size(self.sizes()));
   int64_t d = 0;
-  TENON_CHECK_TYPE(to_int(dim.ptr(), d), "size(): argument 'dim' must be int, not ", Py_TYPE(dim.ptr())->tp_name);
+  TENON_CHECK_TYPE(to_int(dim.ptr(), d), "size(): argument 'dim' must be int, not ", type_name(dim.ptr()));
   return nb::int_(self.size(d));
 }
 
 nb::object stride(const Tensor& self, nb::handle dim) {
   int64_t d = 0;
   if (!dim.is_none()) {
-    TENON_CHECK_TYPE(to_int(dim.ptr(), d), "stride(): argument 'dim' must be int, not ", Py_TYPE(dim.ptr())->tp_name);
+    TENON_CHECK_TYPE(to_int(dim.ptr(), d), "stride(): argument 'dim' must be int, not ", type_name(dim.ptr()));
     return nb::int_(self.stride(d));
   }
   nb::list strides;
@@ -167,7 +167,7 @@ void add_conversions() {
       [](const Tensor& self, nb::handle device, bool) {
         Device where(kCUDA);
         TENON_CHECK_TYPE(device.is_none() || to_device(device.ptr(), where),
-                         "cuda(): argument 'device' must be device, not ", Py_TYPE(device.ptr())->tp_name);
+                         "cuda(): argument 'device' must be device, not ", type_name(device.ptr()));
         ReleaseGil gil;
         return self.to(where);
       },
@@ -206,7 +206,7 @@ void add_queries() {
   method("_to_bytes", [](const Tensor& self) {
     NoGradGuard no_grad;
     nb::object bytes = steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(self.nbytes())));
-    char* const target = PyBytes_AS_STRING(bytes.ptr());
+    char* const target = PyBytes_AsString(bytes.ptr());
     ReleaseGil gil(self.numel() > kReleaseGilElements);
     const Tensor packed = self.cpu().contiguous();
     std::memcpy(target, packed.data_ptr(), packed.nbytes());

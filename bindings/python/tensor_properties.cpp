@@ -104,7 +104,7 @@ void set_grad(const Tensor& x, PyObject* value) {
     return;
   }
   TENON_CHECK_TYPE(is_tensor(value), "assigned grad expected to be a Tensor or None but got grad of type ",
-                   Py_TYPE(value)->tp_name);
+                   type_name(value));
   const Tensor& grad = unwrap(value);
   TENON_CHECK_AS(Error, !grad.is_same(x), "can't assign a tensor as its own grad");
   TENON_CHECK_AS(Error, grad.dtype() == x.dtype(), "assigned grad has data of a different type: ", grad.dtype(),
@@ -118,7 +118,7 @@ void set_grad(const Tensor& x, PyObject* value) {
 
 void set_data(const Tensor& x, PyObject* value) {
   require_value(value, "data");
-  TENON_CHECK_TYPE(is_tensor(value), "Variable data has to be a tensor, but got ", Py_TYPE(value)->tp_name);
+  TENON_CHECK_TYPE(is_tensor(value), "Variable data has to be a tensor, but got ", type_name(value));
   x.set_data(unwrap(value));
 }
 
@@ -128,8 +128,7 @@ void assign(const Tensor& target, PyObject* value, const char* name) {
   if (is_tensor(value)) {
     target.copy_(unwrap(value));
   } else {
-    TENON_CHECK_TYPE(to_number(value, number), name, " must be set to a tensor or a number, not ",
-                     Py_TYPE(value)->tp_name);
+    TENON_CHECK_TYPE(to_number(value, number), name, " must be set to a tensor or a number, not ", type_name(value));
     target.fill_(number);
   }
 }

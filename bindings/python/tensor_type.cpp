@@ -17,9 +17,10 @@
 #include "interop.h"
 #include "number_slots.h"
 #include "overrides.h"
-#include "tensor_properties.h"
+#include "stable_abi.h"
 #include "tenon/ops/ops.h"
 #include "tenon/tensor/print.h"
+#include "tensor_properties.h"
 #include "threads.h"
 
 namespace tenon::python {
@@ -42,7 +43,7 @@ PyTensor* allocate(PyTypeObject* type) {
     PyObject_GC_Track(self);
     return self;
   }
-  return reinterpret_cast<PyTensor*>(type->tp_alloc(type, 0));
+  return reinterpret_cast<PyTensor*>(PyType_GenericAlloc(type, 0));
 }
 
 // What a tensor's object leaves to its successor while others own the tensor: a gradient in its variable, or what a
@@ -52,7 +53,7 @@ struct State {
 };
 
 void leave_state(const PyTensor& self, PyTypeObject* type) noexcept {
-  const bool has_attributes = self.dict && PyDict_GET_SIZE(self.dict) > 0;
+  const bool has_attributes = self.dict && dict_size(self.dict) > 0;
   if (type == tensor_type && !has_attributes) return;
   try {
     self.tensor.impl()->python_state = std::make_shared<State>(
@@ -113,10 +114,10 @@ int clear(PyObject* object) {
 // Tensor(), Tensor(2, 3), Tensor([1, 2]) and Tensor(other): a tensor of the default dtype.
 PyObject* new_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
-    TENON_CHECK_TYPE(!kwargs || PyDict_GET_SIZE(kwargs) == 0 || type != tensor_type,
+    TENON_CHECK_TYPE(!kwargs || dict_size(kwargs) == 0 || type != tensor_type,
                      "Tensor() takes sizes or data and no keywords; tenon.tensor() takes a dtype and a device");
-    const Py_ssize_t count = PyTuple_GET_SIZE(args);
-    PyObject* first = count > 0 ? PyTuple_GET_ITEM(args, 0) : nullptr;
+    const Py_ssize_t count = tuple_size(args);
+    PyObject* first = count > 0 ? tuple_item(args, 0) : nullptr;
     if (first && is_tensor(first)) return wrap_as(type, unwrap(first).detach());
     if (first && !is_integer(first) && Py_TYPE(first) != size_type) {
       return wrap_as(type, tensor_from_data(first, get_default_dtype(), nullopt, "Tensor"));
@@ -130,22 +131,14 @@ PyObject* new_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   });
 }
 
-// A type's name without its module.
-std::string_view short_name(PyTypeObject* type) {
-  const std::string_view name = type->tp_name;
-  return name.substr(name.rfind('.') + 1);
-}
-
 PyObject* repr(PyObject* self) {
   return guarded([&]() -> PyObject* {
     // A subclass shows its own name in the place of "tensor".
     const std::string text =
-        Py_TYPE(self) == tensor_type ? tenon::repr(unwrap(self)) : tenon::repr(unwrap(self), short_name(Py_TYPE(self)));
+        Py_TYPE(self) == tensor_type ? tenon::repr(unwrap(self)) : tenon::repr(unwrap(self), type_name(self));
     return PyUnicode_FromStringAndSize(text.data(), static_cast<Py_ssize_t>(text.size()));
   });
 }
-
-Py_hash_t hash(PyObject* self) { return _Py_HashPointer(self); }
 
 PyObject* iterate(PyObject* self) {
   return guarded([&]() -> PyObject* {
@@ -158,7 +151,7 @@ PyObject* iterate(PyObject* self) {
     TENON_CHECK_TYPE(x.dim() > 0, "iteration over a 0-d tensor");
     const Py_ssize_t size = static_cast<Py_ssize_t>(x.sizes()[0]);
     nb::object rows = steal(PyTuple_New(size));
-    for (Py_ssize_t i = 0; i < size; ++i) PyTuple_SET_ITEM(rows.ptr(), i, checked(wrap(x.select(0, i))));
+    for (Py_ssize_t i = 0; i < size; ++i) set_tuple_item(rows.ptr(), i, checked(wrap(x.select(0, i))));
     return PyObject_GetIter(rows.ptr());
   });
 }
@@ -201,7 +194,7 @@ void init_tensor_type(nb::module_& module) {
       {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
       {Py_tp_clear, reinterpret_cast<void*>(clear)},
       {Py_tp_repr, reinterpret_cast<void*>(static_cast<reprfunc>(overridable<"__repr__", repr>))},
-      {Py_tp_hash, reinterpret_cast<void*>(hash)},
+      {Py_tp_hash, PyType_GetSlot(&PyBaseObject_Type, Py_tp_hash)},
       {Py_tp_iter, reinterpret_cast<void*>(iterate)},
       {Py_tp_members, members},
       {Py_tp_getset, tensor_property_table()},

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "python.h"
+#include "stable_abi.h"
 
 namespace tenon::python {
 
@@ -66,12 +67,12 @@ inline nb::object item_of(PyObject* sequence, Py_ssize_t i) {
     return nb::steal(item);
   }
 #endif
-  return i < PySequence_Fast_GET_SIZE(sequence) ? nb::borrow(PySequence_Fast_GET_ITEM(sequence, i)) : nb::object();
+  return i < sequence_size(sequence) ? nb::borrow(sequence_item(sequence, i)) : nb::object();
 }
 
 // What a dict has under `key`; invalid where it has nothing.
 inline nb::object find_item(PyObject* dict, const char* key) {
-#if PY_VERSION_HEX >= 0x030D0000
+#ifdef Py_GIL_DISABLED
   PyObject* item = nullptr;
   check_status(PyDict_GetItemStringRef(dict, key, &item));
   return nb::steal(item);
@@ -82,11 +83,7 @@ inline nb::object find_item(PyObject* dict, const char* key) {
 
 // What a type or one of its bases has as the attribute `name`, unbound; invalid where it has none.
 inline nb::object find_attribute(PyTypeObject* type, PyObject* name) {
-#if PY_VERSION_HEX >= 0x030D0000
-  return nb::steal(_PyType_LookupRef(type, name));
-#else
-  return nb::borrow(_PyType_Lookup(type, name));
-#endif
+  return nb::type_lookup(reinterpret_cast<PyObject*>(type), name);
 }
 
 }  // namespace tenon::python

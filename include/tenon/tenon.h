@@ -10,5 +10,6 @@
 #include "tenon/io/safetensors.h"
 #include "tenon/io/serialize.h"
 #include "tenon/nn/nn.h"
+#include "tenon/ops/autocast.h"
 #include "tenon/ops/ops.h"
 #include "tenon/optim.h"

@@ -84,6 +84,14 @@ struct SoftmaxKernels {
   void (*forward)(bool log, const TensorView& out, const TensorView& in);
   // grad_in from grad_out and the forward result y.
   void (*backward)(bool log, const TensorView& grad_in, const TensorView& grad_out, const TensorView& y);
+  // Of row r the first r % period + 1 elements alone; the rest of out is zero. This and the following may be null.
+  void (*causal)(const TensorView& out, const TensorView& in, int64_t period);
+  // losses[r] = -y[r][classes[r]] of logarithms y, float or double, or 0 where the class, an int64, is `ignored`. Gives
+  // the number of those that are not, or -1 if y has no such class.
+  int64_t (*class_losses)(const TensorView& losses, const TensorView& y, const TensorView& classes, int64_t ignored);
+  // grad_in of the input that y are the logarithms of, from the 1-d grad_losses of any stride.
+  void (*class_backward)(const TensorView& grad_in, const TensorView& grad_losses, const TensorView& y,
+                         const TensorView& classes, int64_t ignored);
 };
 
 struct Backend {

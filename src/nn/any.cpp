@@ -31,7 +31,20 @@ AnyValue detail::AnyForward::operator()(Module& module, std::vector<AnyValue>&& 
               given < arity ? "'s forward() method has default arguments, please make sure the forward() method is "
                               "declared with a corresponding `FORWARD_HAS_DEFAULT_ARGS` macro."
                             : "");
-  return call(module, arguments.data());
+  if (!module.has_hooks()) [[likely]]
+    return call(module, arguments.data());
+  HookedCall hooked(module);
+  TensorPointers inputs, outputs;
+  for (AnyValue& argument : arguments) {
+    if (Tensor* tensor = argument.try_get<Tensor>()) inputs.push_back(tensor);
+  }
+  hooked.before(inputs);
+  AnyValue result = call(module, arguments.data());
+  if (auto* tensor = result.try_get<Tensor>()) add_tensors(outputs, *tensor);
+  if (auto* pair = result.try_get<std::tuple<Tensor, Tensor>>()) add_tensors(outputs, *pair);
+  if (auto* lstm = result.try_get<std::tuple<Tensor, std::tuple<Tensor, Tensor>>>()) add_tensors(outputs, *lstm);
+  hooked.after(outputs);
+  return result;
 }
 
 AnyValue AnyModule::call(std::vector<AnyValue>&& arguments) {

@@ -99,6 +99,19 @@ Sizes fitting_output_padding(const Tensor& input, const optional<IntArrayRef>& o
   return result;
 }
 
+// What a lazy convolution does with its first input.
+int64_t channels_of(const Tensor& input, int64_t dims) {
+  TENON_CHECK(input.dim() == dims + 1 || input.dim() == dims + 2, "Expected ", dims + 1, "D (unbatched) or ", dims + 2,
+              "D (batched) input to LazyConv", dims, "d, but got input of size: ", input.sizes());
+  return input.size(-dims - 1);
+}
+
+template <class Module>
+void begin(Module& module, int64_t in_channels) {
+  module.options.in_channels(in_channels);
+  module.reset();
+}
+
 }  // namespace
 
 #define TENON_CONV(D)                                                                                                \
@@ -119,6 +132,7 @@ Sizes fitting_output_padding(const Tensor& input, const optional<IntArrayRef>& o
                                                                                                                      \
   Conv##D##dImpl::Conv##D##dImpl(Options options) : options(std::move(options)) { reset(); }                         \
   void Conv##D##dImpl::reset() {                                                                                     \
+    if (options.in_channels() == kLazy) return;                                                                      \
     check_options(options);                                                                                          \
     weight = register_parameter(                                                                                     \
         "weight",                                                                                                    \
@@ -127,6 +141,10 @@ Sizes fitting_output_padding(const Tensor& input, const optional<IntArrayRef>& o
     reset_parameters();                                                                                              \
   }                                                                                                                  \
   void Conv##D##dImpl::reset_parameters() { draw(weight, bias); }                                                    \
+  void Conv##D##dImpl::materialize(const StateDict& state, const std::string& prefix) {                              \
+    if (options.in_channels() != kLazy) return;                                                                      \
+    if (const Tensor* loaded = state.find(prefix + "weight")) begin(*this, loaded->size(1) * options.groups());      \
+  }                                                                                                                  \
   void Conv##D##dImpl::pretty_print(std::ostream& out) const {                                                       \
     print_start(out, "Conv" #D "d", options.in_channels(), options.out_channels(), options.kernel_size(),            \
                 options.stride());                                                                                   \
@@ -138,6 +156,7 @@ Sizes fitting_output_padding(const Tensor& input, const optional<IntArrayRef>& o
     print_end(out, options.dilation(), {}, options.groups(), options.bias(), options.padding_mode());                \
   }                                                                                                                  \
   Tensor Conv##D##dImpl::forward(const Tensor& input) {                                                              \
+    if (options.in_channels() == kLazy) begin(*this, channels_of(input, D));                                         \
     functional::ConvFuncOptions<D> call;                                                                             \
     call.bias(bias).stride(options.stride()).dilation(options.dilation()).groups(options.groups());                  \
     if (options.padding_mode() == kZeros) {                                                                          \
@@ -151,6 +170,7 @@ Sizes fitting_output_padding(const Tensor& input, const optional<IntArrayRef>& o
                                                                                                                      \
   ConvTranspose##D##dImpl::ConvTranspose##D##dImpl(Options options) : options(std::move(options)) { reset(); }       \
   void ConvTranspose##D##dImpl::reset() {                                                                            \
+    if (options.in_channels() == kLazy) return;                                                                      \
     check_options(options);                                                                                          \
     TENON_CHECK_VALUE(options.padding_mode() == kZeros,                                                              \
                       "Only \"zeros\" padding mode is supported for ConvTranspose" #D "d");                          \
@@ -161,6 +181,10 @@ Sizes fitting_output_padding(const Tensor& input, const optional<IntArrayRef>& o
     reset_parameters();                                                                                              \
   }                                                                                                                  \
   void ConvTranspose##D##dImpl::reset_parameters() { draw(weight, bias); }                                           \
+  void ConvTranspose##D##dImpl::materialize(const StateDict& state, const std::string& prefix) {                     \
+    if (options.in_channels() != kLazy) return;                                                                      \
+    if (const Tensor* loaded = state.find(prefix + "weight")) begin(*this, loaded->size(0));                         \
+  }                                                                                                                  \
   void ConvTranspose##D##dImpl::pretty_print(std::ostream& out) const {                                              \
     print_start(out, "ConvTranspose" #D "d", options.in_channels(), options.out_channels(), options.kernel_size(),   \
                 options.stride());                                                                                   \
@@ -168,6 +192,7 @@ Sizes fitting_output_padding(const Tensor& input, const optional<IntArrayRef>& o
     print_end(out, options.dilation(), options.output_padding(), options.groups(), options.bias(), kZeros);          \
   }                                                                                                                  \
   Tensor ConvTranspose##D##dImpl::forward(const Tensor& input, const optional<IntArrayRef>& output_size) {           \
+    if (options.in_channels() == kLazy) begin(*this, channels_of(input, D));                                         \
     const Sizes extra = fitting_output_padding(input, output_size, options.stride(), options.padding(),              \
                                                options.kernel_size(), options.dilation(), options.output_padding()); \
     return tenon::conv_transpose##D##d(input, weight, given(bias), options.stride(), options.padding(), extra,       \

@@ -26,6 +26,7 @@ void IdentityImpl::pretty_print(std::ostream& stream) const { stream << "torch::
 LinearImpl::LinearImpl(Options options) : options(std::move(options)) { reset(); }
 
 void LinearImpl::reset() {
+  if (options.in_features() == kLazy) return;
   weight = register_parameter("weight", empty({options.out_features(), options.in_features()}));
   bias = register_parameter("bias", options.bias() ? empty({options.out_features()}) : Tensor());
   reset_parameters();
@@ -45,7 +46,21 @@ void LinearImpl::pretty_print(std::ostream& stream) const {
          << ", out_features=" << options.out_features() << ", bias=" << options.bias() << ")";
 }
 
-Tensor LinearImpl::forward(const Tensor& input) { return functional::linear(input, weight, bias); }
+Tensor LinearImpl::forward(const Tensor& input) {
+  if (options.in_features() == kLazy) {
+    options.in_features(input.size(-1));
+    reset();
+  }
+  return functional::linear(input, weight, bias);
+}
+
+void LinearImpl::materialize(const StateDict& state, const std::string& prefix) {
+  if (options.in_features() != kLazy) return;
+  if (const Tensor* loaded = state.find(prefix + "weight")) {
+    options.in_features(loaded->size(-1));
+    reset();
+  }
+}
 
 BilinearImpl::BilinearImpl(Options options) : options(std::move(options)) { reset(); }
 

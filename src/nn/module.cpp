@@ -3,6 +3,7 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <ostream>
 
@@ -222,7 +223,15 @@ void Module::zero_grad(bool set_to_none) {
   }
 }
 
+void Module::requires_grad_(bool requires_grad) {
+  for (auto& parameter : parameters_) {
+    if (parameter->defined()) parameter->requires_grad_(requires_grad);
+  }
+  for (auto& child : children_) child.value()->requires_grad_(requires_grad);
+}
+
 void Module::pretty_print(std::ostream& stream) const { stream << name(); }
+void Module::materialize(const StateDict&, const std::string&) {}
 
 Tensor& Module::register_parameter(std::string name, Tensor tensor, bool requires_grad) {
   check_name("Parameter", name);
@@ -230,9 +239,14 @@ Tensor& Module::register_parameter(std::string name, Tensor tensor, bool require
   return parameters_.insert(std::move(name), std::move(tensor));
 }
 
-Tensor& Module::register_buffer(std::string name, Tensor tensor) {
+Tensor& Module::register_buffer(std::string name, Tensor tensor, bool persistent) {
   check_name("Buffer", name);
+  if (!persistent) non_persistent_.push_back(name);
   return buffers_.insert(std::move(name), std::move(tensor));
+}
+
+bool Module::is_persistent_buffer(const std::string& name) const {
+  return std::find(non_persistent_.begin(), non_persistent_.end(), name) == non_persistent_.end();
 }
 
 void Module::insert_child(std::string name, std::shared_ptr<Module> module) {
@@ -258,10 +272,14 @@ void Module::forget_members() {
   parameters_.clear();
   buffers_.clear();
   children_.clear();
+  non_persistent_.clear();
+  hooks_.reset();
 }
 
 void Module::copy_members(const Module& source, const optional<Device>& device) {
   NoGradGuard no_grad;
+  if (source.hooks_) hooks_ = std::make_shared<detail::HookList>(*source.hooks_);
+  if (source.is_edited_) copy_structure(source, device);
   copy_values("parameter", source.parameters_, parameters_, device);
   for (const auto& item : source.parameters_) {
     if (item->defined()) parameters_[item.key()].requires_grad_(item->requires_grad());
@@ -271,6 +289,22 @@ void Module::copy_members(const Module& source, const optional<Device>& device) 
               " submodules, and the original has ", source.children_.size(),
               "; register them in reset(), not in the constructor");
   for (const auto& child : source.children_) children_[child.key()]->clone_(*child.value(), device);
+}
+
+void Module::copy_structure(const Module& source, const optional<Device>& device) {
+  is_edited_ = true;
+  non_persistent_ = source.non_persistent_;
+  for (auto [own, other] : {std::pair(&parameters_, &source.parameters_), std::pair(&buffers_, &source.buffers_)}) {
+    OrderedDict<std::string, Tensor> members(own == &parameters_ ? "Parameter" : "Buffer");
+    for (const auto& item : *other) {
+      const Tensor* made = own->find(item.key());
+      members.insert(item.key(), made ? *made : Tensor());
+    }
+    *own = std::move(members);
+  }
+  for (const auto& child : source.children_) {
+    if (!children_.contains(child.key())) children_.insert(child.key(), child.value()->clone(device));
+  }
 }
 
 void Module::clone_(Module& other, const optional<Device>& device) { other.clone(device); }

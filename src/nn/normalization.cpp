@@ -137,7 +137,17 @@ Tensor across_maps(const Tensor& input, const CrossMapLRN2dOptions& options) {
 
 #define TENON_NORM(Name, least, most, result)                                                              \
   Name##Impl::Name##Impl(Options options) : options(std::move(options)) { reset(); }                       \
-  void Name##Impl::reset() { register_members(*this, options); }                                           \
+  void Name##Impl::reset() {                                                                               \
+    if (options.num_features() != kLazy) register_members(*this, options);                                 \
+  }                                                                                                        \
+  void Name##Impl::materialize(const StateDict& state, const std::string& prefix) {                        \
+    if (options.num_features() != kLazy) return;                                                           \
+    const Tensor* loaded = state.find(prefix + "weight");                                                  \
+    if (!loaded) loaded = state.find(prefix + "running_mean");                                             \
+    if (!loaded) return;                                                                                   \
+    options.num_features(loaded->size(0));                                                                 \
+    reset();                                                                                               \
+  }                                                                                                        \
   void Name##Impl::reset_parameters() {                                                                    \
     reset_running_stats();                                                                                 \
     fill_parameters(*this);                                                                                \
@@ -149,6 +159,10 @@ Tensor across_maps(const Tensor& input, const CrossMapLRN2dOptions& options) {
   }                                                                                                        \
   Tensor Name##Impl::forward(const Tensor& input) {                                                        \
     check_dims(#Name, input, least, most);                                                                 \
+    if (options.num_features() == kLazy) {                                                                 \
+      options.num_features(input.size(1));                                                                 \
+      reset();                                                                                             \
+    }                                                                                                      \
     return result;                                                                                         \
   }
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/elementwise.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
@@ -160,14 +161,21 @@ Tensor square(const Tensor& self) {
 }
 const Tensor& square_(const Tensor& self) { return elementwise_inplace(Line::square_of, self, Input(self)); }
 
-Tensor pow(const Tensor& self, const Tensor& exponent) { return elementwise(Line::pow2, {self, exponent}); }
+Tensor pow(const Tensor& self, const Tensor& exponent) {
+  TENON_AUTOCAST(pow, self, exponent)
+  return elementwise(Line::pow2, {self, exponent});
+}
 Tensor pow(const Tensor& self, const Scalar& exponent) {
+  TENON_AUTOCAST(pow, self, exponent)
   check_exponent(self, exponent);
   if (self.dtype() == kBool && exponent.is_bool()) return logical_or(self, !exponent.to<bool>());
   if (exponent.equal(2) && result_type({self, exponent}) == self.dtype() && self.dtype() != kBool) return square(self);
   return elementwise(Line::pow2, {self, exponent});
 }
-Tensor pow(const Scalar& self, const Tensor& exponent) { return elementwise(Line::pow2, {self, exponent}); }
+Tensor pow(const Scalar& self, const Tensor& exponent) {
+  TENON_AUTOCAST(pow, self, exponent)
+  return elementwise(Line::pow2, {self, exponent});
+}
 const Tensor& pow_(const Tensor& self, const Tensor& exponent) {
   return elementwise_inplace(Line::pow2, self, {self, exponent});
 }

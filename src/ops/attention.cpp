@@ -2,13 +2,36 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/autocast.h"
+#include "ops/softmax.h"
 #include "tenon/ops/ops.h"
 
 namespace tenon {
+namespace {
+
+// Softmax of the scores that a mask allows.
+Tensor masked_weights(Tensor scores, const optional<Tensor>& attn_mask, bool is_causal) {
+  optional<Tensor> allowed;
+  if (is_causal) {
+    const TensorOptions options = TensorOptions(kBool).device(scores.device());
+    allowed = ones({scores.size(-2), scores.size(-1)}, options).tril();
+  }
+  if (attn_mask && attn_mask->dtype() == kBool) allowed = attn_mask;
+  if (attn_mask && !allowed) scores = add(scores, *attn_mask);
+  if (allowed) scores = masked_fill(scores, logical_not(*allowed), -std::numeric_limits<double>::infinity());
+  Tensor weights = softmax(scores, -1);
+  if (!allowed && !attn_mask) return weights;
+  // A query that may look at nothing gets zeros, not NaN.
+  Tensor blind = eq(scores, -std::numeric_limits<double>::infinity()).all(-1, true);
+  return masked_fill(weights, blind, 0);
+}
+
+}  // namespace
 
 Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value,
                                     const optional<Tensor>& attn_mask, double dropout_p, bool is_causal,
                                     optional<double> scale, bool enable_gqa) {
+  TENON_AUTOCAST(scaled_dot_product_attention, query, key, value, attn_mask, dropout_p, is_causal, scale, enable_gqa)
   constexpr const char* op = "scaled_dot_product_attention";
   TENON_CHECK(query.dim() >= 2 && key.dim() >= 2 && value.dim() >= 2, op,
               ": query, key and value must have at least 2 dims, got shapes ", query.sizes(), ", ", key.sizes(),
@@ -45,17 +68,8 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   // Half of the scale on each side keeps both factors small.
   const double half = std::sqrt(std::abs(factor));
   Tensor scores = matmul(mul(query, std::copysign(half, factor)), mul(keys.transpose(-2, -1), half));
-  optional<Tensor> allowed;
-  if (is_causal) allowed = ones({query.size(-2), key.size(-2)}, TensorOptions(kBool).device(query.device())).tril();
-  if (attn_mask && attn_mask->dtype() == kBool) allowed = attn_mask;
-  if (attn_mask && !allowed) scores = add(scores, *attn_mask);
-  if (allowed) scores = masked_fill(scores, logical_not(*allowed), -std::numeric_limits<double>::infinity());
-  Tensor weights = softmax(scores, -1);
-  if (allowed || attn_mask) {
-    // A query that may look at nothing gets zeros, not NaN.
-    Tensor blind = eq(scores, -std::numeric_limits<double>::infinity()).all(-1, true);
-    weights = masked_fill(weights, blind, 0);
-  }
+  Tensor weights = is_causal && has_fused_softmax(scores) ? causal_softmax(scores)
+                                                           : masked_weights(scores, attn_mask, is_causal);
   if (dropout_p > 0) weights = dropout(weights, dropout_p, true);
   return matmul(weights, values);
 }
@@ -68,6 +82,7 @@ Tensor glu(const Tensor& input, int64_t dim) {
 }
 
 Tensor prelu(const Tensor& self, const Tensor& weight) {
+  TENON_AUTOCAST(prelu, self, weight)
   TENON_CHECK(self.dtype() == weight.dtype(), "prelu: self has dtype ", self.dtype(), " but weight has ",
               weight.dtype());
   TENON_CHECK(weight.dim() <= 1, "prelu: weight must have at most 1 dim, got shape ", weight.sizes());

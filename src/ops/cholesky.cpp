@@ -1,5 +1,6 @@
 // Cholesky factors, their gradient, and what is solved by them.
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/linalg.h"
 #include "tenon/ops/ops.h"
 
@@ -44,14 +45,20 @@ TwoTensors factors(const char* op, const Tensor& self, bool upper, bool check_er
 }  // namespace
 
 TwoTensors linalg_cholesky_ex(const Tensor& self, bool upper, bool check_errors) {
+  TENON_AUTOCAST(linalg_cholesky_ex, self, upper, check_errors)
   return factors("linalg.cholesky_ex", self, upper, check_errors);
 }
 Tensor linalg_cholesky(const Tensor& self, bool upper) {
+  TENON_AUTOCAST(linalg_cholesky, self, upper)
   return std::get<0>(factors("linalg.cholesky", self, upper, true));
 }
-Tensor cholesky(const Tensor& self, bool upper) { return std::get<0>(factors("cholesky", self, upper, true)); }
+Tensor cholesky(const Tensor& self, bool upper) {
+  TENON_AUTOCAST(cholesky, self, upper)
+  return std::get<0>(factors("cholesky", self, upper, true));
+}
 
 Tensor cholesky_solve(const Tensor& self, const Tensor& input2, bool upper) {
+  TENON_AUTOCAST(cholesky_solve, self, input2, upper)
   const char* op = "cholesky_solve";
   check_matrices(op, self, "B");
   check_square_matrices(op, input2);
@@ -63,6 +70,7 @@ Tensor cholesky_solve(const Tensor& self, const Tensor& input2, bool upper) {
 }
 
 Tensor cholesky_inverse(const Tensor& self, bool upper) {
+  TENON_AUTOCAST(cholesky_inverse, self, upper)
   check_square_matrices("cholesky_inverse", self);
   return cholesky_solve(eye(self.size(-1), self.options()), self, upper);
 }

@@ -2,6 +2,7 @@
 // in both of its arguments and has the other two as gradients; so all derivatives of any order are made of these three.
 #include "autograd/record.h"
 #include "backend/backend.h"
+#include "ops/autocast.h"
 #include "ops/spatial.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -174,6 +175,7 @@ Tensor conv_weight_gradient(const Tensor& grad, const Tensor& input, IntArrayRef
 Tensor convolution(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias, IntArrayRef stride,
                    IntArrayRef padding, IntArrayRef dilation, bool transposed, IntArrayRef output_padding,
                    int64_t groups) {
+  TENON_AUTOCAST(convolution, input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
   const char* op = transposed ? "conv_transpose" : "convolution";
   check_operands(op, input, weight);
   const size_t dims = static_cast<size_t>(input.dim()) - 2;
@@ -272,15 +274,19 @@ Tensor conv_transpose(const char* op, int64_t dims, const Tensor& input, const T
 #define TENON_CONV(dims)                                                                                              \
   Tensor conv##dims##d(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias, IntArrayRef stride,   \
                        IntArrayRef padding, IntArrayRef dilation, int64_t groups) {                                   \
+    TENON_AUTOCAST_AS("conv" #dims "d", conv##dims##d, input, weight, bias, stride, padding, dilation, groups)        \
     return conv("conv" #dims "d", dims, input, weight, bias, stride, padding, dilation, groups);                      \
   }                                                                                                                   \
   Tensor conv##dims##d(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias, IntArrayRef stride,   \
                        std::string_view padding, IntArrayRef dilation, int64_t groups) {                              \
+    TENON_AUTOCAST_AS("conv" #dims "d", conv##dims##d, input, weight, bias, stride, padding, dilation, groups)        \
     return conv("conv" #dims "d", dims, input, weight, bias, stride, padding, dilation, groups);                      \
   }                                                                                                                   \
   Tensor conv_transpose##dims##d(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias,             \
                                  IntArrayRef stride, IntArrayRef padding, IntArrayRef output_padding, int64_t groups, \
                                  IntArrayRef dilation) {                                                              \
+    TENON_AUTOCAST_AS("conv_transpose" #dims "d", conv_transpose##dims##d, input, weight, bias, stride, padding,      \
+                      output_padding, groups, dilation)                                                               \
     return conv_transpose("conv_transpose" #dims "d", dims, input, weight, bias, stride, padding, output_padding,     \
                           groups, dilation);                                                                          \
   }
@@ -290,6 +296,7 @@ TENON_CONV(3)
 #undef TENON_CONV
 
 Tensor conv_tbc(const Tensor& input, const Tensor& weight, const Tensor& bias, int64_t pad) {
+  TENON_AUTOCAST(conv_tbc, input, weight, bias, pad)
   TENON_CHECK(input.dim() == 3 && weight.dim() == 3 && bias.dim() == 1,
               "conv_tbc: expected input [time, batch, in], weight [kernel, in, out] and bias [out], got shapes ",
               input.sizes(), ", ", weight.sizes(), " and ", bias.sizes());

@@ -1,4 +1,5 @@
 // Covariances and correlations, made of other ops.
+#include "ops/autocast.h"
 #include "tenon/ops/ops.h"
 
 namespace tenon {
@@ -17,6 +18,7 @@ void check_weights(const char* name, const Tensor& weights, int64_t observations
 }  // namespace
 
 Tensor cov(const Tensor& self, int64_t correction, const optional<Tensor>& fweights, const optional<Tensor>& aweights) {
+  TENON_AUTOCAST(cov, self, correction, fweights, aweights)
   TENON_CHECK(self.dim() <= 2, "cov: expected input to have two or fewer dimensions but got an input with ", self.dim(),
               " dimensions");
   TENON_CHECK(self.dtype() != kBool, "cov: bool dtype is not supported for input");
@@ -45,6 +47,7 @@ Tensor cov(const Tensor& self, int64_t correction, const optional<Tensor>& fweig
 }
 
 Tensor corrcoef(const Tensor& self) {
+  TENON_AUTOCAST(corrcoef, self)
   TENON_CHECK(self.dim() <= 2, "corrcoef: expected input to have two or fewer dimensions but got an input with ",
               self.dim(), " dimensions");
   const Tensor covariances = cov(self);

@@ -4,6 +4,7 @@
 
 #include "autograd/record.h"
 #include "backend/backend.h"
+#include "ops/autocast.h"
 #include "ops/loss.h"
 #include "tenon/base/shape.h"
 #include "tensor/make.h"
@@ -128,6 +129,7 @@ std::vector<int64_t> integers(const char* name, const Tensor& lengths) {
 
 Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, IntArrayRef input_lengths, IntArrayRef target_lengths,
                 int64_t blank, std::string_view reduction, bool zero_infinity) {
+  TENON_AUTOCAST(ctc_loss, log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
   TENON_CHECK(log_probs.dim() == 3 || log_probs.dim() == 2, kOp,
               ": log_probs must be [time, batch, classes] or [time, classes], got shape ", log_probs.sizes());
   TENON_CHECK_AS(NotImplementedError, log_probs.dtype() == kFloat || log_probs.dtype() == kDouble, kOp,
@@ -146,6 +148,7 @@ Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, IntArrayRef inpu
 
 Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths,
                 const Tensor& target_lengths, int64_t blank, std::string_view reduction, bool zero_infinity) {
+  TENON_AUTOCAST(ctc_loss, log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)
   return ctc_loss(log_probs, targets, integers("input_lengths", input_lengths),
                   integers("target_lengths", target_lengths), blank, reduction, zero_infinity);
 }

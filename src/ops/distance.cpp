@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/elementwise.h"
 #include "ops/linalg.h"
 #include "ops/promotion.h"
@@ -63,6 +64,7 @@ Tensor renormed(const char* op, const Tensor& self, const Scalar& p, int64_t dim
 }  // namespace
 
 Tensor cdist(const Tensor& x1, const Tensor& x2, double p, optional<std::string_view> compute_mode) {
+  TENON_AUTOCAST(cdist, x1, x2, p, compute_mode)
   const std::string_view mode = compute_mode.value_or("use_mm_for_euclid_dist_if_necessary");
   TENON_CHECK_VALUE(mode == "use_mm_for_euclid_dist_if_necessary" || mode == "use_mm_for_euclid_dist" ||
                         mode == "donot_use_mm_for_euclid_dist",
@@ -83,6 +85,7 @@ Tensor cdist(const Tensor& x1, const Tensor& x2, double p, optional<std::string_
 }
 
 Tensor pdist(const Tensor& input, double p) {
+  TENON_AUTOCAST(pdist, input, p)
   TENON_CHECK(input.dim() == 2, "pdist: only supports 2D tensors, got ", input.dim(), "D");
   TENON_CHECK(input.is_floating_point(), "pdist: only supports floating-point dtypes, got ", input.dtype());
   TENON_CHECK(p >= 0, "pdist: only supports non-negative p values, got ", p);
@@ -92,6 +95,7 @@ Tensor pdist(const Tensor& input, double p) {
 }
 
 Tensor renorm(const Tensor& self, const Scalar& p, int64_t dim, const Scalar& maxnorm) {
+  TENON_AUTOCAST(renorm, self, p, dim, maxnorm)
   return renormed("renorm", self, p, dim, maxnorm);
 }
 const Tensor& renorm_(const Tensor& self, const Scalar& p, int64_t dim, const Scalar& maxnorm) {

@@ -2,6 +2,7 @@
 #include <cctype>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/linalg.h"
 #include "tenon/ops/ops.h"
 
@@ -88,6 +89,7 @@ Tensor eig_backward(const Tensor& L, const Tensor& V, const Tensor& grad_l, cons
 }  // namespace
 
 TwoTensors linalg_eigh(const Tensor& self, std::string_view UPLO) {
+  TENON_AUTOCAST(linalg_eigh, self, UPLO)
   const auto [L, V] = eigh_of("linalg.eigh", self, UPLO, true);
   const Tensor* outputs[] = {&L, &V};
   record_all("linalg_eigh", TensorPointers(outputs, 2), &self, {&L, &V}, [](const BackwardContext& ctx) -> Grads {
@@ -97,12 +99,14 @@ TwoTensors linalg_eigh(const Tensor& self, std::string_view UPLO) {
 }
 
 Tensor linalg_eigvalsh(const Tensor& self, std::string_view UPLO) {
+  TENON_AUTOCAST(linalg_eigvalsh, self, UPLO)
   // The gradient of the values needs the vectors.
   if (needs_record(&self)) return std::get<0>(linalg_eigh(self, UPLO));
   return std::get<0>(eigh_of("linalg.eigvalsh", self, UPLO, false));
 }
 
 TwoTensors linalg_eig(const Tensor& self) {
+  TENON_AUTOCAST(linalg_eig, self)
   const auto [L, V] = eig_of("linalg.eig", self, true);
   const Tensor* outputs[] = {&L, &V};
   record_all("linalg_eig", TensorPointers(outputs, 2), &self, {&L, &V},
@@ -114,6 +118,7 @@ TwoTensors linalg_eig(const Tensor& self) {
 }
 
 Tensor linalg_eigvals(const Tensor& self) {
+  TENON_AUTOCAST(linalg_eigvals, self)
   if (needs_record(&self)) return std::get<0>(linalg_eig(self));
   return std::get<0>(eig_of("linalg.eigvals", self, false));
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <vector>
 
+#include "ops/autocast.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 
@@ -172,6 +173,7 @@ Labelled contract(Labelled a, Labelled b, const std::vector<Label>& kept) {
 }  // namespace
 
 Tensor einsum(std::string_view equation, TensorList operands) {
+  TENON_AUTOCAST(einsum, equation, operands)
   TENON_CHECK(!operands.empty(), "einsum: needs at least one operand");
   const size_t arrow = equation.find("->");
   std::string_view inputs = equation.substr(0, arrow);

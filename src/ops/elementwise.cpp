@@ -1,4 +1,5 @@
 // Running the elementwise lines of the table; see elementwise.h.
+#include "ops/autocast.h"
 #include "ops/elementwise.h"
 
 #include <algorithm>
@@ -308,10 +309,31 @@ void run_over(const ElementwiseOp& op, ScalarType common, const Tensor& out, Arr
   }
 }
 
+// The op on what autocast makes of its inputs; nothing if that is what they are.
+optional<Tensor> elementwise_in_region(const ElementwiseOp& op, ElementwiseKernel line, ArrayRef<Input> inputs,
+                                       const double* params) {
+  AutocastCall cast(op.user_name);
+  for (const Input& input : inputs) {
+    if (input.tensor) cast.see(*input.tensor);
+  }
+  if (!cast.converts()) return nullopt;
+  Tensor converted[kMaxInputs];
+  SmallVec<Input, kMaxInputs> all;
+  for (const Input& input : inputs) {
+    Tensor& own = converted[all.size()];
+    if (input.tensor) own = cast(*input.tensor);
+    all.emplace_back(input.tensor ? Input(own) : input);
+  }
+  return elementwise(line, {all.data(), all.size()}, params);
+}
+
 }  // namespace
 
 Tensor elementwise(ElementwiseKernel line, ArrayRef<Input> inputs, const double* params) {
   const ElementwiseOp& op = elementwise_op(line);
+  if (any_autocast()) [[unlikely]] {
+    if (optional<Tensor> result = elementwise_in_region(op, line, inputs, params)) return *std::move(result);
+  }
   Plan plan = make_plan(op, inputs);
   Tensor out = make_result(plan, inputs, plan.result);
   run(op.kernel, op.user_name, plan.common, out, inputs, params);
@@ -401,6 +423,7 @@ void check_inplace_result(const Tensor& self, ScalarType dtype, IntArrayRef size
 }
 
 const Tensor& replace_inplace(const char* op, const Tensor& self, FunctionRef<Tensor(const Tensor&)> compute) {
+  const autocast::Pause pause(any_autocast());
   // Backward may need the old values, so they move aside before they are overwritten.
   Tensor old_self = GradMode::is_enabled() ? self.clone() : self;
   Tensor result = compute(old_self);

@@ -1,6 +1,7 @@
 // Factories of sizes and values.
 #include "autograd/record.h"
 #include "backend/backend.h"
+#include "ops/autocast.h"
 #include "ops/promotion.h"
 #include "ops/view.h"
 #include "tenon/base/shape.h"
@@ -125,6 +126,7 @@ Tensor complex(const Tensor& real, const Tensor& imag) {
 }
 
 Tensor polar(const Tensor& abs, const Tensor& angle) {
+  TENON_AUTOCAST(polar, abs, angle)
   TENON_CHECK(abs.dtype() == angle.dtype() && (abs.dtype() == kFloat || abs.dtype() == kDouble),
               "polar: abs and angle must both be float32 or both float64, got ", abs.dtype(), " and ", angle.dtype());
   return complex(mul(abs, cos(angle)), mul(abs, sin(angle)));

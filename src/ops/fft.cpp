@@ -5,6 +5,7 @@
 
 #include "autograd/record.h"
 #include "backend/backend.h"
+#include "ops/autocast.h"
 #include "ops/fft.h"
 #include "ops/promotion.h"
 #include "ops/reduction.h"
@@ -203,13 +204,16 @@ Tensor half_transform(const char* op, const Tensor& self, const Axes& axes, opti
 
 #define TENON_TRANSFORMS(name, transform, half, forward)                                                             \
   Tensor fft_##name(const Tensor& self, optional<int64_t> n, int64_t dim, optional<std::string_view> norm) {         \
+    TENON_AUTOCAST_AS("fft_" #name, fft_##name, self, n, dim, norm)                                                  \
     return transform("fft." #name, self, axis_of("fft." #name, self, n, dim, half), norm, forward);                  \
   }                                                                                                                  \
   Tensor fft_##name##2(const Tensor& self, OptionalIntArrayRef s, IntArrayRef dim, optional<std::string_view> norm) { \
+    TENON_AUTOCAST_AS("fft_" #name "2", fft_##name##2, self, s, dim, norm)                                           \
     return transform("fft." #name "2", self, axes_of("fft." #name "2", self, s, dim, half), norm, forward);          \
   }                                                                                                                  \
   Tensor fft_##name##n(const Tensor& self, OptionalIntArrayRef s, OptionalIntArrayRef dim,                           \
                        optional<std::string_view> norm) {                                                            \
+    TENON_AUTOCAST_AS("fft_" #name "n", fft_##name##n, self, s, dim, norm)                                           \
     return transform("fft." #name "n", self, axes_of("fft." #name "n", self, s, dim, half), norm, forward);          \
   }
 TENON_TRANSFORMS(fft, complex_transform, false, true)

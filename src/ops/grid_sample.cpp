@@ -3,6 +3,7 @@
 
 #include "autograd/record.h"
 #include "backend/backend.h"
+#include "ops/autocast.h"
 #include "ops/maybe_view.h"
 #include "ops/promotion.h"
 #include "tenon/base/shape.h"
@@ -221,16 +222,19 @@ Tensor centres(int64_t size, bool align_corners, const TensorOptions& options) {
 
 Tensor grid_sampler_2d(const Tensor& input, const Tensor& grid, int64_t interpolation_mode, int64_t padding_mode,
                        bool align_corners) {
+  TENON_AUTOCAST(grid_sampler_2d, input, grid, interpolation_mode, padding_mode, align_corners)
   return sample(checked("grid_sampler_2d", interpolation_mode, padding_mode, align_corners), 2, input, grid);
 }
 
 Tensor grid_sampler_3d(const Tensor& input, const Tensor& grid, int64_t interpolation_mode, int64_t padding_mode,
                        bool align_corners) {
+  TENON_AUTOCAST(grid_sampler_3d, input, grid, interpolation_mode, padding_mode, align_corners)
   return sample(checked("grid_sampler_3d", interpolation_mode, padding_mode, align_corners), 3, input, grid);
 }
 
 Tensor grid_sampler(const Tensor& input, const Tensor& grid, int64_t interpolation_mode, int64_t padding_mode,
                     bool align_corners) {
+  TENON_AUTOCAST(grid_sampler, input, grid, interpolation_mode, padding_mode, align_corners)
   TENON_CHECK(input.dim() == 4 || input.dim() == 5, "grid_sampler: expected a 4-d or 5-d input, got shape ",
               input.sizes());
   const GridSample how = checked("grid_sampler", interpolation_mode, padding_mode, align_corners);

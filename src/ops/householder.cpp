@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/linalg.h"
 #include "tenon/ops/ops.h"
 
@@ -64,11 +65,16 @@ Tensor product(const char* op, const Tensor& input, const Tensor& tau) {
 }  // namespace
 
 Tensor linalg_householder_product(const Tensor& input, const Tensor& tau) {
+  TENON_AUTOCAST(linalg_householder_product, input, tau)
   return product("linalg.householder_product", input, tau);
 }
-Tensor orgqr(const Tensor& self, const Tensor& input2) { return product("orgqr", self, input2); }
+Tensor orgqr(const Tensor& self, const Tensor& input2) {
+  TENON_AUTOCAST(orgqr, self, input2)
+  return product("orgqr", self, input2);
+}
 
 Tensor ormqr(const Tensor& self, const Tensor& input2, const Tensor& input3, bool left, bool transpose) {
+  TENON_AUTOCAST(ormqr, self, input2, input3, left, transpose)
   const char* op = "ormqr";
   check_reflectors(op, self, input2);
   check_matrices(op, input3, "other");
@@ -85,6 +91,7 @@ Tensor ormqr(const Tensor& self, const Tensor& input2, const Tensor& input3, boo
 }
 
 TwoTensors geqrf(const Tensor& self) {
+  TENON_AUTOCAST(geqrf, self)
   const char* op = "geqrf";
   check_matrices(op, self, "input");
   const Tensor a = matrices_of(op, self, batch_of(self));

@@ -2,6 +2,7 @@
 // Depends on the backend's index kernels.
 #include <algorithm>
 
+#include "ops/autocast.h"
 #include "ops/edit.h"
 #include "ops/indexing.h"
 #include "tenon/base/shape.h"
@@ -188,6 +189,7 @@ const Tensor& index_add_(const Tensor& self, int64_t dim, const Tensor& index, c
 }
 
 Tensor index_copy(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source) {
+  TENON_AUTOCAST(index_copy, self, dim, index, source)
   return index_copied(Place::Copy, self, dim, index, source);
 }
 const Tensor& index_copy_(const Tensor& self, int64_t dim, const Tensor& index, const Tensor& source) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "backend/backend.h"
+#include "ops/autocast.h"
 #include "ops/promotion.h"
 #include "ops/view.h"
 #include "tenon/base/shape.h"
@@ -77,6 +78,7 @@ void check_not_empty(const char* op, TensorList tensors) {
 }  // namespace
 
 Tensor cat(TensorList tensors, int64_t dim) {
+  TENON_AUTOCAST(cat, tensors, dim)
   TENON_CHECK_VALUE(!tensors.empty(), "cat: expected a non-empty list of Tensors");
   check_defined("cat", tensors);
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -138,6 +140,7 @@ Tensor concat(TensorList tensors, int64_t dim) { return cat(tensors, dim); }
 Tensor concatenate(TensorList tensors, int64_t dim) { return cat(tensors, dim); }
 
 Tensor stack(TensorList tensors, int64_t dim) {
+  TENON_AUTOCAST(stack, tensors, dim)
   check_not_empty("stack", tensors);
   const Tensor& first = tensors[0];
   const auto d = static_cast<size_t>(wrap_dim(dim, first.dim() + 1, "stack"));

@@ -5,7 +5,9 @@
 #include <numbers>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/elementwise.h"
+#include "ops/softmax.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -15,26 +17,31 @@ namespace tenon {
 using Line = ElementwiseKernel;
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
+  TENON_AUTOCAST(mse_loss, input, target, reduction)
   return reduced("mse_loss", elementwise(Line::squared_error, {input, target}), reduction);
 }
 
 Tensor l1_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
+  TENON_AUTOCAST(l1_loss, input, target, reduction)
   return reduced("l1_loss", abs(sub(input, target)), reduction);
 }
 
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, std::string_view reduction, double beta) {
+  TENON_AUTOCAST(smooth_l1_loss, input, target, reduction, beta)
   TENON_CHECK(beta >= 0, "smooth_l1_loss: beta must not be negative, got ", beta);
   if (beta == 0) return l1_loss(input, target, reduction);
   return reduced("smooth_l1_loss", elementwise(Line::smooth_l1_error, {input, target}, &beta), reduction);
 }
 
 Tensor huber_loss(const Tensor& input, const Tensor& target, std::string_view reduction, double delta) {
+  TENON_AUTOCAST(huber_loss, input, target, reduction, delta)
   TENON_CHECK(delta > 0, "huber_loss: delta must be positive, got ", delta);
   return reduced("huber_loss", elementwise(Line::huber_error, {input, target}, &delta), reduction);
 }
 
 Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const optional<Tensor>& weight,
                             std::string_view reduction) {
+  TENON_AUTOCAST(binary_cross_entropy, input, target, weight, reduction)
   check_same_shape("binary_cross_entropy", input, target);
   TENON_CHECK(logical_and(ge(input, 0), le(input, 1)).all().item<bool>(),
               "binary_cross_entropy: every element of input must be between 0 and 1");
@@ -44,6 +51,7 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const opt
 
 Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target, const optional<Tensor>& weight,
                                         std::string_view reduction, const optional<Tensor>& pos_weight) {
+  TENON_AUTOCAST(binary_cross_entropy_with_logits, input, target, weight, reduction, pos_weight)
   check_same_shape("binary_cross_entropy_with_logits", input, target);
   Tensor loss;
   if (pos_weight) {
@@ -56,6 +64,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
 }
 
 Tensor kl_div(const Tensor& input, const Tensor& target, std::string_view reduction, bool log_target) {
+  TENON_AUTOCAST(kl_div, input, target, reduction, log_target)
   Tensor loss = log_target ? mul(exp(target), sub(target, input)) : elementwise(Line::kl_error, {input, target});
   if (reduction != "batchmean") return reduced("kl_div", loss, reduction);
   return input.dim() == 0 ? loss.sum() : div(loss.sum(), input.size(0));
@@ -71,8 +80,22 @@ struct ClassTargets {
 
   ClassTargets(const char* op, const Tensor& input, const Tensor& target, const optional<Tensor>& weight,
                int64_t ignore_index) {
+    check(op, input, target, weight);
+    class_dim = dim_of(input);
+    Tensor classes = to_dtype(target, kLong);
+    valid = ne(classes, ignore_index);
+    index = masked_fill(classes, logical_not(valid), 0).unsqueeze(class_dim);
+    check_range(op, input, ignore_index, !logical_or(lt(index, 0), ge(index, input.size(class_dim))).any().item<bool>());
+  }
+
+  static int64_t dim_of(const Tensor& input) { return input.dim() == 1 ? 0 : 1; }
+  static void check_range(const char* op, const Tensor& input, int64_t ignore_index, bool all_are_classes) {
+    TENON_CHECK_INDEX(all_are_classes, op, ": target has a class index outside 0..", input.size(dim_of(input)) - 1,
+                      " that is not ignore_index ", ignore_index);
+  }
+  static void check(const char* op, const Tensor& input, const Tensor& target, const optional<Tensor>& weight) {
     TENON_CHECK(input.dim() > 0, op, ": input must have at least 1 dim");
-    class_dim = input.dim() == 1 ? 0 : 1;
+    const int64_t class_dim = dim_of(input);
     DimVector wanted = input.impl()->sizes;
     wanted.erase(static_cast<size_t>(class_dim));
     TENON_CHECK_VALUE(input.dim() == 1 || input.size(0) == (target.dim() > 0 ? target.size(0) : -1), op,
@@ -89,12 +112,6 @@ struct ClassTargets {
       TENON_CHECK(weight->dtype() == input.dtype(), op, ": weight must have the dtype of input, ", input.dtype(),
                   ", got ", weight->dtype());
     }
-    Tensor classes = to_dtype(target, kLong);
-    valid = ne(classes, ignore_index);
-    index = masked_fill(classes, logical_not(valid), 0).unsqueeze(class_dim);
-    const int64_t count = input.size(class_dim);
-    TENON_CHECK_INDEX(!logical_or(lt(index, 0), ge(index, count)).any().item<bool>(), op,
-                      ": target has a class index outside 0..", count - 1, " that is not ignore_index ", ignore_index);
   }
 
   // The value at each target's class.
@@ -131,6 +148,7 @@ Tensor negative_likelihood(const char* op, const Tensor& log_probabilities, cons
 
 Tensor nll_loss(const Tensor& input, const Tensor& target, const optional<Tensor>& weight, int64_t ignore_index,
                 std::string_view reduction) {
+  TENON_AUTOCAST(nll_loss, input, target, weight, ignore_index, reduction)
   TENON_CHECK(input.is_floating_point(), "nll_loss: input must be floating-point, got ", input.dtype());
   return negative_likelihood("nll_loss", input, ClassTargets("nll_loss", input, target, weight, ignore_index), weight,
                              reduction);
@@ -138,13 +156,22 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const optional<Tensor
 
 Tensor cross_entropy(const Tensor& input, const Tensor& target, const optional<Tensor>& weight, int64_t ignore_index,
                      std::string_view reduction, double label_smoothing) {
+  TENON_AUTOCAST(cross_entropy, input, target, weight, ignore_index, reduction, label_smoothing)
+  constexpr const char* kOp = "cross_entropy";
   TENON_CHECK(label_smoothing >= 0 && label_smoothing <= 1,
-              "cross_entropy: label_smoothing must be between 0 and 1, got ", label_smoothing);
+              kOp, ": label_smoothing must be between 0 and 1, got ", label_smoothing);
   TENON_CHECK(input.dim() > 0 && input.is_floating_point(),
-              "cross_entropy: input must be floating-point with a class dim, got ", input.dtype(), " of shape ",
+              kOp, ": input must be floating-point with a class dim, got ", input.dtype(), " of shape ",
               input.sizes());
-  check_reduction("cross_entropy", reduction);
-  const int64_t class_dim = input.dim() == 1 ? 0 : 1;
+  check_reduction(kOp, reduction);
+  const bool is_plain = input.dim() == 2 && target.dim() == 1 && !weight && label_smoothing == 0;
+  if (is_plain && !is_reduced_floating_point(input.dtype()) && has_fused_softmax(input)) {
+    ClassTargets::check(kOp, input, target, weight);
+    const Tensor loss = class_loss(input, to_dtype(target, kLong).contiguous(), ignore_index, reduction);
+    ClassTargets::check_range(kOp, input, ignore_index, loss.defined());
+    return loss;
+  }
+  const int64_t class_dim = ClassTargets::dim_of(input);
   const auto classes = static_cast<double>(input.size(class_dim));
   Tensor log_probabilities = log_softmax(input, class_dim);
   Tensor class_weights;
@@ -156,17 +183,17 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const optional<T
   auto weighted = [&](const Tensor& x) { return weight ? mul(x, class_weights) : x; };
 
   if (target.sizes() == input.sizes()) {
-    TENON_CHECK(target.is_floating_point(), "cross_entropy: target of input's shape must hold probabilities, got ",
+    TENON_CHECK(target.is_floating_point(), kOp, ": target of input's shape must hold probabilities, got ",
                 target.dtype());
-    TENON_CHECK(ignore_index < 0, "cross_entropy: ignore_index means nothing where target holds probabilities, got ",
+    TENON_CHECK(ignore_index < 0, kOp, ": ignore_index means nothing where target holds probabilities, got ",
                 ignore_index);
     Tensor smoothed = label_smoothing > 0 ? add(mul(target, 1 - label_smoothing), label_smoothing / classes) : target;
     Tensor loss = neg(weighted(mul(log_probabilities, smoothed)).sum(class_dim));
-    return reduced("cross_entropy", loss, reduction);
+    return reduced(kOp, loss, reduction);
   }
 
-  ClassTargets targets("cross_entropy", input, target, weight, ignore_index);
-  Tensor loss = negative_likelihood("cross_entropy", log_probabilities, targets, weight, reduction);
+  ClassTargets targets(kOp, input, target, weight, ignore_index);
+  Tensor loss = negative_likelihood(kOp, log_probabilities, targets, weight, reduction);
   if (label_smoothing == 0) return loss;
   Tensor spread = masked_fill(neg(weighted(log_probabilities).sum(class_dim)), logical_not(targets.valid), 0);
   if (reduction == "sum") spread = spread.sum();
@@ -201,6 +228,7 @@ Tensor linear_cross_entropy(const Tensor& input, const Tensor& linear_weight, co
 
 Tensor poisson_nll_loss(const Tensor& input, const Tensor& target, bool log_input, bool full, double eps,
                         std::string_view reduction) {
+  TENON_AUTOCAST(poisson_nll_loss, input, target, log_input, full, eps, reduction)
   Tensor loss = log_input ? sub(exp(input), mul(target, input)) : sub(input, mul(target, log(add(input, eps))));
   if (full) {
     Tensor stirling = add(sub(mul(target, log(target)), target), mul(log(mul(target, 2 * std::numbers::pi)), 0.5));

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/linalg.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -165,6 +166,7 @@ Tensor linalg_lu_solve(const Tensor& LU, const Tensor& pivots, const Tensor& B, 
 }
 
 Tensor lu_solve(const Tensor& self, const Tensor& LU_data, const Tensor& LU_pivots) {
+  TENON_AUTOCAST(lu_solve, self, LU_data, LU_pivots)
   return linalg_lu_solve(LU_data, LU_pivots, self);
 }
 

@@ -1,4 +1,5 @@
 // Losses that ask for a margin between what should be large and what should be small. Composed of other ops.
+#include "ops/autocast.h"
 #include "ops/loss.h"
 #include "tenon/base/shape.h"
 
@@ -24,10 +25,12 @@ void check_classes(const char* op, const Tensor& target, int64_t least, int64_t 
 }  // namespace
 
 Tensor soft_margin_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
+  TENON_AUTOCAST(soft_margin_loss, input, target, reduction)
   return reduced("soft_margin_loss", neg(log_sigmoid(mul(target, input))), reduction);
 }
 
 Tensor hinge_embedding_loss(const Tensor& input, const Tensor& target, double margin, std::string_view reduction) {
+  TENON_AUTOCAST(hinge_embedding_loss, input, target, margin, reduction)
   Tensor far = where(ne(target, 1), at_least_zero(rsub(input, margin)), Scalar(0));
   Tensor near = where(ne(target, -1), input, Scalar(0));
   return reduced("hinge_embedding_loss", add(far, near), reduction);
@@ -35,6 +38,7 @@ Tensor hinge_embedding_loss(const Tensor& input, const Tensor& target, double ma
 
 Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2, const Tensor& target, double margin,
                            std::string_view reduction) {
+  TENON_AUTOCAST(margin_ranking_loss, input1, input2, target, margin, reduction)
   TENON_CHECK(input1.dim() == input2.dim() && input1.dim() == target.dim(),
               "margin_ranking_loss: input1, input2 and target have shapes ", input1.sizes(), ", ", input2.sizes(),
               " and ", target.sizes(), "; they must have equally many dims");
@@ -43,6 +47,7 @@ Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2, const Ten
 
 Tensor cosine_embedding_loss(const Tensor& input1, const Tensor& input2, const Tensor& target, double margin,
                              std::string_view reduction) {
+  TENON_AUTOCAST(cosine_embedding_loss, input1, input2, target, margin, reduction)
   TENON_CHECK(target.dim() <= 1 && input1.dim() == target.dim() + 1 && input2.dim() == target.dim() + 1,
               "cosine_embedding_loss: input1, input2 and target have shapes ", input1.sizes(), ", ", input2.sizes(),
               " and ", target.sizes(), "; the inputs must have one dim more than target, which has at most one");
@@ -57,6 +62,7 @@ Tensor cosine_embedding_loss(const Tensor& input1, const Tensor& input2, const T
 
 Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative, double margin,
                            double p, double eps, bool swap, std::string_view reduction) {
+  TENON_AUTOCAST(triplet_margin_loss, anchor, positive, negative, margin, p, eps, swap, reduction)
   TENON_CHECK(anchor.dim() == positive.dim() && anchor.dim() == negative.dim(),
               "triplet_margin_loss: anchor, positive and negative have shapes ", anchor.sizes(), ", ", positive.sizes(),
               " and ", negative.sizes(), "; they must have equally many dims");
@@ -69,6 +75,7 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
 
 Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, double margin,
                          const optional<Tensor>& weight, std::string_view reduction) {
+  TENON_AUTOCAST(multi_margin_loss, input, target, p, margin, weight, reduction)
   constexpr const char* op = "multi_margin_loss";
   TENON_CHECK_VALUE(p == 1 || p == 2, op, ": p must be 1 or 2, got ", p);
   TENON_CHECK_VALUE(!weight || weight->dim() == 1, op, ": weight must be one-dimensional, got shape ", weight->sizes());
@@ -91,6 +98,7 @@ Tensor multi_margin_loss(const Tensor& input, const Tensor& target, int64_t p, d
 }
 
 Tensor multilabel_margin_loss(const Tensor& input, const Tensor& target, std::string_view reduction) {
+  TENON_AUTOCAST(multilabel_margin_loss, input, target, reduction)
   constexpr const char* op = "multilabel_margin_loss";
   const Tensor rows = rows_of_classes(op, input);
   check_reduction(op, reduction);

@@ -5,6 +5,7 @@
 
 #include "autograd/record.h"
 #include "backend/backend.h"
+#include "ops/autocast.h"
 #include "ops/elementwise.h"
 #include "ops/same_device.h"
 #include "ops/view.h"
@@ -82,6 +83,7 @@ Grads product_gradients(const BackwardContext& ctx, const Tensor& a, const Tenso
 }  // namespace
 
 Tensor mm(const Tensor& self, const Tensor& mat2) {
+  TENON_AUTOCAST(mm, self, mat2)
   check_pair("mm", self, mat2);
   check_dim("mm", "self", self, 2);
   check_dim("mm", "mat2", mat2, 2);
@@ -94,6 +96,7 @@ Tensor mm(const Tensor& self, const Tensor& mat2) {
 }
 
 Tensor bmm(const Tensor& self, const Tensor& mat2) {
+  TENON_AUTOCAST(bmm, self, mat2)
   check_pair("bmm", self, mat2);
   check_dim("bmm", "self", self, 3);
   check_dim("bmm", "mat2", mat2, 3);
@@ -145,6 +148,7 @@ Tensor add_product(const char* op, const Tensor& self, const Tensor& a, const Te
 }  // namespace
 
 Tensor addmm(const Tensor& self, const Tensor& mat1, const Tensor& mat2, const Scalar& beta, const Scalar& alpha) {
+  TENON_AUTOCAST(addmm, self, mat1, mat2, beta, alpha)
   check_dim("addmm", "mat1", mat1, 2);
   check_dim("addmm", "mat2", mat2, 2);
   return add_product("addmm", self, mat1, mat2, beta, alpha);
@@ -156,6 +160,7 @@ const Tensor& addmm_(const Tensor& self, const Tensor& mat1, const Tensor& mat2,
 
 Tensor baddbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta,
                const Scalar& alpha) {
+  TENON_AUTOCAST(baddbmm, self, batch1, batch2, beta, alpha)
   check_dim("baddbmm", "batch1", batch1, 3);
   check_dim("baddbmm", "batch2", batch2, 3);
   TENON_CHECK(batch1.size(0) == batch2.size(0), "baddbmm: the batches differ in size: ", batch1.sizes(), " and ",
@@ -168,6 +173,7 @@ const Tensor& baddbmm_(const Tensor& self, const Tensor& batch1, const Tensor& b
 }
 
 Tensor addbmm(const Tensor& self, const Tensor& batch1, const Tensor& batch2, const Scalar& beta, const Scalar& alpha) {
+  TENON_AUTOCAST(addbmm, self, batch1, batch2, beta, alpha)
   // The sum over the batch of products is one product of matrices laid side by side.
   check_dim("addbmm", "batch1", batch1, 3);
   check_dim("addbmm", "batch2", batch2, 3);
@@ -218,6 +224,7 @@ Tensor vdot(const Tensor& self, const Tensor& other) {
 }
 
 Tensor inner(const Tensor& self, const Tensor& other) {
+  TENON_AUTOCAST(inner, self, other)
   if (self.dim() == 0 || other.dim() == 0) return mul(self, other);
   TENON_CHECK(self.size(-1) == other.size(-1), "inner: the last dims of ", self.sizes(), " and ", other.sizes(),
               " differ");
@@ -250,6 +257,7 @@ const Tensor& addr_(const Tensor& self, const Tensor& vec1, const Tensor& vec2, 
 }
 
 Tensor matmul(const Tensor& self, const Tensor& other) {
+  TENON_AUTOCAST(matmul, self, other)
   TENON_CHECK(self.dim() > 0 && other.dim() > 0, "matmul: both operands must have at least 1 dim, got shapes ",
               self.sizes(), " and ", other.sizes());
   if (self.dim() == 1 && other.dim() == 1) return self.dot(other);
@@ -284,6 +292,7 @@ Tensor matmul(const Tensor& self, const Tensor& other) {
 }
 
 Tensor linear(const Tensor& input, const Tensor& weight, const optional<Tensor>& bias) {
+  TENON_AUTOCAST(linear, input, weight, bias)
   check_pair("linear", input, weight);
   TENON_CHECK(input.dim() > 0, "linear: input must have at least 1 dim");
   TENON_CHECK(weight.dim() == 1 || weight.dim() == 2, "linear: weight must have 1 or 2 dims, got shape ",
@@ -359,6 +368,7 @@ Tensor tensordot(const Tensor& self, const Tensor& other, IntArrayRef dims_self,
 }
 
 Tensor chain_matmul(TensorList matrices) {
+  TENON_AUTOCAST(chain_matmul, matrices)
   TENON_CHECK(!matrices.empty(), "chain_matmul: needs at least one matrix");
   const size_t n = matrices.size();
   for (const Tensor& matrix : matrices) check_dim("chain_matmul", "each matrix", matrix, 2);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/linalg.h"
 #include "ops/promotion.h"
 #include "tenon/ops/ops.h"
@@ -85,7 +86,13 @@ Tensor linalg_matrix_exp(const Tensor& self) {
 }
 Tensor matrix_exp(const Tensor& self) { return linalg_matrix_exp(self); }
 
-Tensor linalg_matrix_power(const Tensor& self, int64_t n) { return power("linalg.matrix_power", self, n); }
-Tensor matrix_power(const Tensor& self, int64_t n) { return power("matrix_power", self, n); }
+Tensor linalg_matrix_power(const Tensor& self, int64_t n) {
+  TENON_AUTOCAST(linalg_matrix_power, self, n)
+  return power("linalg.matrix_power", self, n);
+}
+Tensor matrix_power(const Tensor& self, int64_t n) {
+  TENON_AUTOCAST(matrix_power, self, n)
+  return power("matrix_power", self, n);
+}
 
 }  // namespace tenon

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/promotion.h"
 #include "ops/reduction.h"
 #include "tenon/base/parallel.h"
@@ -125,25 +126,30 @@ constexpr int64_t kLastDims[] = {-2, -1};
 
 Tensor norm(const Tensor& self, const optional<Scalar>& p, OptionalIntArrayRef dim, bool keepdim,
             optional<ScalarType> dtype) {
+  TENON_AUTOCAST(norm, self, p, dim, keepdim, dtype)
   return norm_of("norm", self, p ? p->to_double() : 2, dim, keepdim, dtype);
 }
 Tensor norm(const Tensor& self, std::string_view p, OptionalIntArrayRef dim, bool keepdim, optional<ScalarType> dtype) {
+  TENON_AUTOCAST(norm, self, p, dim, keepdim, dtype)
   TENON_CHECK(p == "fro" || p == "nuc", "norm: the norm must be a number, 'fro' or 'nuc', got '", p, "'");
   if (p == "fro") return norm_of("norm", self, 2, dim, keepdim, dtype);
   return matrix_norm("norm", self, p, dim ? *dim : IntArrayRef(kLastDims, 2), keepdim, dtype);
 }
 
 Tensor dist(const Tensor& self, const Tensor& other, const Scalar& p) {
+  TENON_AUTOCAST(dist, self, other, p)
   return norm_of("dist", self - other, p.to_double(), nullopt, false, nullopt);
 }
 
 Tensor linalg_vector_norm(const Tensor& x, const Scalar& ord, OptionalIntArrayRef dim, bool keepdim,
                           optional<ScalarType> dtype) {
+  TENON_AUTOCAST(linalg_vector_norm, x, ord, dim, keepdim, dtype)
   return norm_of("linalg.vector_norm", x, ord.to_double(), dim, keepdim, dtype);
 }
 
 Tensor linalg_norm(const Tensor& A, const optional<Scalar>& ord, OptionalIntArrayRef dim, bool keepdim,
                    optional<ScalarType> dtype) {
+  TENON_AUTOCAST(linalg_norm, A, ord, dim, keepdim, dtype)
   if (!ord) return norm_of("linalg.norm", A, 2, dim, keepdim, dtype);
   TENON_CHECK(!dim || dim->size() <= 2, "linalg.norm: dim must be one or two dims, got ", *dim);
   TENON_CHECK(dim || A.dim() <= 2, "linalg.norm: A must have one or two dims unless dim is given, got shape ",
@@ -154,6 +160,7 @@ Tensor linalg_norm(const Tensor& A, const optional<Scalar>& ord, OptionalIntArra
 }
 Tensor linalg_norm(const Tensor& A, std::string_view ord, OptionalIntArrayRef dim, bool keepdim,
                    optional<ScalarType> dtype) {
+  TENON_AUTOCAST(linalg_norm, A, ord, dim, keepdim, dtype)
   TENON_CHECK(dim ? dim->size() == 2 : A.dim() == 2, "linalg.norm: the norm '", ord, "' is of matrices; A has shape ",
               A.sizes());
   return matrix_norm("linalg.norm", A, ord, dim ? *dim : IntArrayRef(kLastDims, 2), keepdim, dtype);
@@ -161,10 +168,12 @@ Tensor linalg_norm(const Tensor& A, std::string_view ord, OptionalIntArrayRef di
 
 Tensor linalg_matrix_norm(const Tensor& self, const Scalar& ord, IntArrayRef dim, bool keepdim,
                           optional<ScalarType> dtype) {
+  TENON_AUTOCAST(linalg_matrix_norm, self, ord, dim, keepdim, dtype)
   return matrix_norm("linalg.matrix_norm", self, ord.to_double(), dim, keepdim, dtype);
 }
 Tensor linalg_matrix_norm(const Tensor& self, std::string_view ord, IntArrayRef dim, bool keepdim,
                           optional<ScalarType> dtype) {
+  TENON_AUTOCAST(linalg_matrix_norm, self, ord, dim, keepdim, dtype)
   return matrix_norm("linalg.matrix_norm", self, ord, dim, keepdim, dtype);
 }
 

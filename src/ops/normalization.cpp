@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/maybe_view.h"
 #include "ops/norm_kernels.h"
 #include "ops/promotion.h"
@@ -122,11 +123,13 @@ Tensor normalize_rows(RowNorm kind, const char* op, const Tensor& input, IntArra
 
 Tensor layer_norm(const Tensor& input, IntArrayRef normalized_shape, const optional<Tensor>& weight,
                   const optional<Tensor>& bias, double eps) {
+  TENON_AUTOCAST(layer_norm, input, normalized_shape, weight, bias, eps)
   return normalize_rows(RowNorm::Layer, "layer_norm", input, normalized_shape, given(weight), given(bias), eps);
 }
 
 Tensor rms_norm(const Tensor& input, IntArrayRef normalized_shape, const optional<Tensor>& weight,
                 optional<double> eps) {
+  TENON_AUTOCAST(rms_norm, input, normalized_shape, weight, eps)
   const double smallest = input.dtype() == kDouble ? std::numeric_limits<double>::epsilon()
                                                    : static_cast<double>(std::numeric_limits<float>::epsilon());
   if (input.is_complex()) {
@@ -147,6 +150,7 @@ Tensor rms_norm(const Tensor& input, IntArrayRef normalized_shape, const optiona
 
 Tensor group_norm(const Tensor& input, int64_t num_groups, const optional<Tensor>& weight, const optional<Tensor>& bias,
                   double eps) {
+  TENON_AUTOCAST(group_norm, input, num_groups, weight, bias, eps)
   TENON_CHECK(input.dim() >= 2, "group_norm: Expected at least 2 dimensions for input tensor but received ",
               input.dim());
   TENON_CHECK(num_groups > 0, "group_norm: Expected num_groups to be greater than 0, got ", num_groups);

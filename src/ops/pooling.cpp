@@ -7,6 +7,7 @@
 
 #include "autograd/record.h"
 #include "backend/backend.h"
+#include "ops/autocast.h"
 #include "ops/spatial.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -349,17 +350,21 @@ TwoTensors fractional_max(const char* op, size_t dims, const Tensor& input, IntA
 
 TwoTensors fractional_max_pool2d_with_indices(const Tensor& input, IntArrayRef kernel_size, IntArrayRef output_size,
                                               const Tensor& random_samples) {
+  TENON_AUTOCAST(fractional_max_pool2d_with_indices, input, kernel_size, output_size, random_samples)
   return fractional_max("fractional_max_pool2d", 2, input, kernel_size, output_size, random_samples);
 }
 
 TwoTensors fractional_max_pool3d_with_indices(const Tensor& input, IntArrayRef kernel_size, IntArrayRef output_size,
                                               const Tensor& random_samples) {
+  TENON_AUTOCAST(fractional_max_pool3d_with_indices, input, kernel_size, output_size, random_samples)
   return fractional_max("fractional_max_pool3d", 3, input, kernel_size, output_size, random_samples);
 }
 
 #define TENON_POOL(dims)                                                                                               \
   TwoTensors max_pool##dims##d_with_indices(const Tensor& input, IntArrayRef kernel_size, IntArrayRef stride,          \
                                             IntArrayRef padding, IntArrayRef dilation, bool ceil_mode) {               \
+    TENON_AUTOCAST_AS("max_pool" #dims "d_with_indices", max_pool##dims##d_with_indices, input, kernel_size, stride,   \
+                      padding, dilation, ceil_mode)                                                                    \
     return max(input, sliding("max_pool" #dims "d", dims, kernel_size, stride, padding, dilation, ceil_mode));         \
   }                                                                                                                    \
   Tensor max_pool##dims##d(const Tensor& input, IntArrayRef kernel_size, IntArrayRef stride, IntArrayRef padding,      \
@@ -367,12 +372,15 @@ TwoTensors fractional_max_pool3d_with_indices(const Tensor& input, IntArrayRef k
     return std::get<0>(max_pool##dims##d_with_indices(input, kernel_size, stride, padding, dilation, ceil_mode));      \
   }                                                                                                                    \
   TwoTensors adaptive_max_pool##dims##d_with_indices(const Tensor& input, IntArrayRef output_size) {                   \
+    TENON_AUTOCAST_AS("adaptive_max_pool" #dims "d_with_indices", adaptive_max_pool##dims##d_with_indices, input,      \
+                      output_size)                                                                                     \
     return max(input, adaptive("adaptive_max_pool" #dims "d", dims, output_size));                                     \
   }                                                                                                                    \
   Tensor adaptive_max_pool##dims##d(const Tensor& input, IntArrayRef output_size) {                                    \
     return std::get<0>(adaptive_max_pool##dims##d_with_indices(input, output_size));                                   \
   }                                                                                                                    \
   Tensor adaptive_avg_pool##dims##d(const Tensor& input, IntArrayRef output_size) {                                    \
+    TENON_AUTOCAST_AS("adaptive_avg_pool" #dims "d", adaptive_avg_pool##dims##d, input, output_size)                   \
     return average(input, adaptive("adaptive_avg_pool" #dims "d", dims, output_size), true, nullopt);                  \
   }                                                                                                                    \
   Tensor lp_pool##dims##d(const Tensor& input, double norm_type, IntArrayRef kernel_size, IntArrayRef stride,          \
@@ -381,6 +389,8 @@ TwoTensors fractional_max_pool3d_with_indices(const Tensor& input, IntArrayRef k
   }                                                                                                                    \
   Tensor max_unpool##dims##d(const Tensor& input, const Tensor& indices, IntArrayRef kernel_size, IntArrayRef stride,  \
                              IntArrayRef padding, IntArrayRef output_size) {                                           \
+    TENON_AUTOCAST_AS("max_unpool" #dims "d", max_unpool##dims##d, input, indices, kernel_size, stride, padding,       \
+                      output_size)                                                                                     \
     return unpool(input, indices, sliding("max_unpool" #dims "d", dims, kernel_size, stride, padding, {1}, false),     \
                   output_size);                                                                                        \
   }
@@ -403,6 +413,7 @@ Tensor avg_pool2d(const Tensor& input, IntArrayRef kernel_size, IntArrayRef stri
 
 Tensor avg_pool3d(const Tensor& input, IntArrayRef kernel_size, IntArrayRef stride, IntArrayRef padding, bool ceil_mode,
                   bool count_include_pad, optional<int64_t> divisor_override) {
+  TENON_AUTOCAST(avg_pool3d, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
   return average(input, sliding("avg_pool3d", 3, kernel_size, stride, padding, {1}, ceil_mode), count_include_pad,
                  divisor_override);
 }

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/linalg.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -100,23 +101,28 @@ Tensor linalg_pinv(const Tensor& self, const Tensor& rcond, bool hermitian) {
   return linalg_pinv(self, optional<Tensor>(), optional<Tensor>(rcond), hermitian);
 }
 Tensor pinverse(const Tensor& self, double rcond) {
+  TENON_AUTOCAST(pinverse, self, rcond)
   check_matrices("pinverse", self);
   return pseudoinverse("pinverse", self, Tolerance(self, 0.0, rcond), false);
 }
 
 Tensor linalg_matrix_rank(const Tensor& self, optional<double> atol, optional<double> rtol, bool hermitian) {
+  TENON_AUTOCAST(linalg_matrix_rank, self, atol, rtol, hermitian)
   check_matrices("linalg.matrix_rank", self);
   return rank("linalg.matrix_rank", self, Tolerance(self, atol, rtol), hermitian);
 }
 Tensor linalg_matrix_rank(const Tensor& input, const optional<Tensor>& atol, const optional<Tensor>& rtol,
                           bool hermitian) {
+  TENON_AUTOCAST(linalg_matrix_rank, input, atol, rtol, hermitian)
   check_matrices("linalg.matrix_rank", input);
   return rank("linalg.matrix_rank", input, Tolerance("linalg.matrix_rank", input, atol, rtol), hermitian);
 }
 Tensor linalg_matrix_rank(const Tensor& self, double tol, bool hermitian) {
+  TENON_AUTOCAST(linalg_matrix_rank, self, tol, hermitian)
   return linalg_matrix_rank(self, optional<double>(tol), optional<double>(0.0), hermitian);
 }
 Tensor linalg_matrix_rank(const Tensor& input, const Tensor& tol, bool hermitian) {
+  TENON_AUTOCAST(linalg_matrix_rank, input, tol, hermitian)
   return linalg_matrix_rank(input, optional<Tensor>(tol), optional<Tensor>(zeros_like(tol)), hermitian);
 }
 
@@ -135,6 +141,7 @@ Tensor cond_by_inverse(const Tensor& A, const Order& order) {
 }  // namespace
 
 Tensor linalg_cond(const Tensor& self, const optional<Scalar>& p) {
+  TENON_AUTOCAST(linalg_cond, self, p)
   const char* op = "linalg.cond";
   check_matrices(op, self);
   const double order = p ? p->to_double() : 2;
@@ -145,6 +152,7 @@ Tensor linalg_cond(const Tensor& self, const optional<Scalar>& p) {
 }
 
 Tensor linalg_cond(const Tensor& self, std::string_view p) {
+  TENON_AUTOCAST(linalg_cond, self, p)
   check_matrices("linalg.cond", self);
   TENON_CHECK(p == "fro" || p == "nuc", "linalg.cond: got an invalid norm type: ", p, "; 'fro' and 'nuc' are valid");
   if (p == "fro") return cond_by_inverse(self, p);
@@ -155,6 +163,7 @@ Tensor linalg_cond(const Tensor& self, std::string_view p) {
 
 FourTensors linalg_lstsq(const Tensor& self, const Tensor& b, optional<double> rcond,
                          optional<std::string_view> driver) {
+  TENON_AUTOCAST(linalg_lstsq, self, b, rcond, driver)
   const char* op = "linalg.lstsq";
   check_matrices(op, self, "input");
   TENON_CHECK(b.dim() > 0, op, ": other must have at least 1 dimension");

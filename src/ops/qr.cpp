@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/linalg.h"
 #include "tenon/ops/ops.h"
 #include "tensor/make.h"
@@ -42,6 +43,7 @@ Tensor qr_backward(const Tensor& Q, const Tensor& R, const Tensor& grad_q, const
 }  // namespace
 
 TwoTensors linalg_qr(const Tensor& A, std::string_view mode) {
+  TENON_AUTOCAST(linalg_qr, A, mode)
   const char* op = "linalg.qr";
   check_matrices(op, A);
   const bool complete = mode == "complete", only_r = mode == "r";
@@ -71,6 +73,9 @@ TwoTensors linalg_qr(const Tensor& A, std::string_view mode) {
   return {Q, R};
 }
 
-TwoTensors qr(const Tensor& self, bool some) { return linalg_qr(self, some ? "reduced" : "complete"); }
+TwoTensors qr(const Tensor& self, bool some) {
+  TENON_AUTOCAST(qr, self, some)
+  return linalg_qr(self, some ? "reduced" : "complete");
+}
 
 }  // namespace tenon

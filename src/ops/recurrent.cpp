@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "ops/autocast.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 
@@ -229,6 +230,7 @@ TwoTensors lstm_cell(const Tensor& input, TensorList hx, const Tensor& w_ih, con
 
 ThreeTensors lstm(const Tensor& input, TensorList hx, TensorList params, bool has_biases, int64_t num_layers,
                   double dropout, bool train, bool bidirectional, bool batch_first) {
+  TENON_AUTOCAST(lstm, input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first)
   Run run = run_padded("lstm", Cell::Lstm, input, lstm_state("lstm", hx), params,
                        {has_biases, num_layers, dropout, train, bidirectional}, batch_first);
   return {run.outputs, run.last.hidden, run.last.cell};
@@ -248,12 +250,16 @@ ThreeTensors lstm(const Tensor& data, const Tensor& batch_sizes, TensorList hx, 
   }                                                                                                                    \
   TwoTensors name(const Tensor& input, const Tensor& hx, TensorList params, bool has_biases, int64_t num_layers,       \
                   double dropout, bool train, bool bidirectional, bool batch_first) {                                  \
+    TENON_AUTOCAST_AS(#name, name, input, hx, params, has_biases, num_layers, dropout, train, bidirectional,           \
+                      batch_first)                                                                                     \
     Run run = run_padded(#name, cell, input, {hx, {}}, params,                                                         \
                          {has_biases, num_layers, dropout, train, bidirectional}, batch_first);                        \
     return {run.outputs, run.last.hidden};                                                                             \
   }                                                                                                                    \
   TwoTensors name(const Tensor& data, const Tensor& batch_sizes, const Tensor& hx, TensorList params, bool has_biases, \
                   int64_t num_layers, double dropout, bool train, bool bidirectional) {                                \
+    TENON_AUTOCAST_AS(#name, name, data, batch_sizes, hx, params, has_biases, num_layers, dropout, train,              \
+                      bidirectional)                                                                                   \
     Run run = run_packed(#name, cell, data, batch_sizes, {hx, {}}, params,                                             \
                          {has_biases, num_layers, dropout, train, bidirectional});                                     \
     return {run.outputs, run.last.hidden};                                                                             \

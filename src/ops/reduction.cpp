@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/promotion.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -139,9 +140,13 @@ Tensor logsumexp_kept(const Tensor& x, const ReducedDims& dims) {
 
 }  // namespace
 
-Tensor sum(const Tensor& self, optional<ScalarType> dtype) { return sum(self, nullopt, false, dtype); }
+Tensor sum(const Tensor& self, optional<ScalarType> dtype) {
+  TENON_AUTOCAST(sum, self, dtype)
+  return sum(self, nullopt, false, dtype);
+}
 
 Tensor sum(const Tensor& self, OptionalIntArrayRef dim, bool keepdim, optional<ScalarType> dtype) {
+  TENON_AUTOCAST(sum, self, dim, keepdim, dtype)
   const ScalarType result = accumulated(self, dtype);
   ReducedDims dims(self, dim, "sum");
   Tensor out = reduce("sum", Reduction::Sum, self, dims, keepdim, result, result);
@@ -187,6 +192,7 @@ Tensor nanmean(const Tensor& self, OptionalIntArrayRef dim, bool keepdim, option
 }
 
 Tensor prod(const Tensor& self, optional<ScalarType> dtype) {
+  TENON_AUTOCAST(prod, self, dtype)
   const ScalarType result = accumulated(self, dtype);
   Tensor out = reduce("prod", Reduction::Prod, self, ReducedDims(self, nullopt, "prod"), false, result, result);
   return record("prod", out, &self, {&self, &out}, [result, from = self.dtype()](const BackwardContext& ctx) -> Grads {
@@ -196,6 +202,7 @@ Tensor prod(const Tensor& self, optional<ScalarType> dtype) {
 }
 
 Tensor prod(const Tensor& self, int64_t dim, bool keepdim, optional<ScalarType> dtype) {
+  TENON_AUTOCAST(prod, self, dim, keepdim, dtype)
   const ScalarType result = accumulated(self, dtype);
   ReducedDims dims(self, dim, "prod");
   Tensor out = reduce("prod", Reduction::Prod, self, dims, keepdim, result, result);
@@ -223,6 +230,7 @@ Tensor count_nonzero(const Tensor& self, OptionalIntArrayRef dim) {
 }
 
 Tensor logsumexp(const Tensor& self, IntArrayRef dim, bool keepdim) {
+  TENON_AUTOCAST(logsumexp, self, dim, keepdim)
   const Tensor x = to_dtype(self, to_floating(self.dtype()));
   const ReducedDims dims(x, dim, "logsumexp");
   Tensor out = shaped(logsumexp_kept(x, dims), dims, keepdim);
@@ -235,6 +243,7 @@ Tensor logsumexp(const Tensor& self, IntArrayRef dim, bool keepdim) {
 }
 
 Tensor trace(const Tensor& self) {
+  TENON_AUTOCAST(trace, self)
   TENON_CHECK(self.dim() == 2, "trace: expected a matrix, but got tensor with dim ", self.dim());
   return sum(self.diagonal());
 }

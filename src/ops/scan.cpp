@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/elementwise.h"
 #include "ops/promotion.h"
 #include "ops/reduction.h"
@@ -92,6 +93,7 @@ ValuesIndices scan_extreme(const char* op, Scan scan, const Tensor& self, int64_
 }  // namespace
 
 Tensor cumsum(const Tensor& self, int64_t dim, optional<ScalarType> dtype) {
+  TENON_AUTOCAST(cumsum, self, dim, dtype)
   const int64_t d = wrap_dim(dim, self.dim(), "cumsum");
   const Tensor x = widened(self, dtype);
   return record("cumsum", run_scan("cumsum", Scan::Sum, x, d), &x, {},
@@ -102,6 +104,7 @@ const Tensor& cumsum_(const Tensor& self, int64_t dim, optional<ScalarType> dtyp
 }
 
 Tensor cumprod(const Tensor& self, int64_t dim, optional<ScalarType> dtype) {
+  TENON_AUTOCAST(cumprod, self, dim, dtype)
   const int64_t d = wrap_dim(dim, self.dim(), "cumprod");
   const Tensor x = widened(self, dtype);
   Tensor out = run_scan("cumprod", Scan::Prod, x, d);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <complex>
 
+#include "ops/autocast.h"
 #include "ops/view.h"
 #include "tenon/base/parallel.h"
 #include "tenon/base/shape.h"
@@ -337,6 +338,7 @@ Tensor view_as_real(const Tensor& self) {
 }
 
 Tensor view_as_complex(const Tensor& self) {
+  TENON_AUTOCAST(view_as_complex, self)
   TENON_CHECK(self.dtype() == kFloat || self.dtype() == kDouble,
               "view_as_complex: the tensor must be float32 or float64, got ", self.dtype());
   TENON_CHECK(self.dim() > 0 && self.size(-1) == 2, "view_as_complex: the last dim must have size 2, got shape ",

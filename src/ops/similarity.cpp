@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "ops/autocast.h"
 #include "ops/promotion.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -13,6 +14,7 @@ Tensor normalize(const Tensor& input, double p, OptionalIntArrayRef dim, double 
 }
 
 Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, int64_t dim, double eps) {
+  TENON_AUTOCAST(cosine_similarity, x1, x2, dim, eps)
   const ScalarType common = result_type({x1, x2});
   TENON_CHECK(is_floating_point(common), "cosine_similarity: expected a floating-point common dtype, got ", common);
   const DimVector sizes = broadcast_shapes(x1.sizes(), x2.sizes(), "cosine_similarity");

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/linalg.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -108,14 +109,25 @@ TwoTensors linalg_solve_ex(const Tensor& A, const Tensor& B, bool left, bool che
   return solve("linalg.solve_ex", A, B, left, check_errors);
 }
 Tensor linalg_solve(const Tensor& A, const Tensor& B, bool left) {
+  TENON_AUTOCAST(linalg_solve, A, B, left)
   return std::get<0>(solve("linalg.solve", A, B, left, true));
 }
 
-TwoTensors linalg_inv_ex(const Tensor& A, bool check_errors) { return invert("linalg.inv_ex", A, check_errors); }
-Tensor linalg_inv(const Tensor& A) { return std::get<0>(invert("linalg.inv", A, true)); }
-Tensor inverse(const Tensor& self) { return std::get<0>(invert("inverse", self, true)); }
+TwoTensors linalg_inv_ex(const Tensor& A, bool check_errors) {
+  TENON_AUTOCAST(linalg_inv_ex, A, check_errors)
+  return invert("linalg.inv_ex", A, check_errors);
+}
+Tensor linalg_inv(const Tensor& A) {
+  TENON_AUTOCAST(linalg_inv, A)
+  return std::get<0>(invert("linalg.inv", A, true));
+}
+Tensor inverse(const Tensor& self) {
+  TENON_AUTOCAST(inverse, self)
+  return std::get<0>(invert("inverse", self, true));
+}
 
 Tensor linalg_tensorsolve(const Tensor& self, const Tensor& other, OptionalIntArrayRef dims) {
+  TENON_AUTOCAST(linalg_tensorsolve, self, other, dims)
   const char* op = "linalg.tensorsolve";
   Tensor A = self;
   if (dims) {
@@ -139,6 +151,7 @@ Tensor linalg_tensorsolve(const Tensor& self, const Tensor& other, OptionalIntAr
 }
 
 Tensor linalg_tensorinv(const Tensor& self, int64_t ind) {
+  TENON_AUTOCAST(linalg_tensorinv, self, ind)
   const char* op = "linalg.tensorinv";
   TENON_CHECK(ind > 0, op, ": Expected a strictly positive integer for 'ind', got ", ind);
   TENON_CHECK(ind <= self.dim(), op, ": 'ind' is ", ind, ", but self has ", self.dim(), " dims");

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/reduction.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -238,16 +239,20 @@ ValuesIndices mode(const Tensor& self, int64_t dim, bool keepdim) {
 
 Tensor quantile(const Tensor& self, const Tensor& q, optional<int64_t> dim, bool keepdim,
                 std::string_view interpolation) {
+  TENON_AUTOCAST(quantile, self, q, dim, keepdim, interpolation)
   return quantiles("quantile", self, q, dim, keepdim, interpolation, false);
 }
 Tensor quantile(const Tensor& self, double q, optional<int64_t> dim, bool keepdim, std::string_view interpolation) {
+  TENON_AUTOCAST(quantile, self, q, dim, keepdim, interpolation)
   return quantiles("quantile", self, as_quantile(self, q, "quantile"), dim, keepdim, interpolation, false);
 }
 Tensor nanquantile(const Tensor& self, const Tensor& q, optional<int64_t> dim, bool keepdim,
                    std::string_view interpolation) {
+  TENON_AUTOCAST(nanquantile, self, q, dim, keepdim, interpolation)
   return quantiles("nanquantile", self, q, dim, keepdim, interpolation, true);
 }
 Tensor nanquantile(const Tensor& self, double q, optional<int64_t> dim, bool keepdim, std::string_view interpolation) {
+  TENON_AUTOCAST(nanquantile, self, q, dim, keepdim, interpolation)
   return quantiles("nanquantile", self, as_quantile(self, q, "nanquantile"), dim, keepdim, interpolation, true);
 }
 

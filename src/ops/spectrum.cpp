@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ops/autocast.h"
 #include "ops/fft.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -55,6 +56,8 @@ Tensor overlap_add(const Tensor& frames, int64_t hop) {
 Tensor stft(const Tensor& self, int64_t n_fft, optional<int64_t> hop_length, optional<int64_t> win_length,
             const optional<Tensor>& window, bool center, std::string_view pad_mode, bool normalized,
             optional<bool> onesided, optional<bool> return_complex, optional<bool> align_to_window) {
+  TENON_AUTOCAST(stft, self, n_fft, hop_length, win_length, window, center, pad_mode, normalized, onesided,
+                 return_complex, align_to_window)
   const char* op = "stft";
   TENON_CHECK(!(center && align_to_window), op, ": align_to_window should only be set when center = false");
   const bool complex = self.is_complex() || is_complex_window(window);

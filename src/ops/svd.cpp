@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/linalg.h"
 #include "tenon/ops/ops.h"
 
@@ -109,16 +110,19 @@ ThreeTensors recorded_svd(const char* op, const Tensor& A, bool full, optional<s
 }  // namespace
 
 ThreeTensors linalg_svd(const Tensor& A, bool full_matrices, optional<std::string_view> driver) {
+  TENON_AUTOCAST(linalg_svd, A, full_matrices, driver)
   return recorded_svd("linalg.svd", A, full_matrices, driver);
 }
 
 Tensor linalg_svdvals(const Tensor& A, optional<std::string_view> driver) {
+  TENON_AUTOCAST(linalg_svdvals, A, driver)
   // The gradient of the values needs the vectors.
   if (needs_record(&A)) return std::get<1>(recorded_svd("linalg.svdvals", A, false, driver));
   return std::get<1>(svd_of("linalg.svdvals", A, Vectors::None, driver));
 }
 
 ThreeTensors svd(const Tensor& self, bool some, bool compute_uv) {
+  TENON_AUTOCAST(svd, self, some, compute_uv)
   if (!compute_uv) {
     check_matrices("svd", self);
     const IntArrayRef batch = batch_of(self);

@@ -1,5 +1,6 @@
 // Solvers with triangular matrices.
 #include "autograd/record.h"
+#include "ops/autocast.h"
 #include "ops/edit.h"
 #include "ops/linalg.h"
 #include "tenon/base/shape.h"
@@ -46,6 +47,7 @@ Tensor linalg_solve_triangular(const Tensor& self, const Tensor& B, bool upper, 
 }
 
 TwoTensors triangular_solve(const Tensor& self, const Tensor& A, bool upper, bool transpose, bool unitriangular) {
+  TENON_AUTOCAST(triangular_solve, self, A, upper, transpose, unitriangular)
   const Tensor matrices = transpose ? A.mT() : A;
   return {linalg_solve_triangular(matrices, self, upper != transpose, /*left=*/true, unitriangular), A.clone()};
 }

@@ -2,15 +2,20 @@
 #include <algorithm>
 #include <vector>
 
+#include "ops/autocast.h"
 #include "ops/linalg.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 
 namespace tenon {
 
-Tensor linalg_matmul(const Tensor& self, const Tensor& other) { return matmul(self, other); }
+Tensor linalg_matmul(const Tensor& self, const Tensor& other) {
+  TENON_AUTOCAST(linalg_matmul, self, other)
+  return matmul(self, other);
+}
 
 Tensor linalg_multi_dot(TensorList tensors) {
+  TENON_AUTOCAST(linalg_multi_dot, tensors)
   const char* op = "linalg.multi_dot";
   const size_t n = tensors.size();
   TENON_CHECK(n >= 2, op, ": expected at least 2 tensors but got ", n);
@@ -48,6 +53,7 @@ Tensor cross(const Tensor& self, const Tensor& other, optional<int64_t> dim) {
 }
 
 Tensor linalg_vecdot(const Tensor& x, const Tensor& y, int64_t dim) {
+  TENON_AUTOCAST(linalg_vecdot, x, y, dim)
   TENON_CHECK(is_differentiable(x.dtype()), "linalg.vecdot: Expected a floating point or complex tensor as input. Got ",
               x.dtype());
   TENON_CHECK(x.dtype() == y.dtype(), "linalg.vecdot: Expected x and y to have the same dtype, got ", x.dtype(),

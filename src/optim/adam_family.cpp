@@ -6,6 +6,7 @@
 #include "tenon/optim/adamw.h"
 #include "tenon/optim/nadam.h"
 #include "tenon/optim/radam.h"
+#include "tenon/optim/sparse_adam.h"
 
 namespace tenon::optim {
 namespace {
@@ -128,6 +129,34 @@ Tensor RAdam::step(LossClosure closure) {
         const auto [beta1, beta2] = options.betas();
         return radam_numbers(static_cast<double>(++state.step()), options.lr(), beta1, beta2, options.eps(),
                              options.weight_decay(), options.decoupled_weight_decay(), options.maximize());
+      });
+  return loss;
+}
+
+SparseAdam::SparseAdam(const std::vector<OptimizerParamGroup>& param_groups, SparseAdamOptions defaults)
+    : Optimizer(param_groups, defaults.clone()) {
+  TENON_CHECK_VALUE(defaults.lr() > 0, "Invalid learning rate: ", defaults.lr());
+  TENON_CHECK_VALUE(defaults.eps() > 0, "Invalid epsilon value: ", defaults.eps());
+  check_betas(defaults.betas());
+  for (const OptimizerParamGroup& group : param_groups_) {
+    for (const Tensor& param : group.params()) {
+      TENON_CHECK_VALUE(!param.is_complex(), "SparseAdam does not support complex parameters");
+    }
+  }
+}
+
+Tensor SparseAdam::step(LossClosure closure) {
+  const Tensor loss = evaluated(closure);
+  NoGradGuard no_grad;
+  step_groups<SparseAdamOptions, SparseAdamNumbers>(
+      param_groups_, [&](const SparseAdamOptions& options, const Tensor& param, StepStates& states) {
+        auto& state = state_of<SparseAdamParamState>(
+            param, [&](SparseAdamParamState& made) { made.exp_avg(zero_state(param)).exp_avg_sq(zero_state(param)); });
+        states[0] = state.exp_avg();
+        states[1] = state.exp_avg_sq();
+        const auto [beta1, beta2] = options.betas();
+        return sparse_adam_numbers(static_cast<double>(++state.step()), param, options.lr(), beta1, beta2,
+                                   options.eps(), options.maximize());
       });
   return loss;
 }

@@ -10,14 +10,11 @@
 
 namespace tenon::optim {
 
-// Calls visit(options, param, grad) for the parameters that have gradients.
-template <class Options, class Visit>
-void for_each_gradient(std::vector<OptimizerParamGroup>& groups, const Visit& visit) {
-  for (OptimizerParamGroup& group : groups) {
-    const auto& options = static_cast<const Options&>(group.options());
-    for (const Tensor& param : group.params()) {
-      if (const Tensor& grad = param.grad(); grad.defined()) visit(options, param, grad);
-    }
+// Calls visit(param, grad) for the parameters that have gradients.
+template <class Visit>
+void for_each_gradient(OptimizerParamGroup& group, const Visit& visit) {
+  for (const Tensor& param : group.params()) {
+    if (const Tensor& grad = param.grad(); grad.defined()) visit(param, grad);
   }
 }
 
@@ -27,11 +24,14 @@ template <class Options, class Numbers, class Visit>
 void step_groups(std::vector<OptimizerParamGroup>& groups, const Visit& visit) {
   std::vector<StepItem> items;
   std::vector<Numbers> numbers;
-  for_each_gradient<Options>(groups, [&](const Options& options, const Tensor& param, const Tensor& grad) {
-    StepItem item = {param, grad, {}};
-    numbers.push_back(visit(options, param, item.states));
-    items.push_back(std::move(item));
-  });
+  for (OptimizerParamGroup& group : groups) {
+    const auto& options = static_cast<const Options&>(group.options());
+    for_each_gradient(group, [&](const Tensor& param, const Tensor& grad) {
+      StepItem item = {param, grad, {}};
+      numbers.push_back(visit(options, param, item.states));
+      items.push_back(std::move(item));
+    });
+  }
   run_step(items, numbers);
 }
 

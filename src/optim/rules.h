@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backend/optim_kernels.h"
+#include "backend/matrix_step_kernels.h"
 #include "tenon/tensor/tensor.h"
 
 namespace tenon::optim {
@@ -84,6 +84,16 @@ inline AsgdNumbers asgd_numbers(double step, const Tensor& eta, const Tensor& mu
   eta.fill_(lr / std::pow(1 + lambd * lr * step, alpha));
   mu.fill_(1 / std::max(1.0, step - t0));
   return {eta_now, mu_now, 1 - lambd * eta_now, weight_decay, maximize};
+}
+
+inline SparseAdamNumbers sparse_adam_numbers(double step, const Tensor& param, double lr, double beta1, double beta2,
+                                             double eps, bool maximize) {
+  return {.step_size = lr * std::sqrt(1 - std::pow(beta2, step)) / (1 - std::pow(beta1, step)),
+          .beta1 = beta1,
+          .beta2 = beta2,
+          .eps = eps,
+          .row = param.dim() > 1 ? std::max<int64_t>(1, param.numel() / std::max<int64_t>(1, param.size(0))) : 1,
+          .maximize = maximize};
 }
 
 }  // namespace tenon::optim

@@ -107,22 +107,25 @@ Adafactor::Adafactor(const std::vector<OptimizerParamGroup>& param_groups, Adafa
 Tensor Adafactor::step(LossClosure closure) {
   const Tensor loss = evaluated(closure);
   NoGradGuard no_grad;
-  for_each_gradient<AdafactorOptions>(
-      param_groups_, [&](const AdafactorOptions& options, const Tensor& param, const Tensor& grad) {
-        TENON_CHECK(!param.is_complex(), "Adafactor does not support complex parameters");
-        auto& state = state_of<AdafactorParamState>(param, [&](AdafactorParamState& made) {
-          if (grad.dim() < 2) {
-            made.variance(zero_state(grad));
-            return;
-          }
-          made.row_var(zero_state(grad.narrow(-1, 0, 1)).contiguous());
-          made.col_var(zero_state(grad.narrow(-2, 0, 1)).contiguous());
-        });
-        const auto [eps1, eps2] = options.eps();
-        adafactor_step(
-            param, grad, state.row_var(), state.col_var(), state.variance(), static_cast<double>(++state.step()),
-            {options.lr(), options.beta2_decay(), eps1, eps2, options.d(), options.weight_decay(), options.maximize()});
+  for (OptimizerParamGroup& group : param_groups_) {
+    std::vector<AdafactorItem> items;
+    for_each_gradient(group, [&](const Tensor& param, const Tensor& grad) {
+      auto& state = state_of<AdafactorParamState>(param, [&](AdafactorParamState& made) {
+        if (grad.dim() < 2) {
+          made.variance(zero_state(grad));
+          return;
+        }
+        made.row_var(zero_state(grad.narrow(-1, 0, 1)).contiguous());
+        made.col_var(zero_state(grad.narrow(-2, 0, 1)).contiguous());
       });
+      items.push_back(
+          {param, grad, state.row_var(), state.col_var(), state.variance(), static_cast<double>(++state.step())});
+    });
+    const auto& options = static_cast<const AdafactorOptions&>(group.options());
+    const auto [eps1, eps2] = options.eps();
+    adafactor_steps(items, {options.lr(), options.beta2_decay(), eps1, eps2, options.d(), options.weight_decay(),
+                            options.maximize()});
+  }
   return loss;
 }
 
@@ -144,25 +147,24 @@ Muon::Muon(const std::vector<OptimizerParamGroup>& param_groups, MuonOptions def
 Tensor Muon::step(LossClosure closure) {
   const Tensor loss = evaluated(closure);
   NoGradGuard no_grad;
-  for_each_gradient<MuonOptions>(
-      param_groups_, [&](const MuonOptions& options, const Tensor& param, const Tensor& grad) {
-        TENON_CHECK(!param.is_complex(), "Muon does not support complex parameters");
-        auto& state =
-            state_of<MuonParamState>(param, [&](MuonParamState& made) { made.momentum_buffer(zero_state(grad)); });
-        const auto rows = static_cast<double>(param.size(0)), columns = static_cast<double>(param.size(1));
-        const double ratio = options.adjust_lr_fn() == "match_rms_adamw" ? 0.2 * std::sqrt(std::max(rows, columns))
-                                                                         : std::sqrt(std::max(1.0, rows / columns));
-        const auto [a, b, c] = options.ns_coefficients();
-        muon_step(param, grad, state.momentum_buffer(),
-                  {options.lr(),
-                   options.lr() * ratio,
-                   options.weight_decay(),
-                   options.momentum(),
-                   options.nesterov(),
-                   {a, b, c},
-                   options.eps(),
-                   options.ns_steps()});
-      });
+  for (OptimizerParamGroup& group : param_groups_) {
+    std::vector<MuonItem> items;
+    for_each_gradient(group, [&](const Tensor& param, const Tensor& grad) {
+      auto& state =
+          state_of<MuonParamState>(param, [&](MuonParamState& made) { made.momentum_buffer(zero_state(grad)); });
+      items.push_back({param, grad, state.momentum_buffer()});
+    });
+    const auto& options = static_cast<const MuonOptions&>(group.options());
+    const auto [a, b, c] = options.ns_coefficients();
+    muon_steps(items, {options.lr(),
+                       options.weight_decay(),
+                       options.momentum(),
+                       options.nesterov(),
+                       {a, b, c},
+                       options.eps(),
+                       options.ns_steps(),
+                       options.adjust_lr_fn() == "match_rms_adamw"});
+  }
   return loss;
 }
 

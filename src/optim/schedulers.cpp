@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "base/log.h"
+#include "tenon/optim/schedulers/composite_lr.h"
 #include "tenon/optim/schedulers/epoch_lr.h"
 #include "tenon/optim/schedulers/reduce_on_plateau_scheduler.h"
 #include "tenon/optim/schedulers/step_lr.h"
@@ -12,7 +13,7 @@
 namespace tenon::optim {
 namespace {
 
-double cosine(double part) { return (1 + std::cos(std::numbers::pi * part)) / 2; }
+constexpr double kPi = std::numbers::pi;
 
 void set_momentum(Optimizer& optimizer, double momentum) {
   for (OptimizerParamGroup& group : optimizer.param_groups()) {
@@ -21,17 +22,58 @@ void set_momentum(Optimizer& optimizer, double momentum) {
   }
 }
 
+Optimizer& with_lr(Optimizer& optimizer, double lr) {
+  for (OptimizerParamGroup& group : optimizer.param_groups()) group.options().set_lr(lr);
+  return optimizer;
+}
+
+Optimizer& with_initial_lr(Optimizer& optimizer, double lr) {
+  for (OptimizerParamGroup& group : optimizer.param_groups()) group.initial_lr() = lr;
+  return optimizer;
+}
+
+const std::shared_ptr<LRScheduler>& check_schedulers(const char* name, const LRSchedulers& schedulers) {
+  TENON_CHECK_VALUE(!schedulers.empty(), name, " expects at least one scheduler, but got no scheduler.");
+  for (const auto& scheduler : schedulers) TENON_CHECK_VALUE(scheduler, name, ": a scheduler is null");
+  return schedulers[0];
+}
+
+void check_optimizer(const char* name, const Optimizer& expected, const Optimizer& actual) {
+  TENON_CHECK_VALUE(&expected == &actual, name, " expects all schedulers to belong to the same optimizer");
+}
+
 }  // namespace
 
 // --- libtorch's
 
-void LRScheduler::step() {
-  const std::vector<double> lrs = get_lrs();
+LRScheduler::LRScheduler(Optimizer& optimizer) : optimizer_(optimizer) {
+  for (OptimizerParamGroup& group : optimizer.param_groups()) {
+    if (!group.initial_lr()) group.initial_lr() = group.options().get_lr();
+    base_lrs_.push_back(*group.initial_lr());
+  }
+}
+
+void LRScheduler::set_lrs(const std::vector<double>& lrs) {
   std::vector<OptimizerParamGroup>& groups = optimizer_.param_groups();
   TENON_CHECK(lrs.size() == groups.size(), "LRScheduler: ", lrs.size(), " learning rates for ", groups.size(),
               " parameter groups");
   for (size_t i = 0; i < groups.size(); ++i) groups[i].options().set_lr(lrs[i]);
+}
+
+void LRScheduler::step() {
+  set_lrs(get_lrs());
   ++step_count_;
+}
+
+void LRScheduler::begin() {
+  step_count_ = 0;
+  step();
+}
+
+void LRScheduler::restart() {
+  step_count_ = 0;
+  set_lrs(get_restart_lrs());
+  step_count_ = 1;
 }
 
 std::vector<double> LRScheduler::get_current_lrs() const {
@@ -113,8 +155,8 @@ void ReduceLROnPlateauScheduler::reduce_lr() {
 // --- Python's
 
 std::vector<double> EpochLR::get_lrs() {
-  std::vector<double> lrs;
-  for (size_t i = 0; i < base_lrs_.size(); ++i) lrs.push_back(lr_at(i, base_lrs_[i], step_count_));
+  std::vector<double> lrs = get_current_lrs();
+  for (size_t i = 0; i < lrs.size(); ++i) lrs[i] = next_lr(i, lrs[i], step_count_);
   return lrs;
 }
 
@@ -128,29 +170,29 @@ LambdaLR::LambdaLR(Optimizer& optimizer, std::vector<Factor> lr_lambdas)
   step();
 }
 
-double LambdaLR::lr_at(size_t group, double base_lr, int64_t epoch) { return base_lr * lr_lambdas_[group](epoch); }
+double LambdaLR::next_lr(size_t group, double, int64_t epoch) { return base_lrs_[group] * lr_lambdas_[group](epoch); }
 
 MultiplicativeLR::MultiplicativeLR(Optimizer& optimizer, std::function<double(int64_t epoch)> lr_lambda)
-    : LRScheduler(optimizer), lr_lambda_(std::move(lr_lambda)) {
+    : EpochLR(optimizer), lr_lambda_(std::move(lr_lambda)) {
   step();
 }
 
-std::vector<double> MultiplicativeLR::get_lrs() {
+double MultiplicativeLR::next_lr(size_t, double lr, int64_t epoch) { return epoch == 0 ? lr : lr * lr_lambda_(epoch); }
+
+std::vector<double> MultiplicativeLR::get_restart_lrs() {
   std::vector<double> lrs = get_current_lrs();
-  if (step_count_ == 0) return lrs;
-  for (double& lr : lrs) lr *= lr_lambda_(step_count_);
+  for (double& lr : lrs) lr *= lr_lambda_(0);
   return lrs;
 }
 
 MultiStepLR::MultiStepLR(Optimizer& optimizer, std::vector<int64_t> milestones, double gamma)
     : EpochLR(optimizer), milestones_(std::move(milestones)), gamma_(gamma) {
-  std::sort(milestones_.begin(), milestones_.end());
   step();
 }
 
-double MultiStepLR::lr_at(size_t, double base_lr, int64_t epoch) {
-  const auto passed = std::upper_bound(milestones_.begin(), milestones_.end(), epoch) - milestones_.begin();
-  return base_lr * std::pow(gamma_, static_cast<double>(passed));
+double MultiStepLR::next_lr(size_t, double lr, int64_t epoch) {
+  const auto here = std::count(milestones_.begin(), milestones_.end(), epoch);
+  return here == 0 ? lr : lr * std::pow(gamma_, static_cast<double>(here));
 }
 
 ConstantLR::ConstantLR(Optimizer& optimizer, double factor, int64_t total_iters)
@@ -160,8 +202,14 @@ ConstantLR::ConstantLR(Optimizer& optimizer, double factor, int64_t total_iters)
   step();
 }
 
-double ConstantLR::lr_at(size_t, double base_lr, int64_t epoch) {
-  return epoch < total_iters_ ? base_lr * factor_ : base_lr;
+double ConstantLR::next_lr(size_t, double lr, int64_t epoch) {
+  return epoch == 0 ? lr * factor_ : epoch == total_iters_ ? lr * (1 / factor_) : lr;
+}
+
+std::vector<double> ConstantLR::get_restart_lrs() {
+  std::vector<double> lrs = base_lrs_;
+  for (double& lr : lrs) lr *= total_iters_ > 0 ? factor_ : factor_ + (1 - factor_);
+  return lrs;
 }
 
 LinearLR::LinearLR(Optimizer& optimizer, double start_factor, double end_factor, int64_t total_iters)
@@ -174,34 +222,55 @@ LinearLR::LinearLR(Optimizer& optimizer, double start_factor, double end_factor,
   step();
 }
 
-double LinearLR::lr_at(size_t, double base_lr, int64_t epoch) {
-  const double part = static_cast<double>(std::min(total_iters_, epoch)) / static_cast<double>(total_iters_);
-  return base_lr * (start_factor_ + (end_factor_ - start_factor_) * part);
+double LinearLR::next_lr(size_t, double lr, int64_t epoch) {
+  if (epoch == 0) return lr * start_factor_;
+  if (epoch > total_iters_) return lr;
+  const double slope = end_factor_ - start_factor_;
+  const auto total = static_cast<double>(total_iters_), before = static_cast<double>(epoch - 1);
+  return lr * (1 + slope / (total * start_factor_ + before * slope));
+}
+
+std::vector<double> LinearLR::get_restart_lrs() {
+  std::vector<double> lrs = base_lrs_;
+  for (double& lr : lrs) lr *= start_factor_;
+  return lrs;
 }
 
 ExponentialLR::ExponentialLR(Optimizer& optimizer, double gamma) : EpochLR(optimizer), gamma_(gamma) { step(); }
 
-double ExponentialLR::lr_at(size_t, double base_lr, int64_t epoch) {
-  return base_lr * std::pow(gamma_, static_cast<double>(epoch));
-}
+double ExponentialLR::next_lr(size_t, double lr, int64_t epoch) { return epoch == 0 ? lr : lr * gamma_; }
 
 PolynomialLR::PolynomialLR(Optimizer& optimizer, int64_t total_iters, double power)
     : EpochLR(optimizer), total_iters_(total_iters), power_(power) {
   step();
 }
 
-double PolynomialLR::lr_at(size_t, double base_lr, int64_t epoch) {
-  const double part = static_cast<double>(std::min(total_iters_, epoch)) / static_cast<double>(total_iters_);
-  return base_lr * std::pow(1 - part, power_);
+double PolynomialLR::next_lr(size_t, double lr, int64_t epoch) {
+  if (epoch == 0 || epoch > total_iters_) return lr;
+  const auto at = static_cast<double>(epoch), total = static_cast<double>(total_iters_);
+  return lr * std::pow((1 - at / total) / (1 - (at - 1) / total), power_);
 }
 
 CosineAnnealingLR::CosineAnnealingLR(Optimizer& optimizer, int64_t T_max, double eta_min)
     : EpochLR(optimizer), T_max_(T_max), eta_min_(eta_min) {
+  TENON_CHECK_VALUE(T_max > 0, "Expected positive integer T_max, but got ", T_max);
   step();
 }
 
-double CosineAnnealingLR::lr_at(size_t, double base_lr, int64_t epoch) {
-  return eta_min_ + (base_lr - eta_min_) * cosine(static_cast<double>(epoch) / static_cast<double>(T_max_));
+double CosineAnnealingLR::next_lr(size_t group, double lr, int64_t epoch) {
+  if (epoch == 0) return lr;
+  const auto at = static_cast<double>(epoch), length = static_cast<double>(T_max_);
+  if ((epoch - 1 - T_max_) % (2 * T_max_) == 0) {
+    return lr + (base_lrs_[group] - eta_min_) * (1 - std::cos(kPi / length)) / 2;
+  }
+  const double ratio = (1 + std::cos(kPi * at / length)) / (1 + std::cos(kPi * (at - 1) / length));
+  return ratio * (lr - eta_min_) + eta_min_;
+}
+
+std::vector<double> CosineAnnealingLR::get_restart_lrs() {
+  std::vector<double> lrs = base_lrs_;
+  for (double& lr : lrs) lr = eta_min_ + (lr - eta_min_);
+  return lrs;
 }
 
 CosineAnnealingWarmRestarts::CosineAnnealingWarmRestarts(Optimizer& optimizer, int64_t T_0, int64_t T_mult,
@@ -212,52 +281,56 @@ CosineAnnealingWarmRestarts::CosineAnnealingWarmRestarts(Optimizer& optimizer, i
   step();
 }
 
-double CosineAnnealingWarmRestarts::lr_at(size_t, double base_lr, int64_t epoch) {
+double CosineAnnealingWarmRestarts::next_lr(size_t group, double, int64_t epoch) {
   int64_t length = T_0_, at = epoch;
   while (at >= length) {
     at -= length;
     length *= T_mult_;
   }
-  return eta_min_ + (base_lr - eta_min_) * cosine(static_cast<double>(at) / static_cast<double>(length));
+  const double height = 1 + std::cos(kPi * static_cast<double>(at) / static_cast<double>(length));
+  return eta_min_ + (base_lrs_[group] - eta_min_) * height / 2;
 }
 
 OneCycleLR::OneCycleLR(Optimizer& optimizer, double max_lr, int64_t total_steps, double pct_start,
                        Strategy anneal_strategy, bool cycle_momentum, double base_momentum, double max_momentum,
-                       double div_factor, double final_div_factor)
-    : EpochLR(optimizer),
-      max_lr_(max_lr),
+                       double div_factor, double final_div_factor, bool three_phase)
+    : EpochLR(with_initial_lr(optimizer, max_lr / div_factor)),
       total_steps_(total_steps),
-      pct_start_(pct_start),
       strategy_(anneal_strategy),
-      cycle_momentum_(cycle_momentum),
-      base_momentum_(base_momentum),
-      max_momentum_(max_momentum),
-      div_factor_(div_factor),
-      final_div_factor_(final_div_factor) {
+      cycle_momentum_(cycle_momentum) {
   TENON_CHECK_VALUE(total_steps > 0, "Expected positive integer total_steps, but got ", total_steps);
   TENON_CHECK_VALUE(0 <= pct_start && pct_start <= 1, "Expected float between 0 and 1 pct_start, but got ", pct_start);
+  const double rise = pct_start * static_cast<double>(total_steps), end = static_cast<double>(total_steps - 1);
+  const double initial = max_lr / div_factor, last = initial / final_div_factor;
+  phases_.push_back({rise - 1, initial, max_lr, max_momentum, base_momentum});
+  if (three_phase) {
+    phases_.push_back({2 * rise - 2, max_lr, initial, base_momentum, max_momentum});
+    phases_.push_back({end, initial, last, max_momentum, max_momentum});
+  } else {
+    phases_.push_back({end, max_lr, last, base_momentum, max_momentum});
+  }
   step();
 }
 
-double OneCycleLR::lr_at(size_t, double, int64_t epoch) {
+double OneCycleLR::next_lr(size_t, double, int64_t epoch) {
   TENON_CHECK_VALUE(epoch <= total_steps_, "Tried to step ", epoch, " times. The specified number of total steps is ",
                     total_steps_);
-  const double top = pct_start_ * static_cast<double>(total_steps_) - 1, end = static_cast<double>(total_steps_ - 1);
-  const double initial = max_lr_ / div_factor_, at = static_cast<double>(epoch);
-  const bool rises = at <= top;
-  const double part = rises ? at / top : (at - top) / (end - top);
+  const auto at = static_cast<double>(epoch);
+  size_t i = 0;
+  while (i + 1 < phases_.size() && at > phases_[i].end) ++i;
+  const Phase& phase = phases_[i];
+  const double start = i == 0 ? 0 : phases_[i - 1].end;
+  const double part = (at - start) / (phase.end - start);
   auto between = [&](double from, double to) {
-    return strategy_ == cos ? to + (from - to) * cosine(part) : (to - from) * part + from;
+    return strategy_ == cos ? to + (from - to) / 2 * (std::cos(kPi * part) + 1) : (to - from) * part + from;
   };
-  if (cycle_momentum_) {
-    set_momentum(optimizer(), rises ? between(max_momentum_, base_momentum_) : between(base_momentum_, max_momentum_));
-  }
-  return rises ? between(initial, max_lr_) : between(max_lr_, initial / final_div_factor_);
+  if (cycle_momentum_) set_momentum(optimizer(), between(phase.momentum, phase.next_momentum));
+  return between(phase.lr, phase.next_lr);
 }
 
 CyclicLR::CyclicLR(Optimizer& optimizer, double base_lr, double max_lr, int64_t step_size_up, int64_t step_size_down,
                    Mode mode, double gamma, bool cycle_momentum, double base_momentum, double max_momentum)
-    : EpochLR(optimizer),
+    : EpochLR(with_lr(optimizer, base_lr)),
       low_(base_lr),
       high_(max_lr),
       up_(static_cast<double>(step_size_up)),
@@ -271,7 +344,7 @@ CyclicLR::CyclicLR(Optimizer& optimizer, double base_lr, double max_lr, int64_t 
   step();
 }
 
-double CyclicLR::lr_at(size_t, double, int64_t epoch) {
+double CyclicLR::next_lr(size_t, double, int64_t epoch) {
   const double at = static_cast<double>(epoch), ratio = up_ / total_;
   const double cycle = std::floor(1 + at / total_), x = 1 + at / total_ - cycle;
   const double height = x <= ratio ? x / ratio : (x - 1) / (ratio - 1);
@@ -280,6 +353,57 @@ double CyclicLR::lr_at(size_t, double, int64_t epoch) {
                                               : std::pow(gamma_, at);
   if (cycle_momentum_) set_momentum(optimizer(), max_momentum_ - (max_momentum_ - base_momentum_) * height * scale);
   return low_ + (high_ - low_) * height * scale;
+}
+
+// --- of others
+
+SequentialLR::SequentialLR(Optimizer& optimizer, LRSchedulers schedulers, std::vector<int64_t> milestones)
+    : LRScheduler(optimizer), schedulers_(std::move(schedulers)), milestones_(std::move(milestones)) {
+  check_schedulers("SequentialLR", schedulers_);
+  TENON_CHECK_VALUE(milestones_.size() + 1 == schedulers_.size(),
+                    "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
+                    "milestone points, but got number of schedulers ",
+                    schedulers_.size(), " and the number of milestones to be equal to ", milestones_.size());
+  for (const auto& scheduler : schedulers_) check_optimizer("SequentialLR", optimizer, scheduler->optimizer());
+  begin();
+}
+
+void SequentialLR::begin() {
+  step_count_ = 1;
+  set_lrs(base_lrs_);
+  schedulers_[0]->begin();
+}
+
+void SequentialLR::step() {
+  const auto epoch = static_cast<int64_t>(step_count_++);
+  const auto next = std::upper_bound(milestones_.begin(), milestones_.end(), epoch);
+  LRScheduler& scheduler = *schedulers_[static_cast<size_t>(next - milestones_.begin())];
+  if (next != milestones_.begin() && next[-1] == epoch) {
+    scheduler.restart();
+  } else {
+    scheduler.step();
+  }
+}
+
+ChainedScheduler::ChainedScheduler(LRSchedulers schedulers)
+    : LRScheduler(check_schedulers("ChainedScheduler", schedulers)->optimizer()), schedulers_(std::move(schedulers)) {
+  for (const auto& scheduler : schedulers_) {
+    check_optimizer("ChainedScheduler", optimizer(), scheduler->optimizer());
+    // libtorch's schedules make their first step, which changes nothing, when they are told to.
+    if (scheduler->step_count_ == 0) scheduler->step();
+  }
+}
+
+void ChainedScheduler::begin() {
+  for (const auto& scheduler : schedulers_) scheduler->begin();
+}
+
+void ChainedScheduler::restart() {
+  for (const auto& scheduler : schedulers_) scheduler->restart();
+}
+
+void ChainedScheduler::step() {
+  for (const auto& scheduler : schedulers_) scheduler->step();
 }
 
 }  // namespace tenon::optim

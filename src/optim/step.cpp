@@ -2,6 +2,7 @@
 #include "optim/step.h"
 
 #include <cmath>
+#include <type_traits>
 #include <unordered_set>
 
 #include "backend/backend.h"
@@ -44,6 +45,12 @@ bool fits_kernel(const StepItem& item, size_t slot) {
          item.grad.device() == item.param.device();
 }
 
+// Rows lie one after the other only in a contiguous parameter.
+template <class Numbers>
+bool fits_kernel(const StepItem& item, size_t slot, const Numbers&) {
+  return fits_kernel(item, slot) && (!std::is_same_v<Numbers, SparseAdamNumbers> || item.param.is_contiguous());
+}
+
 void bump(const Tensor& tensor) { tensor.impl()->version().bump("step"); }
 
 // Complex numbers step as pairs of real ones.
@@ -67,6 +74,16 @@ void step_by_formula(const StepItem& item, const Numbers& numbers) {
     if (item.states[k].defined()) states[k] = item.states[k].to(dtype, false, copy);
   }
   tensor_steps::step(numbers, param, item.grad.to(dtype), states.data());
+  if constexpr (std::is_same_v<Numbers, SparseAdamNumbers>) {
+    const Tensor grad = item.grad.dim() > 1 ? item.grad.flatten(1) : item.grad.unsqueeze(-1);
+    std::vector<int64_t> rows(static_cast<size_t>(std::max<int64_t>(1, item.grad.dim())), 1);
+    rows[0] = -1;
+    const Tensor touched = grad.ne(0).any(-1).view(rows);
+    param = where(touched, param, item.param.to(dtype));
+    for (size_t k = 0; k < states.size(); ++k) {
+      if (states[k].defined()) states[k] = where(touched, states[k], item.states[k].to(dtype));
+    }
+  }
   item.param.copy_(param);
   for (size_t k = 0; k < states.size(); ++k) {
     if (states[k].defined()) item.states[k].copy_(states[k]);
@@ -74,9 +91,10 @@ void step_by_formula(const StepItem& item, const Numbers& numbers) {
 }
 
 #define TENON_KERNEL(name, Numbers, states) \
-  auto kernel_of(const OptimKernels& table, const Numbers&) { return table.name; }
+  auto kernel_of(const Numbers&) { return cpu_backend().optim->name; }
 TENON_FORALL_STEPS(TENON_KERNEL)
 #undef TENON_KERNEL
+auto kernel_of(const SparseAdamNumbers&) { return cpu::matrix_step_table().sparse_adam; }
 
 }  // namespace
 
@@ -91,8 +109,8 @@ void run_step(const std::vector<StepItem>& items, const std::vector<Numbers>& nu
     for (size_t slot = 0; slot < kStepDtypeCount; ++slot) {
       Bucket& bucket = buckets[slot];
       if (bucket.tensors.empty()) continue;
-      kernel_of(*cpu_backend().optim, Numbers())(kStepDtypes[slot], bucket.tensors.data(), bucket.numbers.data(),
-                                                 static_cast<int64_t>(bucket.tensors.size()));
+      kernel_of(Numbers())(kStepDtypes[slot], bucket.tensors.data(), bucket.numbers.data(),
+                           static_cast<int64_t>(bucket.tensors.size()));
       bucket = {};
     }
   };
@@ -106,7 +124,7 @@ void run_step(const std::vector<StepItem>& items, const std::vector<Numbers>& nu
       run_buckets();
       seen = {item.param.data_ptr()};
     }
-    if (differentiable || !fits_kernel(item, slot)) {
+    if (differentiable || !fits_kernel(item, slot, numbers[i])) {
       step_by_formula(item, numbers[i]);
       continue;
     }
@@ -131,6 +149,7 @@ void run_step(const std::vector<StepItem>& items, const std::vector<Numbers>& nu
 #define TENON_KERNEL(name, Numbers, states) \
   template TENON_API void run_step(const std::vector<StepItem>&, const std::vector<Numbers>&, bool);
 TENON_FORALL_STEPS(TENON_KERNEL)
+TENON_KERNEL(sparse_adam, SparseAdamNumbers, )
 #undef TENON_KERNEL
 
 }  // namespace tenon::optim

@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "backend/optim_kernels.h"
+#include "backend/matrix_step_kernels.h"
 #include "tenon/tensor/tensor.h"
 
 namespace tenon::optim {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that includes point leftwards through the layers, and that public headers hold nothing but Tenon and C++.
 
-    base -> backend -> tensor -> autograd -> ops -> nn -> optim -> {data, io, train, distributed} -> c -> bindings
+    base -> backend -> tensor -> autograd -> ops -> nn -> optim -> {data, io, text, train, distributed} -> c -> bindings
 
 Usage: layers.py [ROOT]; prints each violation and exits 1 if there is any.
 """
@@ -18,7 +18,7 @@ LAYERS = [
     {"ops"},
     {"nn"},
     {"optim"},
-    {"data", "io", "train", "distributed"},
+    {"data", "io", "text", "train", "distributed"},
     {"c"},
     {"bindings"},
 ]
@@ -32,7 +32,7 @@ OPEN_INSIDES = {("bindings", "backend/cpu/isa.h")}
 LIBRARIES = {
     r"hwy/": ["src/backend/cpu", "tests", "benchmarks"],
     r"Eigen/|unsupported/Eigen/": ["src/backend/cpu", "src/ops", "tests", "benchmarks"],
-    r"nlohmann/": ["src/io", "src/train", "bindings", "tests"],
+    r"nlohmann/": ["src/io", "src/text", "src/train", "bindings", "tests"],
     r"(cuda|cublas|cudnn|nvrtc|nccl|curand|cufft)": ["src/backend/cuda", "src/distributed", "tests", "benchmarks"],
     r"Python\.h|nanobind/": ["bindings"],
     r"(immintrin|x86intrin|emmintrin|arm_neon)\.h": ["src/base", "benchmarks"],  # waiting loops pause the core

@@ -14,6 +14,7 @@ import unittest
 import files
 import isa
 import layers
+import stable_abi
 
 
 def problems_in(lint, name, text):
@@ -104,6 +105,51 @@ class Files(unittest.TestCase):
         self.assert_refused("src/base/a.cpp", "// Adds.\nint a; \n")
         self.assert_refused("src/base/a.cpp", "// Adds.\n\tint a;\n")
         self.assert_refused("src/base/a.cpp", "// Adds.\nint a;")
+
+
+class StableAbi(unittest.TestCase):
+    def found(self, text):
+        return len(problems_in(stable_abi, "bindings/python/a.cpp", text))
+
+    def test_what_looks_into_objects_is_found(self):
+        for text in (
+            "PyTuple_GET_ITEM(tuple, 0);",
+            "PySequence_Fast_ITEMS(list);",
+            "Py_TYPE(object)->tp_name;",
+            "PyTuple_Type.tp_new;",
+            "object->ob_refcnt;",
+            "_PyType_Lookup(type, name);",
+            "PyUnstable_EnableTryIncRef(object);",
+            "PyMethod_New(function, object);",
+            "PyUnicode_AsUTF8(text);",
+        ):
+            self.assertEqual(self.found(text + "\n"), 1, text)
+
+    def test_the_stable_abi_passes(self):
+        for text in (
+            "PyTuple_GetItem(tuple, 0);",
+            "PyUnicode_AsUTF8AndSize(text, nullptr);",
+            "PyObject_HEAD",
+            "{Py_tp_new, make};",
+            "PyGILState_STATE state = PyGILState_Ensure();",
+            "PyObject_GC_Track(object);",
+            "Py_TPFLAGS_DEFAULT | PyBUF_WRITABLE;",
+            "// PyTuple_GET_ITEM",
+            'f("a.tp_name");',
+        ):
+            self.assertEqual(self.found(text + "\n"), 0, text)
+
+    def test_what_is_built_for_one_version_may_use_more(self):
+        macro = "PyTuple_GET_ITEM(tuple, 0);\n"
+        self.assertEqual(self.found(f"#ifdef Py_LIMITED_API\n#else\n{macro}#endif\n"), 0)
+        self.assertEqual(self.found(f"#ifndef Py_LIMITED_API\n{macro}#endif\n"), 0)
+        without_gil = "defined(Py_GIL_DISABLED)"
+        self.assertEqual(self.found(f"#if {without_gil} && A\n{macro}#elif {without_gil}\n{macro}#endif\n"), 0)
+        self.assertEqual(self.found("TENON_BY_ABI(PyTuple_GET_ITEM, PyTuple_GetItem)(tuple, 0);\n"), 0)
+        for name in ("ifdef Py_LIMITED_API", "ifdef Py_GIL_DISABLED\n#else", "ifndef Py_LIMITED_API\n#else", "if 1"):
+            self.assertEqual(self.found(f"#{name}\n{macro}#endif\n"), 1, name)
+        nested = f"#ifdef Py_LIMITED_API\n#ifdef A\n#endif\n#else\n{macro}#endif\n{macro}"
+        self.assertEqual(self.found(nested), 1)
 
 
 @unittest.skipUnless(platform.machine() in ("x86_64", "AMD64"), "the instruction sets are those of x86")

@@ -9,10 +9,13 @@ import tenon
 
 # There is no PyTorch for some Pythons. What compares with it is left out there, and the end of the run says so.
 collect_ignore = []
+missing_checkers = []
 if not importlib.util.find_spec("torch"):
     wants_torch = re.compile(r"\b(import|from) (torch|compare|op_db_judge|distribution_cases)\b|importorskip\(.torch")
     files = Path(__file__).parent.glob("test_*.py")
     collect_ignore = [file.name for file in files if wants_torch.search(file.read_text())]
+    # Nor are there type checkers for all of these.
+    missing_checkers = [name for name in ("mypy", "pyright") if not importlib.util.find_spec(name)]
 else:
     import torch
 
@@ -26,6 +29,13 @@ def fixed_seed():
     tenon.manual_seed(0)
 
 
+def pytest_collection_modifyitems(config, items):
+    left_out = [item for item in items if any(f"[{name}]" in item.name for name in missing_checkers)]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session):
     """A skipped test proves nothing, so it fails the run."""
@@ -37,3 +47,5 @@ def pytest_sessionfinish(session):
 def pytest_terminal_summary(terminalreporter):
     if collect_ignore:
         terminalreporter.write_line(f"without PyTorch, {len(collect_ignore)} files of tests were left out")
+    for name in missing_checkers:
+        terminalreporter.write_line(f"without {name}, its tests were left out")

@@ -146,3 +146,31 @@ def test_low_rank_factors_approximate_the_matrix():
             check(shape, lambda m, f=factors: f(m, "pca_lowrank", center=False), ulps=1024, scale=1.0, strides=False)
         check("q", lambda m: m.pca_lowrank(numbers(m, 3, 4), 5))
         check("niter", lambda m: m.pca_lowrank(numbers(m, 3, 4), 2, niter=-1))
+
+
+def test_hints_about_causal_masks_of_an_encoder():
+    masks = {
+        "none": lambda m: None,
+        "numbers": lambda m: m.nn.Transformer.generate_square_subsequent_mask(LENGTH),
+        "bools": causal,
+        "not causal": lambda m: m.zeros(LENGTH, LENGTH),
+    }
+
+    def encoded(m, mask, hint, padded, train):
+        m.manual_seed(0)
+        layer = m.nn.TransformerEncoderLayer(WIDTH, HEADS, 6, dropout=0.0, batch_first=True)
+        encoder = m.nn.TransformerEncoder(layer, 2).train(train)
+        pad = (m.arange(LENGTH) > 1).expand(BATCH, LENGTH) if padded else None
+        return encoder(m.randn(BATCH, LENGTH, WIDTH), masks[mask](m), pad, hint)
+
+    with comparisons() as check:
+        for mask in masks:
+            for hint in (None, True, False):
+                for padded in (False, True):
+                    for train in (False, True):
+                        case = (mask, hint, padded, train)
+                        check(case, lambda m: encoded(m, *case), ulps=64, scale=1.0, strides=False)
+    # What the hint saves changes no bit, so that modules which take no hints compute the same.
+    for mask in ("numbers", "bools"):
+        told, not_told = (encoded(tenon, mask, hint, False, True) for hint in (True, False))
+        assert tenon.equal(told, not_told)

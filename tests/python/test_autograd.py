@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import threading
+import types
 import weakref
 
 import pytest
@@ -566,3 +567,42 @@ def test_a_view_that_is_a_leaf_is_not_edited_through_its_views():
     y.sum().backward()
     assert x.grad.tolist() == [[6.0, 2.0, 2.0]] * 3
     assert y.requires_grad and not y.is_leaf
+
+
+def test_grad_and_backward_take_the_arguments_that_pytorchs_take():
+    def penalty(m):
+        x = m.tensor([1.0, 2.0, 3.0], requires_grad=True)
+        y = (x**3).sum()
+        (slope,) = m.autograd.grad(outputs=y, inputs=x, create_graph=True, retain_graph=True, only_inputs=True)
+        slope.norm(2).backward()
+        return slope.tolist(), x.grad.tolist()
+
+    def named(m):
+        net = {"weight": m.ones(2, requires_grad=True), "bias": m.zeros(2, requires_grad=True)}
+        loss = (net["weight"] * 3 + net["bias"]).sum()
+        found = m.autograd.grad(loss, net, retain_graph=True)
+        m.autograd.backward(loss, inputs={"weight": net["weight"]}, retain_graph=True)
+        loss.backward(inputs={"bias": net["bias"]})
+        return {name: grad.tolist() for name, grad in found.items()}, [one.grad.tolist() for one in net.values()]
+
+    def old_name(m, **also):
+        x = m.ones(2, requires_grad=True)
+        with pytest.warns(FutureWarning, match="grad_variables"):
+            m.autograd.backward(x * 2, grad_variables=m.tensor([1.0, 3.0]), **also)
+        return x.grad.tolist()
+
+    def all_inputs(m):
+        x = m.ones(2, requires_grad=True)
+        with pytest.warns(FutureWarning, match="only_inputs argument is deprecated"):
+            return m.autograd.grad((x * 2).sum(), x, None, None, False, False)[0].tolist()
+
+    with comparisons() as check:
+        check("penalty", penalty)
+        check("names", named)
+        check("grad_variables", old_name)
+        check("both", lambda m: old_name(m, grad_tensors=m.ones(2)))
+        check("only_inputs=False", all_inputs)
+        check("no dict", lambda m: m.autograd.grad(m.ones(1, requires_grad=True), types.MappingProxyType({})))
+        check("no inputs", lambda m: m.ones(1, requires_grad=True).backward(inputs=[]))
+        check("unused", lambda m: m.autograd.grad(
+            m.ones(1, requires_grad=True), m.ones(1), allow_unused=False, materialize_grads=True))  # fmt: skip

@@ -64,14 +64,14 @@ optim.lr_scheduler.CosineAnnealingLR utils.data.DataLoader utils.data.Dataset ut
 utils.data.distributed.DistributedSampler utils.data.dataloader.DataLoader utils.data.DistributedSampler
 utils.data.IterableDataset utils.data.SequentialSampler utils.data.Subset utils.data.sampler.Sampler amp.autocast
 cuda.amp.autocast cuda.amp.GradScaler autocast save load serialization.safe_globals
-nn.DataParallel multiprocessing.spawn hub.download_url_to_file
+nn.DataParallel multiprocessing.spawn hub.download_url_to_file distributed.init_process_group jit.trace
 onnx.export
 """.split()
 
 # What scripts use and other parts of the library are to bring, by the names that tell these parts.
 LATER = {
-    "processes": "distributed.init_process_group nn.parallel.DistributedDataParallel.no_sync futures.Future",
-    "traces and programs": "jit.trace fx.symbolic_trace _inductor.config profiler.profile",
+    "processes": "distributed.rpc nn.parallel.DistributedDataParallel.no_sync futures.Future",
+    "traces and programs": "fx.symbolic_trace _inductor.config profiler.profile",
 }
 NEVER = {"nested tensors": "nested.nested_tensor jagged"}
 

@@ -1,5 +1,6 @@
 """The parameters of nn.functional's functions are PyTorch's, by name, order, kind and default; so is what they do."""
 
+import importlib
 import inspect
 
 import pytest
@@ -51,6 +52,46 @@ def test_parameters_are_pytorchs(name):
 
 def test_most_functions_are_compared():
     assert len(list(shared_functions())) > 75
+
+
+def of_classes_and_functions(module):
+    """The names of a module's own functions and classes, with what to look at."""
+    for name, theirs in vars(importlib.import_module(f"torch.{module}")).items():
+        ours = getattr(importlib.import_module(f"tenon.{module}"), name, None)
+        its_own = getattr(theirs, "__module__", "").startswith("torch") and not name.startswith("_")
+        if not its_own or not callable(theirs) or ours is None:
+            continue
+        try:
+            expected, found = parameters(theirs), parameters(ours)
+        except (ValueError, TypeError):
+            continue
+        if {kind for _, kind, _ in expected} != {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
+            yield name, expected, found
+
+
+# What Tenon's own functions take besides, or do not say in their signatures.
+OTHERWISE = {
+    "autograd": {"enable_grad", "no_grad"},
+    "autograd.graph": {"GradientEdge"},
+    "utils.checkpoint": {"checkpoint", "checkpoint_sequential"},
+}
+
+
+@pytest.mark.parametrize(
+    "module",
+    "autograd autograd.functional autograd.graph nn nn.init nn.utils nn.utils.rnn nn.utils.prune nn.utils.parametrize "
+    "nn.utils.parametrizations optim optim.lr_scheduler optim.swa_utils utils.data utils.checkpoint distributions amp "
+    "func random serialization".split(),
+)
+def test_parameters_of_whole_modules_are_pytorchs(module):
+    compared = list(of_classes_and_functions(module))
+    assert compared
+    different = {
+        name: ([one[0] for one in expected], [one[0] for one in found])
+        for name, expected, found in compared
+        if [one[:2] for one in expected] != [one[:2] for one in found]
+    }
+    assert different.keys() == OTHERWISE.get(module, set()), different
 
 
 LEGACY = {

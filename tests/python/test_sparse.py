@@ -120,3 +120,53 @@ def test_what_does_not_fit_is_refused():
         with pytest.raises((RuntimeError, TypeError)):
             refused()
     assert "nnz=4" in repr(ours) and "sparse_coo" in repr(ours)
+
+
+def test_functions_of_tensors_take_sparse_ones():
+    dense = np.arange(12, dtype=np.float32).reshape(4, 3) - 5
+
+    def products(library, sparse):
+        other = library.tensor(dense)
+        return [
+            library.matmul(sparse, other),
+            library.mm(sparse, other),
+            library.matmul(sparse, other[:, 0]),
+            library.mv(sparse, other[:, 0]),
+            library.matmul(other, sparse),
+            library.addmm(library.ones(3, 3), sparse, other, alpha=0.5),
+            library.sum(sparse),
+            library.add(sparse, sparse).to_dense(),
+            library.mul(sparse, 2).to_dense(),
+            library.div(sparse, 2).to_dense(),
+            library.neg(library.t(sparse)).to_dense(),
+            sparse.clone().to_dense(),
+        ]
+
+    ours, theirs = both(size=(3, 4))
+    for mine, expected in zip(products(tenon, ours), products(torch, theirs), strict=True):
+        check(mine, expected)
+    with pytest.raises(TypeError, match="exp"):
+        tenon.exp(ours)
+
+
+def test_custom_functions_keep_sparse_tensors():
+    def gradients(library):
+        class Product(library.autograd.Function):
+            @staticmethod
+            def forward(ctx, indices, values, dense):
+                a = library.sparse_coo_tensor(indices, values, (3, 4))
+                ctx.save_for_backward(a, dense)
+                return library.matmul(a, dense)
+
+            @staticmethod
+            def backward(ctx, grad):
+                a, dense = ctx.saved_tensors
+                rows, columns = a._indices()
+                return None, (grad[rows] * dense[columns]).sum(1), a.t().matmul(grad)
+
+        values = library.tensor(VALUES, requires_grad=True)
+        dense = library.arange(12.0).reshape(4, 3).requires_grad_()
+        (Product.apply(library.tensor(INDICES), values, dense) ** 2).sum().backward()
+        return values.grad.tolist(), dense.grad.tolist()
+
+    assert gradients(tenon) == gradients(torch)

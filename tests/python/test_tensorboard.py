@@ -2,6 +2,7 @@
 
 import glob
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -131,6 +132,83 @@ def test_files_are_readable_while_they_grow_and_after_reopening(tmp_path):
     writer.flush()
     assert len(glob.glob(f"{tmp_path}/*.own")) == 2 and len(summaries(tmp_path)) == 2
     assert writer.get_logdir() == str(tmp_path)
+
+
+def test_meshes_are_those_of_pytorch(tmp_path):
+    points = VALUES[:12].reshape(1, 4, 3)
+    faces, colours = [[[0, 2, 3], [0, 3, 1], [0, 1, 2], [1, 3, 2]]], np.uint8(np.abs(points) * 90)
+
+    def write(writer, library):
+        lights = {"camera": {"cls": "PerspectiveCamera", "fov": 75}}
+        writer.add_mesh("all", library.tensor(points), library.tensor(colours), library.tensor(faces), lights, 3)
+        writer.add_mesh("cloud", library.tensor(points))
+
+    ours = written(Writer, tmp_path / "ours", write, tenon)
+    theirs = written(TorchWriter, tmp_path / "theirs", write, torch)
+    assert len(ours) == len(theirs) == 4
+    for own, their in zip(ours, theirs):
+        same(own, their)
+    with Writer(tmp_path) as writer, pytest.raises(ValueError, match="should be of shape BxNx3"):
+        writer.add_mesh("flat", tenon.ones(4, 3))
+
+
+def test_embeddings_are_those_of_pytorch(tmp_path):
+    from google.protobuf import text_format
+    from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
+
+    rows = [["a", 1], ["b", 2], ["c", 3], ["d", 4], ["e", 5]]
+    images = np.abs(VALUES[: 5 * 12]).reshape(5, 1, 3, 4) / 4
+
+    def write(writer, library):
+        points = library.tensor(VALUES[:15].reshape(5, 3), dtype=library.float32)
+        writer.add_embedding(points, "vwxyz", library.tensor(images), 2, 'a/"%b')
+        writer.add_embedding(points, rows, metadata_header=["letter", "number"])
+        writer.add_embedding(points.numpy(), label_img=library.tensor(images).repeat(1, 3, 1, 1), tag="images")
+
+    written(Writer, tmp_path / "ours", write, tenon)
+    written(TorchWriter, tmp_path / "theirs", write, torch)
+    names = []
+    for folder in ("ours", "theirs"):
+        files = (path for path in (tmp_path / folder).rglob("*") if path.is_file() and "tfevents" not in path.name)
+        names.append(sorted(str(path.relative_to(tmp_path / folder)) for path in files))
+    assert names[0] == names[1] and len(names[0]) == 8
+    for name in names[0]:
+        own, their = tmp_path / "ours" / name, tmp_path / "theirs" / name
+        if name.endswith(".png"):
+            np.testing.assert_array_equal(np.asarray(Image.open(own)), np.asarray(Image.open(their)))
+        elif name.endswith(".pbtxt"):
+            own, their = (text_format.Parse(path.read_text(), ProjectorConfig()) for path in (own, their))
+            assert own == their and len(own.embeddings) == 3
+        else:
+            assert own.read_text() == their.read_text()
+    with Writer(tmp_path) as writer:
+        for options in ({"metadata": "ab"}, {"label_img": tenon.ones(2, 3, 4, 4)}):
+            with pytest.raises(AssertionError, match="should equal with #data points"):
+                writer.add_embedding(tenon.ones(3, 2), **options)
+        with pytest.raises(AssertionError, match="mat should be 2D"):
+            writer.add_embedding(tenon.ones(3))
+
+
+def test_videos_are_the_frames_that_pytorch_arranges(tmp_path, monkeypatch):
+    from torch.utils.tensorboard._utils import _prepare_video
+
+    frames = np.uint8(np.random.RandomState(1).randint(0, 2, (3, 4, 1, 5, 6)) * 255).repeat(3, 2)
+    with Writer(tmp_path) as writer:
+        writer.add_video("moving", tenon.tensor(frames), 1, fps=5)
+        writer.add_video("floats", tenon.tensor(frames).double() / 255, 1)
+        with monkeypatch.context() as without:
+            without.setitem(sys.modules, "PIL", None)
+            with pytest.raises(ImportError, match="add_video: writing a GIF needs the package pillow"):
+                writer.add_video("not", tenon.tensor(frames))
+    expected = np.round(_prepare_video(frames) * 255).astype("uint8")
+    for _, value in summaries(tmp_path):
+        width, height, gif = value.tensor.string_val[:3]
+        assert (int(height), int(width)) == expected.shape[1:3]
+        video = Image.open(io.BytesIO(gif))
+        assert video.n_frames == 4 and video.info["duration"] in (200, 250)
+        for i, frame in enumerate(expected):
+            video.seek(i)
+            np.testing.assert_array_equal(np.asarray(video.convert("RGB")), frame)
 
 
 def test_a_graph_is_not_written_and_that_is_told(tmp_path):

@@ -16,7 +16,8 @@ _library = torch.library.Library("torchvision", "DEF")
 _library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 _library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
-import torchvision  # noqa: E402
+import tenon.vision.transforms.v2  # noqa: E402
+import torchvision.transforms.v2  # noqa: E402
 from tenon import vision  # noqa: E402
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (23, 31, 3), dtype=np.uint8)
@@ -96,6 +97,8 @@ TRANSFORMS = [
     lambda t: t.ColorJitter(brightness=(0.2, 1.8), hue=(-0.5, 0.5)),
     lambda t: t.GaussianBlur(5),
     lambda t: t.GaussianBlur((3, 7), 1.5),
+    lambda t: t.ElasticTransform(),
+    lambda t: t.ElasticTransform([90.0, 30.0], [2.0, 5.0], t.InterpolationMode.NEAREST, fill=9),
     lambda t: t.RandomInvert(),
     lambda t: t.RandomAutocontrast(),
     lambda t: t.RandomAdjustSharpness(1.7),
@@ -386,6 +389,15 @@ def test_trained_weights_are_refused_honestly():
         with pytest.raises(ValueError, match="holds no trained weights"):
             vision.models.resnet18(**options)
     assert vision.models.resnet18(weights=None, progress=True, num_classes=2).fc.out_features == 2
+    with pytest.raises(ValueError, match="holds no trained weights"):
+        vision.models.resnet18(weights=vision.models.ResNet18_Weights.IMAGENET1K_V1)
+
+
+def test_weights_have_torchvisions_names():
+    for name in [name for name in vars(vision.models) if name.endswith("_Weights")]:
+        ours, theirs = getattr(vision.models, name), getattr(torchvision.models, name)
+        assert {**ours.__members__}.keys() == {**theirs.__members__}.keys(), name
+        assert repr(ours.DEFAULT) == repr(theirs.DEFAULT)
 
 
 @pytest.mark.parametrize(
@@ -409,3 +421,119 @@ def test_grids_are_torchvisions(options, tmp_path):
     torchvision.utils.save_image(torch.tensor(values), tmp_path / "theirs.png", **options)
     ours, theirs = (array(Image.open(tmp_path / f"{name}.png")) for name in ("ours", "theirs"))
     np.testing.assert_array_equal(ours, theirs)
+
+
+SAMPLES = [
+    lambda t: t.Resize((12, 15)),
+    lambda t: t.CenterCrop(11),
+    lambda t: t.Pad((1, 4), fill=7),
+    lambda t: t.RandomCrop(16),
+    lambda t: t.RandomCrop((23, 16)),
+    lambda t: t.RandomCrop(28, padding=4),
+    lambda t: t.RandomHorizontalFlip(),
+    lambda t: t.RandomVerticalFlip(0.7),
+    lambda t: t.RandomResizedCrop(14, antialias=True),
+    lambda t: t.RandomRotation(40),
+    lambda t: t.RandomAffine((-20, 50), (0.1, 0.3), (0.5, 1.5), 12, t.InterpolationMode.BILINEAR, fill=5),
+    lambda t: t.RandomPerspective(0.6, 0.9),
+    lambda t: t.Grayscale(3),
+    lambda t: t.RandomGrayscale(0.5),
+    lambda t: t.ColorJitter(0.4, 0.4, 0.4),
+    lambda t: t.GaussianBlur(5),
+    lambda t: t.ElasticTransform(60.0, 3.0),
+    lambda t: t.RandomInvert(),
+    lambda t: t.RandomAutocontrast(),
+    lambda t: t.RandomAdjustSharpness(1.7),
+    lambda t: t.RandomApply([t.RandomHorizontalFlip(1), t.CenterCrop(9)], 0.4),
+    lambda t: t.RandomOrder([t.CenterCrop(20), t.Pad(2), t.RandomHorizontalFlip(1)]),
+    lambda t: t.RandomChoice([t.CenterCrop(20), t.Pad(2)], p=[1, 3]),
+    lambda t: t.Identity(),
+]
+
+
+@pytest.mark.parametrize("kind", ["pil", "bytes", "floats"])
+@pytest.mark.filterwarnings("ignore:Unable to find acceptable character detection")
+def test_transforms_of_samples_give_torchvisions_images(kind):
+    ours_v2, theirs_v2 = vision.transforms.v2, torchvision.transforms.v2
+    for make in SAMPLES:
+        for number in range(4):
+            results = []
+            for transforms, library in ((ours_v2, tenon), (theirs_v2, torch)):
+                seed(number)
+                sample = {"image": image(kind, library), "label": number, "box": library.arange(4)}
+                found = make(transforms)(sample, "name") if kind == "pil" else (make(transforms)(sample), "name")
+                assert found[1] == "name" and found[0]["label"] == number and found[0]["box"].tolist() == [0, 1, 2, 3]
+                results.append((array(found[0]["image"]), library.rand(2).tolist()))
+            if kind == "floats":
+                agree(results[0][0], results[1][0], kind)
+            else:
+                # torchvision computes some of these in fixed point, and a matrix in another order.
+                own, their = (result[0].astype(int) for result in results)
+                assert own.shape == their.shape and (np.abs(own - their) > 1).mean() < 0.005
+            assert results[0][1] == results[1][1]
+
+
+def test_the_usual_pipeline_of_samples():
+    def made(t, library):
+        steps = [
+            t.ToImage(),
+            t.RandomResizedCrop(size=(16, 16), antialias=True),
+            t.RandomHorizontalFlip(p=0.5),
+            t.ToDtype(library.float32, scale=True),
+            t.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]),
+        ]
+        return t.Compose(steps)
+
+    for number in range(6):
+        results = []
+        for transforms, library in ((vision.transforms.v2, tenon), (torchvision.transforms.v2, torch)):
+            seed(number)
+            results.append(made(transforms, library)(image("pil", library), 3))
+        assert results[0][1] == results[1][1] == 3
+        ours, theirs = (array(result[0]) for result in results)
+        # One of 255 levels, in the units of the standard deviation.
+        np.testing.assert_allclose(ours, theirs, atol=1.01 / 255 / 0.22)
+
+
+def test_all_images_of_a_sample_are_changed_alike():
+    v2 = vision.transforms.v2
+    seed(1)
+    first, second, label = v2.RandomResizedCrop(9)(image("pil", tenon), image("pil", tenon), 5)
+    np.testing.assert_array_equal(array(first), array(second))
+    assert label == 5
+
+    class Shifted(v2.Transform):
+        def make_params(self, images):
+            return {"by": len(images)}
+
+        def transform(self, inpt, params):
+            return inpt + params["by"]
+
+    assert Shifted()([tenon.zeros(1, 2, 2), tenon.zeros(2)])[0].sum() == 4
+    with pytest.raises(NotImplementedError):
+        v2.Transform()(tenon.ones(1, 2, 2))
+    for steps, error in ((3, TypeError), ([], ValueError)):
+        texts = []
+        for module in (v2, torchvision.transforms.v2):
+            with pytest.raises(error) as raised:
+                module.Compose(steps)
+            texts.append(str(raised.value))
+        assert texts[0] == texts[1]
+
+
+def test_functions_of_samples():
+    ours, theirs = vision.transforms.v2.functional, torchvision.transforms.v2.functional
+    for kind in ("pil", "gray", "bytes"):
+        own, their = image(kind, tenon), image(kind, torch)
+        assert ours.get_size(own) == theirs.get_size(their)
+        assert ours.get_num_channels(own) == theirs.get_num_channels(their)
+        for name in ("to_image", "horizontal_flip", "vertical_flip"):
+            np.testing.assert_array_equal(array(getattr(ours, name)(own)), array(getattr(theirs, name)(their)))
+    np.testing.assert_array_equal(array(ours.to_image(PIXELS)), array(theirs.to_image(PIXELS)))
+    for dtype in ("uint8", "float32", "float64", "int32"):
+        for scale in (False, True):
+            own = ours.to_dtype(image("bytes", tenon), getattr(tenon, dtype), scale)
+            their = theirs.to_dtype(image("bytes", torch), getattr(torch, dtype), scale)
+            np.testing.assert_array_equal(array(own), array(their))
+    with pytest.raises(TypeError, match="Input can either be a pure Tensor, a numpy array, or a PIL image"):
+        ours.to_image("text")

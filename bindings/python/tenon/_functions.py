@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Any, NamedTuple
+from collections import namedtuple
+from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
@@ -16,11 +17,11 @@ pi = math.pi
 newaxis = None
 
 
-class Histogramdd(NamedTuple):
+# Not typing.NamedTuple, which imports what is slow from Python 3.14 on.
+class Histogramdd(namedtuple("Histogramdd", ["hist", "bin_edges"])):
     """The counts, and the edges along each dim."""
 
-    hist: Tensor
-    bin_edges: tuple[Tensor, ...]
+    __slots__ = ()
 
 
 _nonzero = _C.functions["nonzero"]

@@ -19,14 +19,17 @@ _STORAGES = {
 _HOMES = {
     name: name
     for name in (
+        "_dynamo",
         "accelerator",
         "amp",
         "array_api",
         "backends",
         "c",
+        "compiler",
         "config",
         "cpu",
         "data",
+        "distributed",
         "distributions",
         "fft",
         "func",
@@ -34,6 +37,7 @@ _HOMES = {
         "hub",
         "interop",
         "io",
+        "jit",
         "linalg",
         "masked",
         "metal",
@@ -49,6 +53,8 @@ _HOMES = {
         "signal",
         "special",
         "testing",
+        "text",
+        "types",
         "vision",
     )
 } | _STORAGES | {"vmap": "func", "autocast": "amp"} | dict.fromkeys(("load", "save"), "serialization")

@@ -30,13 +30,14 @@ def backward(
     inputs: Any = None,
 ) -> None:
     """Accumulates the gradients of this tensor into the leaves that it was computed from."""
-    if isinstance(inputs, Tensor):
-        inputs = (inputs,)
-    if inputs is not None and len(inputs) == 0:
-        raise RuntimeError("'inputs' argument to backward() cannot be empty.")
     if gradient is not None and not isinstance(gradient, Tensor):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
-    _C._backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, inputs)
+    if inputs is not None:
+        from tenon import autograd
+
+        autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+    else:
+        _C._backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, None)
 
 
 def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
@@ -376,6 +377,7 @@ def _attach() -> None:
         "map2_": map2_,
         "resize_as": resize_as,
         "is_distributed": lambda self: False,
+        "_grad": Tensor.grad,
         "__dir__": dir_,
         "type": type_,
         "new_tensor": new_tensor,

@@ -41,7 +41,13 @@ def _rebuild_generator(seed: int, state: Tensor) -> Generator:
 
 
 @contextlib.contextmanager
-def fork_rng(devices: object = None, enabled: bool = True) -> Iterator[None]:
+def fork_rng(
+    devices: object = None,
+    enabled: bool = True,
+    _caller: str = "fork_rng",
+    _devices_kw: str = "devices",
+    device_type: str | None = None,
+) -> Iterator[None]:
     """Restores the default generator's state on leaving."""
     if not enabled:
         yield

@@ -7,7 +7,7 @@ import os
 import pickle
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from tenon import _C
 from tenon._C import Tensor
@@ -36,6 +36,8 @@ __all__ = [
     "safe_globals",
     "save",
 ]
+
+MAP_LOCATION: TypeAlias = Callable[[Any, str], Any] | _C.device | str | dict[str, str] | None
 
 DEFAULT_PROTOCOL = 2
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C

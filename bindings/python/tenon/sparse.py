@@ -6,10 +6,13 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Size, Tensor, TensorError
+from tenon._typed_tensors import TYPE_NAMES
 
 __all__ = ["SparseTensor", "addmm", "mm", "sparse_coo_tensor", "spmm", "sum", "to_sparse"]
 
 _functions = _C.functions
+
+_OPERATORS = {name: f"__{name}__" for name in ("add", "sub", "mul", "neg")} | {"div": "__truediv__"}
 
 
 class SparseTensor:
@@ -83,6 +86,13 @@ class SparseTensor:
     def __len__(self) -> int:
         return self.shape[0]
 
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+        # Functions of tensors are its methods where the first argument is sparse, as in torch.matmul(sparse, dense).
+        name = func.__name__
+        own = getattr(cls, _OPERATORS.get(name, name), None) if isinstance(args[0], cls) else _BESIDE_DENSE.get(name)
+        return NotImplemented if own is None else own(*args, **(kwargs or {}))
+
     def __repr__(self) -> str:
         index, value = (repr(part).removeprefix("tensor(").removesuffix(")") for part in (self._index, self._value))
         return (
@@ -127,6 +137,10 @@ class SparseTensor:
     def detach(self) -> SparseTensor:
         """An alias outside any graph."""
         return self._with(self._value.detach())
+
+    def clone(self) -> SparseTensor:
+        """A copy that gradients pass through."""
+        return SparseTensor(self._index.clone(), self._value.clone(), self.shape, self._coalesced)
 
     # --- other forms
 
@@ -207,7 +221,7 @@ class SparseTensor:
         """The product with a dense matrix or vector."""
         return mm(self, other.unsqueeze(1)).squeeze(1) if other.dim() == 1 else mm(self, other)
 
-    __matmul__ = matmul
+    __matmul__ = mv = matmul
 
     def sum(self, dim: Any = None, dtype: Any = None) -> Any:
         """The sum of all elements, or along dims; sparse where sparse dims remain."""
@@ -333,3 +347,50 @@ def addmm(mat: Tensor, mat1: SparseTensor, mat2: Tensor, *, beta: float = 1.0, a
 def sum(input: SparseTensor, dim: Any = None, dtype: Any = None) -> Any:
     """The sum of all elements, or along dims; sparse where sparse dims remain."""
     return input.sum(dim, dtype)
+
+
+def _dense_mm(input: Tensor, mat2: SparseTensor) -> Tensor:
+    return mm(mat2.t(), input.t()).t()
+
+
+_BESIDE_DENSE = {"mm": _dense_mm, "matmul": _dense_mm, "addmm": addmm}
+
+
+def as_dense_parts(values: tuple) -> tuple[tuple, list[Any]]:
+    """The values with two tensors in the place of each sparse one, and what of_dense_parts() needs to undo it."""
+    parts, forms = [], []
+    for value in values:
+        is_sparse = isinstance(value, SparseTensor)
+        parts += [value._index, value._value] if is_sparse else [value]
+        forms.append((value.shape, value._coalesced) if is_sparse else None)
+    return tuple(parts), forms
+
+
+def of_dense_parts(parts: tuple, forms: list[Any]) -> tuple:
+    """The values that as_dense_parts() took apart."""
+    rest = iter(parts)
+    return tuple(next(rest) if form is None else SparseTensor(next(rest), next(rest), *form) for form in forms)
+
+
+class TypedSparseTensor(type):
+    """The type of torch.sparse.FloatTensor and the like. Called with sizes one makes an empty tensor of its dtype."""
+
+    dtype: _C.dtype
+
+    def __call__(cls, *args: Any) -> SparseTensor:
+        if not args or isinstance(args[0], (int, Size)):
+            return sparse_coo_tensor(args[0] if args and isinstance(args[0], Size) else args or (0,), dtype=cls.dtype)
+        if len(args) == 1:
+            raise TypeError(
+                "torch.sparse.SparseTensor(sequence) only accepts sizes.  Please use torch.sparse_coo_tensor() or "
+                "construct a strided tensor and convert it to sparse via to_sparse."
+            )
+        return sparse_coo_tensor(*args)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, SparseTensor) and instance.dtype is cls.dtype
+
+
+for _dtype in (_C.uint8, _C.int8, _C.int16, _C.int32, _C.int64, _C.float16, _C.bfloat16, _C.float32, _C.float64):
+    _members = {"dtype": _dtype, "__module__": __name__, "__doc__": f"Sparse tensors of {_dtype}."}
+    globals()[TYPE_NAMES[_dtype]] = TypedSparseTensor(TYPE_NAMES[_dtype], (), _members)

@@ -105,8 +105,12 @@ TENON_CONV(3);
     void pretty_print(std::ostream& stream) const override;                                  \
     Tensor forward(const Tensor& input);                                                     \
     Tensor weight, bias;                                                                     \
+                                                                                             \
+   protected:                                                                                \
+    void materialize(const StateDict& state, const std::string& prefix) override;            \
   };                                                                                         \
   TENON_MODULE(Conv##D##d);                                                                  \
+  TENON_LAZY(Conv##D##d);                                                                    \
   class TENON_API ConvTranspose##D##d##Impl : public CloneableModule {                       \
     TENON_LAYER_MEMBERS(ConvTranspose##D##d)                                                 \
     void reset() override;                                                                   \
@@ -116,9 +120,11 @@ TENON_CONV(3);
     Tensor weight, bias;                                                                     \
                                                                                              \
    protected:                                                                                \
+    void materialize(const StateDict& state, const std::string& prefix) override;            \
     TENON_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(optional<IntArrayRef>())})                   \
   };                                                                                         \
-  TENON_MODULE(ConvTranspose##D##d)
+  TENON_MODULE(ConvTranspose##D##d);                                                         \
+  TENON_LAZY(ConvTranspose##D##d)
 TENON_CONV(1);
 TENON_CONV(2);
 TENON_CONV(3);

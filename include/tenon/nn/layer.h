@@ -12,7 +12,9 @@
 // In a class Name##Impl derived from CloneableModule: how it is copied.
 #define TENON_COPYABLE(Name)                                                                \
  private:                                                                                   \
-  Module* copy_to(Module* target) const override { return detail::copy_to(*this, target); } \
+  ::tenon::nn::Module* copy_to(::tenon::nn::Module* target) const override {                \
+    return ::tenon::nn::detail::copy_to(*this, target);                                     \
+  }                                                                                         \
                                                                                             \
  public:
 
@@ -37,3 +39,19 @@
     Tensor forward(const Tensor& input);                    \
   };                                                        \
   TENON_MODULE(Name)
+
+namespace tenon::nn {
+// In the place of a number of inputs: the first call shows it, or a state that is loaded. Until then the module has no
+// parameters.
+inline constexpr int64_t kLazy = -1;
+}  // namespace tenon::nn
+
+// Declares LazyName, a Name without the first of its options.
+#define TENON_LAZY(Name)                                                                                          \
+  class Lazy##Name : public Name {                                                                                \
+   public:                                                                                                        \
+    Lazy##Name(std::nullptr_t) : Name(nullptr) {}                                                                 \
+    template <class... Rest>                                                                                      \
+    requires std::is_constructible_v<Name##Options, int64_t, Rest...>                                             \
+    explicit Lazy##Name(Rest&&... rest) : Name(Name##Options(::tenon::nn::kLazy, std::forward<Rest>(rest)...)) {} \
+  }

@@ -56,8 +56,12 @@ class TENON_API LinearImpl : public CloneableModule {
   Tensor forward(const Tensor& input);
 
   Tensor weight, bias;
+
+ protected:
+  void materialize(const StateDict& state, const std::string& prefix) override;
 };
 TENON_MODULE(Linear);
+TENON_LAZY(Linear);
 
 class TENON_API BilinearImpl : public CloneableModule {
   TENON_LAYER_MEMBERS(Bilinear)

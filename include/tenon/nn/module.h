@@ -17,8 +17,7 @@
 #include <typeinfo>
 #include <vector>
 
-#include "tenon/nn/ordered_dict.h"
-#include "tenon/tensor/tensor.h"
+#include "tenon/nn/hooks.h"
 
 namespace tenon {
 
@@ -29,7 +28,6 @@ namespace serialize {
 class OutputArchive;
 class InputArchive;
 }  // namespace serialize
-extern template class TENON_API OrderedDict<std::string, Tensor>;
 extern template class TENON_API OrderedDict<std::string, std::shared_ptr<nn::Module>>;
 
 namespace nn {
@@ -100,6 +98,8 @@ class TENON_API Module : public std::enable_shared_from_this<Module> {
   virtual void to(Dtype dtype, bool non_blocking = false);
   virtual void to(Device device, bool non_blocking = false);
   virtual void zero_grad(bool set_to_none = true);
+  // Whether gradients are computed for the parameters.
+  void requires_grad_(bool requires_grad = true);
 
   // This module as a Linear, say, or as a LinearImpl; null if it is none.
   template <class M>
@@ -124,7 +124,9 @@ class TENON_API Module : public std::enable_shared_from_this<Module> {
   virtual void load(serialize::InputArchive& archive);
 
   Tensor& register_parameter(std::string name, Tensor tensor, bool requires_grad = true);
-  Tensor& register_buffer(std::string name, Tensor tensor);
+  // A buffer that is not persistent is no part of the state_dict().
+  Tensor& register_buffer(std::string name, Tensor tensor, bool persistent = true);
+  bool is_persistent_buffer(const std::string& name) const;
   template <class M>
   std::shared_ptr<M> register_module(std::string name, std::shared_ptr<M> module) {
     insert_child(std::move(name), module);
@@ -145,7 +147,22 @@ class TENON_API Module : public std::enable_shared_from_this<Module> {
   }
   void unregister_module(const std::string& name);
 
+  // See hooks.h. With `prepend`, before the hooks of its kind that are there.
+  RemovableHandle register_forward_pre_hook(ForwardPreHook hook, bool prepend = false);
+  // With `always_call`, also if forward() throws.
+  RemovableHandle register_forward_hook(ForwardHook hook, bool prepend = false, bool always_call = false);
+  RemovableHandle register_full_backward_pre_hook(FullBackwardPreHook hook, bool prepend = false);
+  RemovableHandle register_full_backward_hook(FullBackwardHook hook, bool prepend = false);
+  RemovableHandle register_state_dict_pre_hook(StateDictPreHook hook, bool prepend = false);
+  RemovableHandle register_state_dict_post_hook(StateDictPostHook hook, bool prepend = false);
+  RemovableHandle register_load_state_dict_pre_hook(LoadStateDictPreHook hook, bool prepend = false);
+  RemovableHandle register_load_state_dict_post_hook(LoadStateDictPostHook hook, bool prepend = false);
+  bool has_hooks() const noexcept { return hooks_ != nullptr || detail::any_global_hooks; }
+
  protected:
+  // Of a lazy module: makes what it does not have yet for a state that is going to be loaded.
+  virtual void materialize(const StateDict& state, const std::string& prefix);
+
   // What TENON_FORWARD_HAS_DEFAULT_ARGS defines.
   virtual bool _forward_has_default_args() { return false; }
   virtual unsigned int _forward_num_required_args();
@@ -156,14 +173,20 @@ class TENON_API Module : public std::enable_shared_from_this<Module> {
  private:
   friend class CloneableModule;
   friend struct detail::AnyForward;
+  friend class detail::HookedCall;
+  friend class ModuleEditor;
+  TENON_API friend StateDict state_dict(const Module& module);
+  TENON_API friend LoadReport load_state_dict(Module& module, StateDict state, bool strict, bool assign);
   TENON_API friend std::ostream& operator<<(std::ostream& out, const Module& module);
 
   // Of clone(): the members of a fresh copy, which reset() is to make anew, and their values.
   void forget_members();
   void copy_members(const Module& source, const optional<Device>& device);
+  void copy_structure(const Module& source, const optional<Device>& device);
   // Makes this module, which is part of a copy, a copy of `other`.
   virtual void clone_(Module& other, const optional<Device>& device);
 
+  RemovableHandle add_hook(detail::HookKind kind, std::shared_ptr<void> function, bool prepend, bool always_call);
   void insert_child(std::string name, std::shared_ptr<Module> module);
   void convert(const std::function<Tensor(const Tensor&)>& convert_one);
   void print(std::ostream& out, const std::string& indentation) const;
@@ -173,8 +196,12 @@ class TENON_API Module : public std::enable_shared_from_this<Module> {
 
   OrderedDict<std::string, Tensor> buffers_{"Buffer"};
   OrderedDict<std::string, std::shared_ptr<Module>> children_{"Submodule"};
+  std::vector<std::string> non_persistent_;
+  std::shared_ptr<detail::HookList> hooks_;
   mutable optional<std::string> name_;
   bool is_training_ = true;
+  // Members were added or taken away since reset(), as parametrizations do.
+  bool is_edited_ = false;
 };
 
 // Prints a module and those below it.
@@ -250,6 +277,9 @@ class ModuleHolder : public ModuleHolderBase {
 
   template <class... Args, class M = Contained>
   auto operator()(Args&&... args) -> decltype(std::declval<M&>().forward(std::forward<Args>(args)...)) {
+    using Result = decltype(std::declval<M&>().forward(std::forward<Args>(args)...));
+    if (get()->has_hooks()) [[unlikely]]
+      return detail::call_with_hooks<Result>(*get(), std::forward<Args>(args)...);
     return get()->forward(std::forward<Args>(args)...);
   }
   template <class Arg>

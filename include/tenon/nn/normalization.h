@@ -129,16 +129,20 @@ struct NormMembers {
   Tensor weight, bias, running_mean, running_var, num_batches_tracked;
 };
 
-#define TENON_NORM(Name, OptionsName)                                       \
-  class TENON_API Name##Impl : public CloneableModule, public NormMembers { \
-    TENON_LAYER_MEMBERS(Name)                                               \
-    void reset() override;                                                  \
-    void reset_parameters();                                                \
-    void reset_running_stats();                                             \
-    void pretty_print(std::ostream& stream) const override;                 \
-    Tensor forward(const Tensor& input);                                    \
-  };                                                                        \
-  TENON_MODULE(Name)
+#define TENON_NORM(Name, OptionsName)                                             \
+  class TENON_API Name##Impl : public CloneableModule, public NormMembers {       \
+    TENON_LAYER_MEMBERS(Name)                                                     \
+    void reset() override;                                                        \
+    void reset_parameters();                                                      \
+    void reset_running_stats();                                                   \
+    void pretty_print(std::ostream& stream) const override;                       \
+    Tensor forward(const Tensor& input);                                          \
+                                                                                  \
+   protected:                                                                     \
+    void materialize(const StateDict& state, const std::string& prefix) override; \
+  };                                                                              \
+  TENON_MODULE(Name);                                                             \
+  TENON_LAZY(Name)
 TENON_NORM(BatchNorm1d, BatchNormOptions);
 TENON_NORM(BatchNorm2d, BatchNormOptions);
 TENON_NORM(BatchNorm3d, BatchNormOptions);

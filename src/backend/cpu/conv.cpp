@@ -102,27 +102,60 @@ void for_each_tap(const ConvGeometry& g, int64_t begin, int64_t end, Visit visit
   }
 }
 
+// Whether neighbouring output positions meet neighbours in the image, across the ends of lines too.
+bool keeps_lines(const ConvGeometry& g) {
+  return g.stride == std::array<int64_t, 3>{1, 1, 1} && g.in[1] == g.out[1] && g.in[2] == g.out[2];
+}
+
+// A row of columns where the lines are kept: a stretch of the image, but for what meets padding.
+template <class T>
+void unfold_tap_by_plane(T* out, const T* x, const ConvGeometry& g, const Tap& tap, int64_t begin, int64_t end) {
+  const auto [depth, height, width] = tap.within;
+  const Run first{depth.begin, height.begin, width.begin, 0}, last{depth.end - 1, height.end - 1, width.end - 1, 0};
+  const auto position = [&g](const Run& at) { return (at.d * g.out[1] + at.h) * g.out[2] + at.begin; };
+  const bool is_empty = depth.begin >= depth.end || height.begin >= height.end || width.begin >= width.end;
+  const int64_t from = is_empty ? end : std::clamp(position(first), begin, end);
+  const int64_t to = is_empty ? end : std::clamp(position(last) + 1, from, end);
+  std::fill_n(out, from - begin, T());
+  if (from < to) {
+    std::copy_n(x + tap.place(g, first, first.begin) + (from - position(first)), to - from, out + (from - begin));
+  }
+  std::fill_n(out + (to - begin), end - to, T());
+  if (height.end - height.begin == g.out[1] && width.end - width.begin == g.out[2]) return;
+  for_each_run(g, from, to, [&](const Run& run) {
+    const auto [inside, outside] = tap.inside(run);
+    T* const line = out + (position(run) - begin) - run.begin;
+    for (int64_t w = run.begin; w < inside; ++w) line[w] = T();
+    for (int64_t w = outside; w < run.end; ++w) line[w] = T();
+  });
+}
+
+// A row of columns.
+template <class T>
+void unfold_tap(T* out, const T* x, const ConvGeometry& g, const Tap& tap, int64_t begin, int64_t end) {
+  for_each_run(g, begin, end, [&](const Run& run) {
+    const auto [first, last] = tap.inside(run);
+    out = std::fill_n(out, first - run.begin, T());
+    if (first < last) {
+      const T* in = x + tap.place(g, run, first);
+      if (g.stride[2] == 1) {
+        out = std::copy_n(in, last - first, out);
+      } else {
+        for (int64_t w = first; w < last; ++w, in += g.stride[2]) *out++ = *in;
+      }
+    }
+    out = std::fill_n(out, run.end - last, T());
+  });
+}
+
 // The rows of columns for positions [begin, end), one per tap of one sample's channels, `row_stride` apart.
 template <class T>
 void unfold(T* columns, int64_t row_stride, const T* x, const ConvGeometry& g, int64_t begin, int64_t end) {
   const int64_t taps = g.in_channels * g.kernel_size();
+  const auto unfold_one = keeps_lines(g) ? &unfold_tap_by_plane<T> : &unfold_tap<T>;
   parallel_for(0, taps, std::max<int64_t>(1, kMovedByTask / (end - begin)), [&](int64_t first_tap, int64_t last_tap) {
-    for_each_tap(g, first_tap, last_tap, [&](int64_t row, const Tap& tap) {
-      T* out = columns + row * row_stride;
-      for_each_run(g, begin, end, [&](const Run& run) {
-        const auto [first, last] = tap.inside(run);
-        out = std::fill_n(out, first - run.begin, T());
-        if (first < last) {
-          const T* in = x + tap.place(g, run, first);
-          if (g.stride[2] == 1) {
-            out = std::copy_n(in, last - first, out);
-          } else {
-            for (int64_t w = first; w < last; ++w, in += g.stride[2]) *out++ = *in;
-          }
-        }
-        out = std::fill_n(out, run.end - last, T());
-      });
-    });
+    for_each_tap(g, first_tap, last_tap,
+                 [&](int64_t row, const Tap& tap) { unfold_one(columns + row * row_stride, x, g, tap, begin, end); });
   });
 }
 

@@ -18,7 +18,7 @@ constexpr int64_t kDotRows = 64;
 constexpr int64_t kDotDepthPerRow = 12;
 constexpr int64_t kDotDepth = 16;
 // Up to this many bytes of a row of c, the rows of the lhs are read too few times to be worth packing.
-constexpr int64_t kLhsInPlaceBytes = 768;
+constexpr int64_t kLhsInPlaceBytes = 1536;
 // An rhs of up to this size is read in place: for up to so many rows, which would not repay its packing, and for more.
 constexpr int64_t kShortRows = 64;
 constexpr int64_t kShortBytes = int64_t{2} << 20;
@@ -143,7 +143,7 @@ void multiply_packed(const Product<T>& p) {
     return static_cast<const char*>(data) + elements * source_size;
   };
   const bool serial = runs_serially(p);
-  const bool packs_lhs = p.source != dtype_v<T> || p.a_k_stride != 1 ||
+  const bool packs_lhs = p.source != dtype_v<T> || (p.a_k_stride != 1 && p.a_row_stride != 1) ||
                          p.n * static_cast<int64_t>(sizeof(T)) > kLhsInPlaceBytes;
   const Cuts depths(p.k, kDepthBytes / sizeof(T), 1);
   const Cuts chunk_cols(p.n, kChunk, kernel.max_cols);
@@ -182,7 +182,8 @@ void multiply_packed(const Product<T>& p) {
           const int64_t row = rows.begin(r), col = cols.begin(q);
           const GemmOperand<T> a =
               packs_lhs ? GemmOperand<T>{lhs + row * k, 0, 0}
-                        : GemmOperand<T>{offset<T>(p.a, (row0 + row) * p.a_row_stride + k0), p.a_row_stride, 1};
+                        : GemmOperand<T>{offset<T>(p.a, (row0 + row) * p.a_row_stride + k0 * p.a_k_stride),
+                                         p.a_row_stride, p.a_k_stride};
           kernel.multiply({rows.size(r), cols.size(q), k, a, {rhs + col * k, 0, 0}, packs_lhs, true,
                            p.c + (row0 + row) * p.c_row_stride + col0 + col, p.c_row_stride, p.alpha, beta,
                            p.bias && pc == 0 ? p.bias + col0 + col : nullptr});

@@ -1,10 +1,12 @@
 // Pooling on the CPU, one plane after another; planes are independent and run in parallel.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "backend/backend.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/pool_lines.h"
 #include "backend/cpu/wrapping.h"
 #include "tenon/base/parallel.h"
 
@@ -58,24 +60,52 @@ void for_each_plane(const PoolGeometry& g, Body body) {
   });
 }
 
+// The first windows of the last dim that follow each other evenly.
+EvenWindows even_windows(const PoolGeometry& g) {
+  const PoolDim& dim = g.dims[2];
+  const auto length = [&dim](int64_t i) { return dim.end[i] - dim.start[i]; };
+  EvenWindows even{0, 0, 1};
+  while (even.begin + 1 < dim.out && length(even.begin) < length(even.begin + 1)) ++even.begin;
+  const int64_t first = even.begin;
+  if (first + 1 < dim.out) even.stride = dim.start[first + 1] - dim.start[first];
+  for (even.end = first; even.end < dim.out; ++even.end) {
+    if (length(even.end) != length(first)) break;
+    if (dim.start[even.end] != dim.start[first] + (even.end - first) * even.stride) break;
+  }
+  const bool serves = dim.step == 1 && (even.stride == 1 || even.stride == 2) && length(first) >= even.stride &&
+                      g.in_plane() <= std::numeric_limits<int32_t>::max();
+  return serves ? even : EvenWindows{0, 0, 1};
+}
+
 template <class T>
 void max_of(const TensorView& y, const TensorView& indices, const TensorView& x, const PoolGeometry& g) {
+  const EvenWindows even = std::is_same_v<T, float> ? even_windows(g) : EvenWindows{0, 0, 1};
+  const PoolLineTable& lines = pool_lines();
   for_each_plane(g, [&](int64_t plane) {
     const T* in = x.as<const T>() + plane * g.in_plane();
-    T* out = y.as<T>() + plane * g.out_plane();
-    int64_t* found = indices.as<int64_t>() + plane * g.out_plane();
-    for_each_window(g, [&](int64_t o, int64_t i0, int64_t i1, int64_t i2) {
+    const auto one = [&](T* out, int64_t* found, int64_t i0, int64_t i1, int64_t i2) {
       int64_t where = (g.dims[0].start[i0] * g.dims[1].in + g.dims[1].start[i1]) * g.dims[2].in + g.dims[2].start[i2];
-      T largest = in[where];
+      // Nobody can predict where the largest is: the place is chosen without a branch.
       for_each_element(g, i0, i1, i2, [&](int64_t i) {
-        if (in[i] > largest || is_nan(in[i])) {
-          largest = in[i];
-          where = i;
-        }
+        const int64_t larger = static_cast<int64_t>(in[i] > in[where]) | static_cast<int64_t>(is_nan(in[i]));
+        where ^= (where ^ i) & -larger;
       });
-      out[o] = largest;
-      found[o] = where;
-    });
+      out[i2] = in[where];
+      found[i2] = where;
+    };
+    for (int64_t i0 = 0; i0 < g.dims[0].out; ++i0) {
+      for (int64_t i1 = 0; i1 < g.dims[1].out; ++i1) {
+        const int64_t line = (plane * g.dims[0].out + i0) * g.dims[1].out + i1;
+        T* const out = y.as<T>() + line * g.dims[2].out;
+        int64_t* const found = indices.as<int64_t>() + line * g.dims[2].out;
+        int64_t done = even.begin;
+        if constexpr (std::is_same_v<T, float>) {
+          if (even.begin < even.end) done = lines.max(g, even, i0, i1, in, out, found);
+        }
+        for (int64_t i2 = 0; i2 < even.begin; ++i2) one(out, found, i0, i1, i2);
+        for (int64_t i2 = done; i2 < g.dims[2].out; ++i2) one(out, found, i0, i1, i2);
+      }
+    }
   });
 }
 

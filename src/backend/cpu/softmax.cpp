@@ -1,4 +1,4 @@
-// Softmax and log-softmax over contiguous rows, and their gradients. Half types compute in float.
+// Softmax and log-softmax over contiguous rows, their gradients, and losses of classes. Half types compute in float.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/softmax.cpp"
 #include <algorithm>
@@ -116,10 +116,76 @@ void backward(bool log, const TensorView& grad_in, const TensorView& grad_out, c
   backward_as<float>(log, grad_in, grad_out, y);
 }
 
+template <class T>
+void causal_as(const TensorView& out, const TensorView& in, int64_t period) {
+  const int64_t n = in.sizes[1];
+  for_rows(in.sizes[0], n, [&](int64_t begin, int64_t end) {
+    RowReader<T> x(in);
+    RowWriter<T> y(out);
+    for (int64_t r = begin; r < end; ++r) {
+      const int64_t seen = std::min(n, r % period + 1);
+      T* const to = y.row(r);
+      forward_row(false, x.row(r), to, seen);
+      std::fill(to + seen, to + n, T(0));
+      y.commit(r);
+    }
+  });
+}
+
+void causal(const TensorView& out, const TensorView& in, int64_t period) {
+  if (in.dtype == kDouble) return causal_as<double>(out, in, period);
+  causal_as<float>(out, in, period);
+}
+
+template <class T>
+int64_t class_losses_as(const TensorView& losses, const TensorView& y, const TensorView& classes, int64_t ignored) {
+  const int64_t rows = y.sizes[0], n = y.sizes[1];
+  const int64_t* const wanted = classes.as<const int64_t>();
+  int64_t count = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    const bool counts = wanted[r] != ignored;
+    if (counts && (wanted[r] < 0 || wanted[r] >= n)) return -1;
+    losses.as<T>()[r] = counts ? -y.as<const T>()[r * n + wanted[r]] : T(0);
+    count += counts;
+  }
+  return count;
+}
+
+int64_t class_losses(const TensorView& losses, const TensorView& y, const TensorView& classes, int64_t ignored) {
+  if (y.dtype == kDouble) return class_losses_as<double>(losses, y, classes, ignored);
+  return class_losses_as<float>(losses, y, classes, ignored);
+}
+
+template <class T>
+void class_backward_as(const TensorView& grad_in, const TensorView& grad_losses, const TensorView& y,
+                       const TensorView& classes, int64_t ignored) {
+  const int64_t n = y.sizes[1];
+  const int64_t* const wanted = classes.as<const int64_t>();
+  for_rows(y.sizes[0], n, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      T* const to = grad_in.as<T>() + r * n;
+      if (wanted[r] == ignored) {
+        std::fill_n(to, n, T(0));
+        continue;
+      }
+      const T grad = grad_losses.as<const T>()[r * grad_losses.strides[0]];
+      const auto scale = hn::Set(hn::ScalableTag<T>(), grad);
+      map_row(y.as<const T>() + r * n, to, n, [&](auto v) HWY_ATTR { return hn::Mul(exp_of(v), scale); });
+      to[wanted[r]] -= grad;
+    }
+  });
+}
+
+void class_backward(const TensorView& grad_in, const TensorView& grad_losses, const TensorView& y,
+                    const TensorView& classes, int64_t ignored) {
+  if (y.dtype == kDouble) return class_backward_as<double>(grad_in, grad_losses, y, classes, ignored);
+  class_backward_as<float>(grad_in, grad_losses, y, classes, ignored);
+}
+
 }  // namespace
 
 extern const SoftmaxKernels softmax_table;
-constinit const SoftmaxKernels softmax_table = {forward, backward};
+constinit const SoftmaxKernels softmax_table = {forward, backward, causal, class_losses, class_backward};
 
 }  // namespace tenon::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -117,3 +117,11 @@ TENON_FORMULA void step(const AsgdNumbers& n, V& p, const V& g, V* s) {
   p = n.shrink * p - n.eta * d;
   s[0] = n.mu == 1 ? p : s[0] + n.mu * (p - s[0]);
 }
+
+template <class V>
+TENON_FORMULA void step(const SparseAdamNumbers& n, V& p, const V& g, V* s) {
+  const V d = n.maximize ? -g : g;
+  s[0] = s[0] + (1 - n.beta1) * (d - s[0]);
+  s[1] = s[1] + (1 - n.beta2) * (d * d - s[1]);
+  p = p - n.step_size * s[0] / (sqrt(s[1]) + n.eps);
+}

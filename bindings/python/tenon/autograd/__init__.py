@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tenon import _C
@@ -53,15 +54,37 @@ def _tuple(tensors: Tensor | Sequence[Any] | None) -> tuple | None:
     return (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
 
 
+def _inputs(inputs: Any, what: str) -> tuple | None:
+    if isinstance(inputs, Mapping):
+        if type(inputs) is not dict:
+            raise TypeError(
+                f"`inputs` argument to `{what}()` must be a dict, not {type(inputs).__name__}. Other Mapping types are "
+                "not supported."
+            )
+        return tuple(inputs.values())
+    return _tuple(inputs)
+
+
 def backward(
     tensors: Tensor | Sequence[Tensor],
     grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Tensor | Sequence[Tensor] | None = None,
+    grad_variables: Tensor | Sequence[Tensor | None] | None = None,
+    inputs: Tensor | Sequence[Tensor] | dict[str, Tensor] | None = None,
 ) -> None:
     """Accumulates the gradients of `tensors` into the leaves, or only into `inputs` where given."""
-    wanted = _tuple(inputs)
+    if grad_variables is not None:
+        warnings.warn(
+            "`grad_variables` is deprecated. Use `grad_tensors` instead.", category=FutureWarning, stacklevel=2
+        )
+        if grad_tensors is not None:
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only "
+                "use `grad_tensors`."
+            )
+        grad_tensors = grad_variables
+    wanted = _inputs(inputs, "backward")
     if wanted is not None and not wanted:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     _C._backward(_tuple(tensors), _tuple(grad_tensors), retain_graph, create_graph, wanted)
@@ -87,29 +110,42 @@ def _grad_of_batch(
     for i in range(size):
         keep = retain_graph if i == size - 1 else True
         own = [start[i] for start in starts]
-        rows.append(grad(outputs, inputs, own, keep, create_graph, allow_unused, False, materialize_grads))
+        rows.append(grad(outputs, inputs, own, keep, create_graph, True, allow_unused, False, materialize_grads))
     stack = _C.functions["stack"]
     return tuple(None if grads[0] is None else stack(list(grads)) for grads in zip(*rows))
 
 
 def grad(
     outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor] | dict[str, Tensor],
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Tensor, ...]:
-    """The gradients of `outputs` with respect to `inputs`, without touching any .grad."""
+) -> Any:
+    """The gradients of `outputs` with respect to `inputs`, without touching any .grad; a dict where `inputs` is one."""
+    if isinstance(inputs, Mapping):
+        options = (retain_graph, create_graph, only_inputs, allow_unused, is_grads_batched, materialize_grads)
+        return dict(zip(inputs, grad(outputs, _inputs(inputs, "grad"), grad_outputs, *options)))
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for "
+            "other parts of the graph, please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
     if is_grads_batched:
         return _grad_of_batch(
             _tuple(outputs), _tuple(inputs), _tuple(grad_outputs), retain_graph, create_graph, allow_unused,
             materialize_grads,
         )  # fmt: skip
-    if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True")
     return _C._grad(
         _tuple(outputs),
         _tuple(inputs),

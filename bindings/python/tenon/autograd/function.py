@@ -20,10 +20,15 @@ class FunctionCtx:
     non_differentiable: tuple[Tensor, ...] = ()
     materialize_grads = True
     _saved: Any = None
+    _sparse_forms: list[Any] | None = None
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keeps tensors, guarded against later edits in place; call it once, in forward or setup_context."""
         self.to_save = tensors
+        if any(value is not None and not isinstance(value, Tensor) for value in tensors):
+            from tenon.sparse import as_dense_parts
+
+            self.to_save, self._sparse_forms = as_dense_parts(tensors)
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
         """Accepted as PyTorch has it; forward-mode differentiation is not supported."""
@@ -31,7 +36,12 @@ class FunctionCtx:
     @property
     def saved_tensors(self) -> tuple[Tensor, ...]:
         """The tensors of save_for_backward."""
-        return self.to_save if self._saved is None else self._saved.get()
+        saved = self.to_save if self._saved is None else self._saved.get()
+        if self._sparse_forms is None:
+            return saved
+        from tenon.sparse import of_dense_parts
+
+        return of_dense_parts(saved, self._sparse_forms)
 
     def mark_dirty(self, *args: Tensor) -> None:
         """Says which inputs forward edited in place; it must return them."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakValueDictionary
 
 from tenon import _C
@@ -74,11 +75,11 @@ def allow_mutation_on_saved_tensors() -> Iterator[_Copies]:
         yield _Copies()
 
 
-class GradientEdge(NamedTuple):
+# Not typing.NamedTuple, which imports what is slow from Python 3.14 on.
+class GradientEdge(namedtuple("GradientEdge", ["node", "output_nr"])):
     """Where the gradient of a tensor goes: an output of a node."""
 
-    node: Node
-    output_nr: int
+    __slots__ = ()
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:

@@ -7,13 +7,12 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
-from tenon.autograd.grad_mode import no_grad
-from tenon.optim.optimizer import Closure, Optimizer, ParamsT, _counter, _evaluated, _number, _zeros_like
+from tenon.optim.optimizer import ParamsT, _counter, _number, _SteppedOptimizer, _zeros_like
 
 __all__ = ["Adafactor"]
 
 
-class Adafactor(Optimizer):
+class Adafactor(_SteppedOptimizer):
     """Steps divided by mean squares that are estimated from those of rows and columns; after Shazeer and Stern."""
 
     _OPTION_DEFAULTS = {"foreach": None}
@@ -50,31 +49,19 @@ class Adafactor(Optimizer):
         }  # fmt: skip
         super().__init__(params, defaults)
 
-    def _state_of(self, param: Tensor, grad: Tensor) -> dict[str, Any]:
-        state = self.state[param]
-        if len(state) == 0:
-            state["step"] = _counter()
-            if grad.dim() > 1:
-                state["row_var"] = grad.new_zeros([*grad.shape[:-1], 1])
-                state["col_var"] = grad.new_zeros([*grad.shape[:-2], 1, grad.shape[-1]])
-            else:
-                state["variance"] = _zeros_like(grad)
-        return state
+    def _begin(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
+        grad = param.grad
+        assert grad is not None
+        if grad.dim() < 2:
+            return {"step": _counter(), "variance": _zeros_like(grad)}
+        return {
+            "step": _counter(),
+            "row_var": grad.new_zeros([*grad.shape[:-1], 1]),
+            "col_var": grad.new_zeros([*grad.shape[:-2], 1, grad.shape[-1]]),
+        }
 
-    @no_grad()
-    def step(self, closure: Closure | None = None) -> Any:
-        """Updates the parameters by their gradients; a closure computes these and the loss again."""
-        loss = _evaluated(closure)
-        step: Callable[..., None] = _C.optim.adafactor
-        for group in self.param_groups:
-            for param in group["params"]:
-                grad = param.grad
-                if grad is None:
-                    continue
-                if param.is_complex():
-                    raise RuntimeError("Adafactor does not support complex parameters")
-                step(
-                    param, grad, self._state_of(param, grad), _number(group["lr"]), group["beta2_decay"],
-                    *group["eps"], group["d"], group["weight_decay"], group["maximize"],
-                )  # fmt: skip
-        return loss
+    def _step_group(self, group: dict[str, Any], begin: Callable[[Tensor], dict[str, Any]]) -> None:
+        _C.optim.adafactor(
+            group["params"], self.state, begin, _number(group["lr"]), group["beta2_decay"], *group["eps"],
+            group["d"], group["weight_decay"], group["maximize"],
+        )  # fmt: skip

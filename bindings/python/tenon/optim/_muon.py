@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
-from tenon.autograd.grad_mode import no_grad
-from tenon.optim.optimizer import Closure, Optimizer, ParamsT, _evaluated, _number, _zeros_like
+from tenon.optim.optimizer import ParamsT, _number, _SteppedOptimizer, _zeros_like
 
 __all__ = ["Muon"]
 
 
-def _adjust_lr(lr: float, adjust_lr_fn: str | None, shape: _C.Size) -> float:
-    rows, columns = shape[:2]
-    if adjust_lr_fn == "match_rms_adamw":
-        return lr * (0.2 * math.sqrt(max(rows, columns)))
-    return lr * math.sqrt(max(1, rows / columns))
-
-
-class Muon(Optimizer):
+class Muon(_SteppedOptimizer):
     """Steps of matrices by their momentum with all singular values near one; after Jordan et al."""
+
+    _OPTION_DEFAULTS = {}
 
     def __init__(
         self,
@@ -56,28 +50,16 @@ class Muon(Optimizer):
                     f"Muon only supports 2D parameters whereas we found a parameter with size: {param.size()}"
                 )
 
-    @no_grad()
-    def step(self, closure: Closure | None = None) -> Any:
-        """Updates the parameters by their gradients; a closure computes these and the loss again."""
-        loss = _evaluated(closure)
-        for group in self.param_groups:
-            lr = _number(group["lr"])
-            if group["ns_steps"] >= 100:
-                raise ValueError("Number of steps must be less than 100 for computational efficiency")
-            if len(group["ns_coefficients"]) != 3:
-                raise ValueError("Coefficients must be a tuple of exactly 3 values")
-            for param in group["params"]:
-                grad = param.grad
-                if grad is None:
-                    continue
-                if param.is_complex():
-                    raise RuntimeError("Muon does not support complex parameters")
-                state = self.state[param]
-                if "momentum_buffer" not in state:
-                    state["momentum_buffer"] = _zeros_like(grad)
-                _C.optim.muon(
-                    param, grad, state["momentum_buffer"], lr, _adjust_lr(lr, group["adjust_lr_fn"], param.shape),
-                    group["weight_decay"], group["momentum"], group["nesterov"], list(group["ns_coefficients"]),
-                    group["eps"], group["ns_steps"],
-                )  # fmt: skip
-        return loss
+    def _begin(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
+        return {"momentum_buffer": _zeros_like(param)}
+
+    def _step_group(self, group: dict[str, Any], begin: Callable[[Tensor], dict[str, Any]]) -> None:
+        if group["ns_steps"] >= 100:
+            raise ValueError("Number of steps must be less than 100 for computational efficiency")
+        if len(group["ns_coefficients"]) != 3:
+            raise ValueError("Coefficients must be a tuple of exactly 3 values")
+        _C.optim.muon(
+            group["params"], self.state, begin, _number(group["lr"]), group["weight_decay"], group["momentum"],
+            group["nesterov"], list(group["ns_coefficients"]), group["eps"], group["ns_steps"],
+            group["adjust_lr_fn"] == "match_rms_adamw",
+        )  # fmt: skip

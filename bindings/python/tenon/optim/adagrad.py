@@ -7,9 +7,10 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon.optim._functional import adagrad
 from tenon.optim.optimizer import ParamsT, _check_fused, _check_lr, _counter, _number, _SteppedOptimizer
 
-__all__ = ["Adagrad"]
+__all__ = ["Adagrad", "adagrad"]
 
 
 class Adagrad(_SteppedOptimizer):

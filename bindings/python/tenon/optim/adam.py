@@ -7,6 +7,7 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon.optim._functional import adam
 from tenon.optim.optimizer import (
     ParamsT,
     _check_betas,
@@ -18,7 +19,7 @@ from tenon.optim.optimizer import (
     _zeros_like,
 )
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "adam"]
 
 
 def _check_tensor_option(value: Any, name: str, numel_name: str, foreach: bool | None, capturable: bool) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tenon._C import Tensor
+from tenon.optim._functional import adamw
 from tenon.optim.adam import Adam
 from tenon.optim.optimizer import ParamsT
 
-__all__ = ["AdamW"]
+__all__ = ["AdamW", "adamw"]
 
 
 class AdamW(Adam):

@@ -7,9 +7,10 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon.optim._functional import asgd
 from tenon.optim.optimizer import ParamsT, _check_lr, _counter, _number, _SteppedOptimizer, _zeros_like
 
-__all__ = ["ASGD"]
+__all__ = ["ASGD", "asgd"]
 
 
 class ASGD(_SteppedOptimizer):

@@ -7,6 +7,7 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon.optim._functional import nadam
 from tenon.optim.optimizer import (
     ParamsT,
     _check_betas,
@@ -17,7 +18,7 @@ from tenon.optim.optimizer import (
     _zeros_like,
 )
 
-__all__ = ["NAdam"]
+__all__ = ["NAdam", "nadam"]
 
 
 class NAdam(_SteppedOptimizer):

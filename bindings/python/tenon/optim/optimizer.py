@@ -62,7 +62,7 @@ def _use_grad_for_differentiable(step: _Step) -> _Step:
     @functools.wraps(step)
     def switched(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         before = _C.is_grad_enabled()
-        _C._set_grad_enabled(self.defaults["differentiable"])
+        _C._set_grad_enabled(self.defaults.get("differentiable", False))
         try:
             return step(self, *args, **kwargs)
         finally:

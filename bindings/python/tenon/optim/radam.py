@@ -7,6 +7,7 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon.optim._functional import radam
 from tenon.optim.optimizer import (
     ParamsT,
     _check_betas,
@@ -17,7 +18,7 @@ from tenon.optim.optimizer import (
     _zeros_like,
 )
 
-__all__ = ["RAdam"]
+__all__ = ["RAdam", "radam"]
 
 
 class RAdam(_SteppedOptimizer):

@@ -7,9 +7,10 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon.optim._functional import sgd
 from tenon.optim.optimizer import ParamsT, _check_fused, _number, _SteppedOptimizer
 
-__all__ = ["SGD"]
+__all__ = ["SGD", "sgd"]
 
 
 class SGD(_SteppedOptimizer):

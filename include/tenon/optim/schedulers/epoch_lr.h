@@ -9,15 +9,13 @@
 
 namespace tenon::optim {
 
-// Learning rates by a formula of the initial ones and the epoch.
+// Learning rates by a formula of those of the epoch before, so that schedules can be chained.
 class TENON_API EpochLR : public LRScheduler {
  protected:
-  explicit EpochLR(Optimizer& optimizer) : LRScheduler(optimizer), base_lrs_(get_current_lrs()) {}
-  virtual double lr_at(size_t group, double base_lr, int64_t epoch) = 0;
-  std::vector<double> base_lrs_;
-
- private:
-  std::vector<double> get_lrs() override;
+  using LRScheduler::LRScheduler;
+  // `lr` is that of the epoch before, at epoch 0 that before this schedule.
+  virtual double next_lr(size_t group, double lr, int64_t epoch) = 0;
+  std::vector<double> get_lrs() final;
 };
 
 // The initial learning rate times a function of the epoch.
@@ -29,17 +27,19 @@ class TENON_API LambdaLR : public EpochLR {
   LambdaLR(Optimizer& optimizer, std::vector<Factor> lr_lambdas);
 
  private:
-  double lr_at(size_t group, double base_lr, int64_t epoch) override;
+  double next_lr(size_t group, double lr, int64_t epoch) override;
+  std::vector<double> get_restart_lrs() override { return get_lrs(); }
   std::vector<Factor> lr_lambdas_;
 };
 
 // The last learning rate times a function of the epoch.
-class TENON_API MultiplicativeLR : public LRScheduler {
+class TENON_API MultiplicativeLR : public EpochLR {
  public:
   MultiplicativeLR(Optimizer& optimizer, std::function<double(int64_t epoch)> lr_lambda);
 
  private:
-  std::vector<double> get_lrs() override;
+  double next_lr(size_t group, double lr, int64_t epoch) override;
+  std::vector<double> get_restart_lrs() override;
   std::function<double(int64_t epoch)> lr_lambda_;
 };
 
@@ -49,7 +49,7 @@ class TENON_API MultiStepLR : public EpochLR {
   MultiStepLR(Optimizer& optimizer, std::vector<int64_t> milestones, double gamma = 0.1);
 
  private:
-  double lr_at(size_t group, double base_lr, int64_t epoch) override;
+  double next_lr(size_t group, double lr, int64_t epoch) override;
   std::vector<int64_t> milestones_;
   double gamma_;
 };
@@ -60,7 +60,8 @@ class TENON_API ConstantLR : public EpochLR {
   explicit ConstantLR(Optimizer& optimizer, double factor = 1.0 / 3, int64_t total_iters = 5);
 
  private:
-  double lr_at(size_t group, double base_lr, int64_t epoch) override;
+  double next_lr(size_t group, double lr, int64_t epoch) override;
+  std::vector<double> get_restart_lrs() override;
   double factor_;
   int64_t total_iters_;
 };
@@ -72,7 +73,8 @@ class TENON_API LinearLR : public EpochLR {
                     int64_t total_iters = 5);
 
  private:
-  double lr_at(size_t group, double base_lr, int64_t epoch) override;
+  double next_lr(size_t group, double lr, int64_t epoch) override;
+  std::vector<double> get_restart_lrs() override;
   double start_factor_, end_factor_;
   int64_t total_iters_;
 };
@@ -83,7 +85,7 @@ class TENON_API ExponentialLR : public EpochLR {
   ExponentialLR(Optimizer& optimizer, double gamma);
 
  private:
-  double lr_at(size_t group, double base_lr, int64_t epoch) override;
+  double next_lr(size_t group, double lr, int64_t epoch) override;
   double gamma_;
 };
 
@@ -93,7 +95,7 @@ class TENON_API PolynomialLR : public EpochLR {
   explicit PolynomialLR(Optimizer& optimizer, int64_t total_iters = 5, double power = 1);
 
  private:
-  double lr_at(size_t group, double base_lr, int64_t epoch) override;
+  double next_lr(size_t group, double lr, int64_t epoch) override;
   int64_t total_iters_;
   double power_;
 };
@@ -104,7 +106,8 @@ class TENON_API CosineAnnealingLR : public EpochLR {
   CosineAnnealingLR(Optimizer& optimizer, int64_t T_max, double eta_min = 0);
 
  private:
-  double lr_at(size_t group, double base_lr, int64_t epoch) override;
+  double next_lr(size_t group, double lr, int64_t epoch) override;
+  std::vector<double> get_restart_lrs() override;
   int64_t T_max_;
   double eta_min_;
 };
@@ -115,27 +118,33 @@ class TENON_API CosineAnnealingWarmRestarts : public EpochLR {
   CosineAnnealingWarmRestarts(Optimizer& optimizer, int64_t T_0, int64_t T_mult = 1, double eta_min = 0);
 
  private:
-  double lr_at(size_t group, double base_lr, int64_t epoch) override;
+  double next_lr(size_t group, double lr, int64_t epoch) override;
+  std::vector<double> get_restart_lrs() override { return get_lrs(); }
   int64_t T_0_, T_mult_;
   double eta_min_;
 };
 
-// Up once and then far down, with the momentum going the other way; after Smith.
+// Up once and then far down, with the momentum going the other way; after Smith. With three phases it goes down as it
+// went up, and then far down.
 class TENON_API OneCycleLR : public EpochLR {
  public:
   enum Strategy { cos, linear };
   OneCycleLR(Optimizer& optimizer, double max_lr, int64_t total_steps, double pct_start = 0.3,
              Strategy anneal_strategy = cos, bool cycle_momentum = true, double base_momentum = 0.85,
-             double max_momentum = 0.95, double div_factor = 25, double final_div_factor = 1e4);
+             double max_momentum = 0.95, double div_factor = 25, double final_div_factor = 1e4,
+             bool three_phase = false);
 
  private:
-  double lr_at(size_t group, double base_lr, int64_t epoch) override;
-  double max_lr_;
+  // Until epoch `end`, from one learning rate and momentum to others.
+  struct Phase {
+    double end, lr, next_lr, momentum, next_momentum;
+  };
+  double next_lr(size_t group, double lr, int64_t epoch) override;
+  std::vector<double> get_restart_lrs() override { return get_lrs(); }
   int64_t total_steps_;
-  double pct_start_;
   Strategy strategy_;
   bool cycle_momentum_;
-  double base_momentum_, max_momentum_, div_factor_, final_div_factor_;
+  std::vector<Phase> phases_;
 };
 
 // Up and down between two bounds, with the momentum going the other way; after Smith.
@@ -148,7 +157,8 @@ class TENON_API CyclicLR : public EpochLR {
            double max_momentum = 0.9);
 
  private:
-  double lr_at(size_t group, double base_lr, int64_t epoch) override;
+  double next_lr(size_t group, double lr, int64_t epoch) override;
+  std::vector<double> get_restart_lrs() override { return get_lrs(); }
   double low_, high_;
   double up_, total_;
   Mode mode_;

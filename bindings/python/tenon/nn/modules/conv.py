@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tenon
@@ -134,94 +135,59 @@ class _ConvNd(Module):
         return ", ".join(parts)
 
 
-class Conv1d(_ConvNd):
+class _Conv(_ConvNd):
+    """A convolution of inputs with as many dims as `_sizes` makes of one number, by `_convolve`."""
+
+    _sizes: Callable[[Any], tuple[int, ...]]
+    _convolve: Callable[..., Tensor]
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        made = self._sizes
+        sizes = (made(kernel_size), made(stride), padding if isinstance(padding, str) else made(padding))
+        rest = (made(dilation), False, made(0), groups, bias, padding_mode, device, dtype)
+        super().__init__(in_channels, out_channels, *sizes, *rest)
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if self.padding_mode != "zeros":
+            return self._convolve(self._padded(input), weight, bias, self.stride, 0, self.dilation, self.groups)
+        return self._convolve(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self._conv_forward(input, self.weight, self.bias)
+
+
+class Conv1d(_Conv):
     """A convolution of signals (batch, channels, length)."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        sizes = (_single(kernel_size), _single(stride), padding if isinstance(padding, str) else _single(padding))
-        rest = (_single(dilation), False, _single(0), groups, bias, padding_mode, device, dtype)
-        super().__init__(in_channels, out_channels, *sizes, *rest)
-
-    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.padding_mode != "zeros":
-            return F.conv1d(self._padded(input), weight, bias, self.stride, 0, self.dilation, self.groups)
-        return F.conv1d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return self._conv_forward(input, self.weight, self.bias)
+    _sizes = staticmethod(_single)
+    _convolve = staticmethod(F.conv1d)
 
 
-class Conv2d(_ConvNd):
+class Conv2d(_Conv):
     """A convolution of images (batch, channels, height, width)."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        sizes = (_pair(kernel_size), _pair(stride), padding if isinstance(padding, str) else _pair(padding))
-        rest = (_pair(dilation), False, _pair(0), groups, bias, padding_mode, device, dtype)
-        super().__init__(in_channels, out_channels, *sizes, *rest)
-
-    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.padding_mode != "zeros":
-            return F.conv2d(self._padded(input), weight, bias, self.stride, 0, self.dilation, self.groups)
-        return F.conv2d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return self._conv_forward(input, self.weight, self.bias)
+    _sizes = staticmethod(_pair)
+    _convolve = staticmethod(F.conv2d)
 
 
-class Conv3d(_ConvNd):
+class Conv3d(_Conv):
     """A convolution of volumes (batch, channels, depth, height, width)."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        sizes = (_triple(kernel_size), _triple(stride), padding if isinstance(padding, str) else _triple(padding))
-        rest = (_triple(dilation), False, _triple(0), groups, bias, padding_mode, device, dtype)
-        super().__init__(in_channels, out_channels, *sizes, *rest)
-
-    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.padding_mode != "zeros":
-            return F.conv3d(self._padded(input), weight, bias, self.stride, 0, self.dilation, self.groups)
-        return F.conv3d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return self._conv_forward(input, self.weight, self.bias)
+    _sizes = staticmethod(_triple)
+    _convolve = staticmethod(F.conv3d)
 
 
 class _ConvTransposeNd(_ConvNd):
@@ -281,88 +247,59 @@ class _ConvTransposeNd(_ConvNd):
             )
         return [size - low for size, low in zip(wanted, smallest)]
 
-    def _transposed(self, convolve: Any, input: Tensor, output_size: Any) -> Tensor:
+
+class _ConvTranspose(_ConvTransposeNd):
+    """The transpose of a convolution as _Conv describes it."""
+
+    _sizes: Callable[[Any], tuple[int, ...]]
+    _convolve: Callable[..., Tensor]
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        made = self._sizes
+        sizes = (made(kernel_size), made(stride), made(padding), made(dilation))
+        rest = (True, made(output_padding), groups, bias, padding_mode, device, dtype)
+        super().__init__(in_channels, out_channels, *sizes, *rest)
+
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         sizes = (self.stride, self.padding, self.kernel_size, len(self.kernel_size), self.dilation)
         added = self._output_padding(input, output_size, *sizes)
-        return convolve(input, self.weight, self.bias, self.stride, self.padding, added, self.groups, self.dilation)
+        weights = (self.weight, self.bias)
+        return self._convolve(input, *weights, self.stride, self.padding, added, self.groups, self.dilation)
 
 
-class ConvTranspose1d(_ConvTransposeNd):
+class ConvTranspose1d(_ConvTranspose):
     """The transpose of a convolution of signals."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Any = 1,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        sizes = (_single(kernel_size), _single(stride), _single(padding), _single(dilation))
-        rest = (True, _single(output_padding), groups, bias, padding_mode, device, dtype)
-        super().__init__(in_channels, out_channels, *sizes, *rest)
-
-    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
-        return self._transposed(F.conv_transpose1d, input, output_size)
+    _sizes = staticmethod(_single)
+    _convolve = staticmethod(F.conv_transpose1d)
 
 
-class ConvTranspose2d(_ConvTransposeNd):
+class ConvTranspose2d(_ConvTranspose):
     """The transpose of a convolution of images."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Any = 1,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        sizes = (_pair(kernel_size), _pair(stride), _pair(padding), _pair(dilation))
-        rest = (True, _pair(output_padding), groups, bias, padding_mode, device, dtype)
-        super().__init__(in_channels, out_channels, *sizes, *rest)
-
-    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
-        return self._transposed(F.conv_transpose2d, input, output_size)
+    _sizes = staticmethod(_pair)
+    _convolve = staticmethod(F.conv_transpose2d)
 
 
-class ConvTranspose3d(_ConvTransposeNd):
+class ConvTranspose3d(_ConvTranspose):
     """The transpose of a convolution of volumes."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Any = 1,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        sizes = (_triple(kernel_size), _triple(stride), _triple(padding), _triple(dilation))
-        rest = (True, _triple(output_padding), groups, bias, padding_mode, device, dtype)
-        super().__init__(in_channels, out_channels, *sizes, *rest)
-
-    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
-        return self._transposed(F.conv_transpose3d, input, output_size)
+    _sizes = staticmethod(_triple)
+    _convolve = staticmethod(F.conv_transpose3d)
 
 
 class _LazyConvXdMixin(LazyModuleMixin):

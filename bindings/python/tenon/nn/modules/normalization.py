@@ -38,7 +38,8 @@ class _Affine(Module):
 
 
 def _shape(normalized_shape: Any) -> tuple[int, ...]:
-    return tuple([normalized_shape] if isinstance(normalized_shape, numbers.Integral) else normalized_shape)
+    sizes: Any = (normalized_shape,) if isinstance(normalized_shape, numbers.Integral) else normalized_shape
+    return tuple(sizes)
 
 
 class LayerNorm(_Affine):

@@ -12,39 +12,22 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-import tenon
 from tenon._C import Generator
-from tenon._utils import ExceptionWrapper
-from tenon.utils.data import _utils
+from tenon.utils.data._utils import states
 from tenon.utils.data._utils.collate import default_collate, default_convert
-from tenon.utils.data._utils.worker import Job, get_worker_info, place
+from tenon.utils.data._utils.fetch import _DatasetKind
+from tenon.utils.data._utils.passes import (
+    _BaseDataLoaderIter,
+    _MultiProcessingDataLoaderIter,
+    _SingleProcessDataLoaderIter,
+)
+from tenon.utils.data._utils.worker import get_worker_info
 from tenon.utils.data.dataset import Dataset, IterableDataset
-from tenon.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, _drawn_seed
+from tenon.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 __all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
 
 _T_co = TypeVar("_T_co", covariant=True)
-
-
-class _DatasetKind:
-    """How a dataset is read: by index, or as a stream."""
-
-    Map = 0
-    Iterable = 1
-
-    @staticmethod
-    def create_fetcher(
-        kind: int,
-        dataset: Any,
-        auto_collation: bool,
-        collate_fn: Callable,
-        drop_last: bool,
-        watch: Callable[[Iterable], Iterable] = iter,
-    ) -> Any:
-        """What reads batches of a dataset."""
-        fetch = _utils.fetch
-        fetcher = fetch._MapDatasetFetcher if kind == _DatasetKind.Map else fetch._IterableDatasetFetcher
-        return fetcher(dataset, auto_collation, collate_fn, drop_last, watch)
 
 
 class _InfiniteConstantSampler(Sampler):
@@ -71,6 +54,9 @@ class DataLoader(Generic[_T_co]):
     pin_memory_device: str
     prefetch_factor: int | None
     _iterator: _BaseDataLoaderIter | None
+    # The iterator made last, and the state that the next one goes on from.
+    _latest: weakref.ref[_BaseDataLoaderIter] | None = None
+    _loaded: dict[str, Any] | None = None
     __initialized = False
 
     def __init__(
@@ -160,10 +146,11 @@ class DataLoader(Generic[_T_co]):
         return RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
 
     def _get_iterator(self) -> _BaseDataLoaderIter:
+        state, self._loaded = self._loaded, None
         if self.num_workers == 0:
-            return _SingleProcessDataLoaderIter(self)
+            return _SingleProcessDataLoaderIter(self, state)
         self.check_worker_number_rationality()
-        return _MultiProcessingDataLoaderIter(self)
+        return _MultiProcessingDataLoaderIter(self, state)
 
     @property
     def multiprocessing_context(self) -> Any:
@@ -201,12 +188,46 @@ class DataLoader(Generic[_T_co]):
 
     def __iter__(self) -> _BaseDataLoaderIter:
         if not (self.persistent_workers and self.num_workers > 0):
-            return self._get_iterator()
-        if self._iterator is None or self._iterator._shutdown:
-            self._iterator = self._get_iterator()
+            iterator = self._get_iterator()
+        elif self._iterator is None or self._iterator._shutdown:
+            iterator = self._iterator = self._get_iterator()
         else:
-            self._iterator._reset(self)
-        return self._iterator
+            iterator = self._iterator
+            iterator._reset(self)
+        self._latest = weakref.ref(iterator)
+        return iterator
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the pass of the iterator made last is, or what the next pass begins with where none goes on."""
+        iterator = None if self._latest is None else self._latest()
+        state = self._loaded
+        if state is None and iterator is not None and (self.persistent_workers or not iterator._finished):
+            state = iterator.state_dict()
+        streams = self._dataset_kind == _DatasetKind.Iterable
+        return {
+            "num_workers": self.num_workers,
+            "generator": None if self.generator is None else self.generator.get_state(),
+            "sampler": states.state_of(self._index_sampler),
+            "dataset": states.state_of(self.dataset) if streams and self.num_workers == 0 and state is None else None,
+            "pass": state,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Makes the next pass go on from where state_dict() was called on a loader like this."""
+        if state_dict["num_workers"] != self.num_workers:
+            raise ValueError(
+                f"DataLoader.load_state_dict: the state is of a loader with num_workers={state_dict['num_workers']}, "
+                f"but this one has num_workers={self.num_workers}"
+            )
+        if self.generator is not None and state_dict["generator"] is not None:
+            self.generator.set_state(state_dict["generator"])
+        states.load_state(self._index_sampler, state_dict["sampler"])
+        states.load_state(self.dataset, state_dict["dataset"])
+        self._iterator = self._latest = None
+        self._loaded = state_dict["pass"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_latest": None}
 
     @property
     def _auto_collation(self) -> bool:
@@ -258,284 +279,3 @@ def _check_stream(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
             raise ValueError(
                 f"DataLoader with IterableDataset: expected unspecified {option} option, but got {option}={value}"
             )
-
-
-class _BaseDataLoaderIter:
-    """One pass over a loader's dataset."""
-
-    _shutdown = False
-
-    def __init__(self, loader: DataLoader) -> None:
-        self._dataset = loader.dataset
-        self._dataset_kind = loader._dataset_kind
-        self._IterableDataset_len_called = loader._IterableDataset_len_called
-        self._auto_collation = loader._auto_collation
-        self._drop_last = loader.drop_last
-        self._index_sampler = loader._index_sampler
-        self._num_workers = loader.num_workers
-        if loader.pin_memory and loader.pin_memory_device:
-            warnings.warn(
-                "pin_memory_device is deprecated, the current accelerator will be used as the device,"
-                f"ignore pin_memory_device='{loader.pin_memory_device}'.",
-                stacklevel=2,
-            )
-        self._pin_memory = loader.pin_memory and tenon.cuda.is_available()
-        if loader.pin_memory and not self._pin_memory:
-            warnings.warn(
-                "'pin_memory' argument is set as true but no accelerator is found, "
-                "then device pinned memory won't be used.",
-                stacklevel=2,
-            )
-        self._timeout = loader.timeout
-        self._collate_fn = loader.collate_fn
-        self._sampler_iter = iter(self._index_sampler)
-        self._base_seed = _drawn_seed(loader.generator)
-        self._persistent_workers = loader.persistent_workers
-        self._num_yielded = 0
-
-    def __iter__(self) -> _BaseDataLoaderIter:
-        return self
-
-    def _reset(self, loader: DataLoader, first_iter: bool = False) -> None:
-        self._sampler_iter = iter(self._index_sampler)
-        self._num_yielded = 0
-        self._IterableDataset_len_called = loader._IterableDataset_len_called
-
-    def _next_index(self) -> Any:
-        return next(self._sampler_iter)
-
-    def _next_data(self) -> Any:
-        raise NotImplementedError
-
-    def __next__(self) -> Any:
-        data = self._next_data()
-        self._num_yielded += 1
-        promised = self._IterableDataset_len_called
-        if self._dataset_kind == _DatasetKind.Iterable and promised is not None and self._num_yielded > promised:
-            message = (
-                f"Length of IterableDataset {self._dataset} was reported to be {promised}"
-                f"(when accessing len(dataloader)), but {self._num_yielded} samples have been fetched. "
-            )
-            if self._num_workers > 0:
-                message += (
-                    "For multiprocessing data-loading, this could be caused by not properly configuring the "
-                    "IterableDataset replica at each worker. Each worker reads the whole dataset unless it asks "
-                    "get_worker_info() which part is its own."
-                )
-            warnings.warn(message, stacklevel=2)
-        return data
-
-    def __len__(self) -> int:
-        return len(self._index_sampler)
-
-    def __getstate__(self) -> Any:
-        raise NotImplementedError("{} cannot be pickled", self.__class__.__name__)
-
-
-class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
-    """Reads in this process."""
-
-    def __init__(self, loader: DataLoader) -> None:
-        super().__init__(loader)
-        if self._timeout != 0:
-            raise AssertionError("_SingleProcessDataLoaderIter requires timeout == 0")
-        if self._num_workers != 0:
-            raise AssertionError("_SingleProcessDataLoaderIter requires num_workers == 0")
-        self._dataset_fetcher = _DatasetKind.create_fetcher(
-            self._dataset_kind, self._dataset, self._auto_collation, self._collate_fn, self._drop_last
-        )
-
-    def _next_data(self) -> Any:
-        data = self._dataset_fetcher.fetch(self._next_index())
-        return _utils.pin_memory.pin_memory(data) if self._pin_memory else data
-
-
-class _Task:
-    """What a worker was asked for, and what it answered."""
-
-    __slots__ = ("data", "index", "is_done", "worker_id")
-
-    def __init__(self, worker_id: int, index: Any) -> None:
-        self.worker_id = worker_id
-        self.index = index
-        self.data: Any = None
-        self.is_done = False
-
-
-class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
-    """Lets workers read ahead, and gives their batches in the order of the sampler."""
-
-    def __init__(self, loader: DataLoader) -> None:
-        from tenon.utils.data._utils.workers import Workers
-
-        super().__init__(loader)
-        self._prefetch_factor: int = loader.prefetch_factor or 0
-        self._in_order = loader.in_order
-        if self._num_workers <= 0:
-            raise AssertionError("num_workers must be greater than 0 for MultiProcessingDataLoaderIter")
-        if self._prefetch_factor <= 0:
-            raise AssertionError("prefetch_factor must be greater than 0 for MultiProcessingDataLoaderIter")
-        self._worker_init_fn = loader.worker_init_fn
-        context = loader.multiprocessing_context or tenon.multiprocessing
-        self._pool = Workers(context, self._job, self._num_workers)
-        # Also where the interpreter ends while this is about.
-        self._finalizer = weakref.finalize(self, self._pool.shut_down)
-        self._failure: str | None = None
-        self._reset(loader, first_iter=True)
-
-    def _job(self, worker_id: int) -> Job:
-        return Job(
-            dataset_kind=self._dataset_kind,
-            dataset=self._dataset,
-            auto_collation=self._auto_collation,
-            collate_fn=self._collate_fn,
-            drop_last=self._drop_last,
-            base_seed=self._base_seed,
-            init_fn=self._worker_init_fn,
-            worker_id=worker_id,
-            num_workers=self._num_workers,
-        )
-
-    @property
-    def _workers(self) -> list:
-        return [worker.process for worker in self._pool.list]
-
-    @property
-    def _shutdown(self) -> bool:  # type: ignore[override]
-        return self._pool.is_shut_down
-
-    def _reset(self, loader: DataLoader, first_iter: bool = False) -> None:
-        super()._reset(loader, first_iter)
-        self._send_idx = 0
-        self._rcvd_idx = 0
-        # By number, what is not yet given out.
-        self._tasks: dict[int, _Task] = {}
-        # Which workers have more for this epoch, and how much each was asked for.
-        self._workers_status = [True] * self._num_workers
-        self._workers_num_tasks = [0] * self._num_workers
-        self._worker_cycle = itertools.cycle(range(self._num_workers))
-        if not first_iter:
-            self._resume()
-        for _ in range(self._prefetch_factor * self._num_workers):
-            self._try_put_index()
-
-    def _resume(self) -> None:
-        # Batches of the last epoch, if it was not read to its end, come before the workers' answers.
-        request = _utils.worker._ResumeIteration()
-        for worker_id in range(self._num_workers):
-            self._pool.send(worker_id, request)
-        answers = 0
-        while answers < self._num_workers:
-            number, _ = self._get_data()
-            answers += isinstance(number, _utils.worker._ResumeIteration)
-
-    def _get_data(self) -> tuple[Any, Any]:
-        from tenon.utils.data._utils.workers import WorkerEnded
-
-        while True:
-            try:
-                answer = self._pool.receive(self._timeout if self._timeout > 0 else None)
-            except WorkerEnded as end:
-                if self._workers_status[end.worker_id]:
-                    self._fail(end.worker_id)
-                continue
-            if answer is not None:
-                return answer
-            self._time_out()
-
-    def _at(self, worker_id: int) -> str:
-        # Where a worker is: in the first of its tasks that it has not answered.
-        for task in self._tasks.values():
-            if task.worker_id == worker_id and not task.is_done:
-                return f"at {place(task.index, self._pool.list[worker_id].progress.get())}"
-        return "between batches"
-
-    def _fail(self, worker_id: int) -> None:
-        worker = self._pool.list[worker_id]
-        how = worker.how_it_ended()
-        self._failure = (
-            f"DataLoader worker (pid(s) {worker.pid}) exited unexpectedly: "
-            f"worker {worker_id} {how} {self._at(worker_id)}"
-        )
-        self._pool.shut_down()
-        raise RuntimeError(self._failure)
-
-    def _time_out(self) -> None:
-        awaited = self._tasks.get(self._rcvd_idx)
-        late = "" if awaited is None else f": worker {awaited.worker_id} is {self._at(awaited.worker_id)}"
-        # Who does not answer will not end by itself either.
-        self._finalizer.detach()
-        self._finalizer = weakref.finalize(self, self._pool.shut_down, 0)
-        raise RuntimeError(f"DataLoader timed out after {self._timeout} seconds{late}")
-
-    def _next_data(self) -> Any:
-        if self._failure is not None:
-            raise RuntimeError(self._failure)
-        while True:
-            self._skip_ended()
-            if self._rcvd_idx >= self._send_idx:
-                if not self._persistent_workers:
-                    self._shutdown_workers()
-                raise StopIteration
-            task = self._tasks.get(self._rcvd_idx)
-            if task is None or not task.is_done:
-                number, data = self._get_data()
-                task = self._tasks[number]
-                if isinstance(data, _utils.worker._IterableDatasetStopIteration):
-                    self._end_stream(data.worker_id, number)
-                    continue
-                task.data, task.is_done = data, True
-                if number != self._rcvd_idx and self._in_order:
-                    continue
-            else:
-                number = self._rcvd_idx
-            del self._tasks[number]
-            if number == self._rcvd_idx:
-                self._rcvd_idx += 1
-            return self._process_data(task)
-
-    def _skip_ended(self) -> None:
-        # What was asked of workers whose streams have ended does not come.
-        while self._rcvd_idx < self._send_idx:
-            task = self._tasks.get(self._rcvd_idx)
-            if task is not None:
-                if task.is_done or self._workers_status[task.worker_id]:
-                    return
-                del self._tasks[self._rcvd_idx]
-            self._rcvd_idx += 1
-
-    def _end_stream(self, worker_id: int, number: int) -> None:
-        self._workers_status[worker_id] = False
-        del self._tasks[number]
-        if not self._persistent_workers:
-            self._pool.dismiss(worker_id)
-        self._try_put_index()
-
-    def _try_put_index(self) -> None:
-        try:
-            index = self._next_index()
-        except StopIteration:
-            return
-        active = sum(self._workers_status)
-        most = self._prefetch_factor * self._num_workers // max(active, 1)
-        for _ in range(self._num_workers):
-            worker_id = next(self._worker_cycle)
-            has_room = self._in_order or self._workers_num_tasks[worker_id] < most
-            if self._workers_status[worker_id] and has_room:
-                break
-        else:
-            return
-        self._tasks[self._send_idx] = _Task(worker_id, index)
-        self._workers_num_tasks[worker_id] += 1
-        self._pool.send(worker_id, (self._send_idx, index))
-        self._send_idx += 1
-
-    def _process_data(self, task: _Task) -> Any:
-        self._workers_num_tasks[task.worker_id] -= 1
-        self._try_put_index()
-        if isinstance(task.data, ExceptionWrapper):
-            task.data.reraise()
-        return _utils.pin_memory.pin_memory(task.data) if self._pin_memory else task.data
-
-    def _shutdown_workers(self) -> None:
-        self._pool.shut_down()

@@ -16,11 +16,9 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 
 def _of_group(question: str) -> int:
-    # What the process group says; its package may not be there.
-    try:
-        from tenon import distributed  # type: ignore[attr-defined]
-    except ImportError:
-        raise RuntimeError("Requires distributed package to be available") from None
+    # What the process group says.
+    from tenon import distributed
+
     if not distributed.is_available():
         raise RuntimeError("Requires distributed package to be available")
     return getattr(distributed, question)()
@@ -76,3 +74,11 @@ class DistributedSampler(Sampler[_T_co]):
     def set_epoch(self, epoch: int) -> None:
         """Chooses the order of the next iteration, the same for all ranks."""
         self.epoch = epoch
+
+    def state_dict(self) -> dict[str, int]:
+        """What the order of the next pass follows from."""
+        return {"epoch": self.epoch}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Makes the next pass the one that was next when state_dict() was called."""
+        self.set_epoch(state_dict["epoch"])

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from tenon import _C
 from tenon._C import Generator, Tensor
+from tenon.utils.data._utils.states import load_state, state_of
 
 __all__ = [
     "BatchSampler",
@@ -38,6 +39,22 @@ class Sampler(Generic[_T_co]):
         raise NotImplementedError
 
 
+class _DrawingSampler(Sampler[int]):
+    """A sampler that draws from its generator, the default one where it was given none."""
+
+    generator: Generator | None
+
+    def state_dict(self) -> dict[str, Tensor | None]:
+        """What the next pass is drawn from; DataLoader.state_dict() tells the place within a pass too."""
+        return {"generator": None if self.generator is None else self.generator.get_state()}
+
+    def load_state_dict(self, state_dict: dict[str, Tensor | None]) -> None:
+        """Makes the next pass the one that was next when state_dict() was called."""
+        state = state_dict["generator"]
+        if self.generator is not None and state is not None:
+            self.generator.set_state(state)
+
+
 class SequentialSampler(Sampler[int]):
     """All indices in order."""
 
@@ -53,7 +70,7 @@ class SequentialSampler(Sampler[int]):
         return len(self.data_source)
 
 
-class RandomSampler(Sampler[int]):
+class RandomSampler(_DrawingSampler):
     """All indices in a random order, or as many as asked for, drawn with or without replacement."""
 
     data_source: Sized
@@ -101,7 +118,7 @@ class RandomSampler(Sampler[int]):
         return self.num_samples
 
 
-class SubsetRandomSampler(Sampler[int]):
+class SubsetRandomSampler(_DrawingSampler):
     """Given indices in a random order."""
 
     indices: Sequence[int]
@@ -118,7 +135,7 @@ class SubsetRandomSampler(Sampler[int]):
         return len(self.indices)
 
 
-class WeightedRandomSampler(Sampler[int]):
+class WeightedRandomSampler(_DrawingSampler):
     """Indices drawn with probabilities in the ratio of weights."""
 
     weights: Tensor
@@ -169,6 +186,14 @@ class BatchSampler(Sampler[list[int]]):
         shortest = self.batch_size if self.drop_last else 1
         while len(batch := list(itertools.islice(indices, self.batch_size))) >= shortest:
             yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the sampler whose indices it takes."""
+        return {"sampler": state_of(self.sampler)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Gives that sampler its state back."""
+        load_state(self.sampler, state_dict["sampler"])
 
     def __len__(self) -> int:
         sampler: Any = self.sampler

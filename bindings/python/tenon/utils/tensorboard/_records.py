@@ -8,7 +8,7 @@ from typing import Any
 
 from tenon import _C
 
-__all__ = ["doubles", "field", "number", "record", "real", "text"]
+__all__ = ["doubles", "field", "integers", "number", "real", "record", "text"]
 
 
 def _varint(value: int) -> bytes:
@@ -50,6 +50,11 @@ def doubles(index: int, values: Iterable[float]) -> bytes:
     """A repeated field of float64s."""
     values = list(values)
     return field(index, struct.pack(f"<{len(values)}d", *values))
+
+
+def integers(index: int, values: Iterable[int]) -> bytes:
+    """A repeated field of integers."""
+    return field(index, *(_varint(value) for value in values))
 
 
 def _checksum(content: bytes) -> bytes:

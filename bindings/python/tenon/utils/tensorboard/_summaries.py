@@ -9,20 +9,24 @@ from typing import Any
 import tenon
 from tenon import Tensor
 from tenon.utils._png import png
-from tenon.utils.tensorboard._records import doubles, field, number, real, text
+from tenon.utils.tensorboard._records import doubles, field, integers, number, real, text
 
 __all__ = [
+    "as_bytes",
     "as_tensor",
     "audio",
     "custom_layout",
     "figure_image",
+    "grid",
     "histogram",
     "hparams",
     "image",
+    "mesh",
     "precision_recall",
     "raw_histogram",
     "raw_precision_recall",
     "scalar",
+    "video",
     "words",
 ]
 
@@ -105,15 +109,14 @@ def raw_histogram(tag: str, statistics: tuple, limits: Any, counts: Any) -> byte
     return text(1, tag) + field(5, *parts, doubles(6, limits), doubles(7, counts))
 
 
-def _grid(images: Tensor) -> Tensor:
-    # Images (count, height, width, channels) beside each other, eight in a row.
+def grid(images: Tensor, columns: int) -> Tensor:
+    """Images (count, height, width, channels) beside each other, as one."""
     count, height, width, channels = images.shape
-    columns = min(count, 8)
     rows = math.ceil(count / columns)
-    grid = images.new_zeros(rows * columns, height, width, channels)
-    grid[:count] = images
+    places = images.new_zeros(rows * columns, height, width, channels)
+    places[:count] = images
     return (
-        grid.view(rows, columns, height, width, channels)
+        places.view(rows, columns, height, width, channels)
         .transpose(1, 2)
         .reshape(rows * height, columns * width, channels)
     )
@@ -129,13 +132,60 @@ def image(tag: str, values: Any, dataformats: str) -> bytes:
     for missing in "CN":
         if missing not in formats:
             values, formats = values.unsqueeze(0), missing + formats
-    pixels = _grid(values.permute(*(formats.index(name) for name in "NHWC")))
+    images = values.permute(*(formats.index(name) for name in "NHWC"))
+    pixels = as_bytes(grid(images, min(len(images), 8)))
     if pixels.shape[-1] == 1:
         pixels = pixels.expand(-1, -1, 3)
-    if pixels.dtype != tenon.uint8:
-        pixels = (pixels.double() * 255).clamp(0, 255).to(tenon.uint8)
-    height, width, channels = pixels.shape
-    return text(1, tag) + field(4, number(1, height), number(2, width), number(3, channels), field(4, png(pixels)))
+    return text(1, tag) + _image(pixels.shape, png(pixels))
+
+
+def as_bytes(pixels: Tensor) -> Tensor:
+    """Pixels of bytes, or of numbers from 0 to 1, as bytes."""
+    return pixels if pixels.dtype == tenon.uint8 else (pixels.double() * 255).clamp(0, 255).to(tenon.uint8)
+
+
+def _image(sizes: Any, content: bytes) -> bytes:
+    height, width, channels = sizes
+    return field(4, number(1, height), number(2, width), number(3, channels), field(4, content))
+
+
+def video(tag: str, values: Any, fps: float) -> bytes:
+    """A GIF of frames (batch, time, channels, height, width); those of a batch are beside each other."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError("SummaryWriter.add_video: writing a GIF needs the package pillow") from None
+    values = as_tensor(values)
+    if values.ndim != 5:
+        raise ValueError(f"add_video: expected (N, T, C, H, W), got {values.ndim} dimensions")
+    # As many as the next power of two, in two rows for each four.
+    rows = 2 ** ((len(values).bit_length() - 1) // 2)
+    columns = 2 ** (len(values) - 1).bit_length() // rows
+    frames = [as_bytes(grid(frame.permute(0, 2, 3, 1), columns)) for frame in values.unbind(1)]
+    modes = {1: "L", 3: "RGB", 4: "RGBA"}
+    pictures = [Image.fromarray(frame.squeeze(-1).numpy(), modes[frame.shape[-1]]) for frame in frames]
+    file = io.BytesIO()
+    pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=round(1000 / fps), loop=0)
+    return text(1, tag) + _image(frames[0].shape, file.getvalue())
+
+
+def mesh(tag: str, vertices: Any, colors: Any, faces: Any, config_dict: dict | None) -> list[bytes]:
+    """Triangles or points in space: a value for each of vertices, faces and colors that there is."""
+    import json
+
+    config = "{}" if config_dict is None else json.dumps(config_dict, sort_keys=True)
+    named = [("VERTEX", vertices), ("FACE", faces), ("COLOR", colors)]
+    present = [(kind, name, as_tensor(part)) for kind, (name, part) in enumerate(named, 1) if part is not None]
+    components = sum(1 << kind for kind, _, _ in present)
+    values = []
+    for kind, name, part in present:
+        if part.ndim != 3:
+            raise ValueError(f"Tensor shape should be of shape BxNx3, but got {tuple(part.shape)}.")
+        about = (text(2, tag), number(3, kind), text(5, config), integers(6, part.shape), number(7, components))
+        content = field(5, part.float().contiguous().numpy().tobytes())
+        tensor = field(8, number(1, 1), _shape(part.shape), content)
+        values.append(text(1, f"{tag}_{name}") + tensor + _plugin("mesh", b"".join(about)))
+    return values
 
 
 def figure_image(figures: Any, close: bool) -> Tensor:
@@ -170,9 +220,12 @@ def audio(tag: str, values: Any, sample_rate: int) -> bytes:
     return text(1, tag) + field(6, *parts, field(4, file.getvalue()), text(5, "audio/wav"))
 
 
+def _shape(sizes: Any) -> bytes:
+    return field(2, *(field(2, number(1, size)) for size in sizes))
+
+
 def _string(tag: str, content: bytes, plugin: str, *sizes: int) -> bytes:
-    shape = field(2, *(field(2, number(1, size)) for size in sizes))
-    return text(1, tag) + field(8, number(1, _STRING), shape, field(8, content)) + _plugin(plugin)
+    return text(1, tag) + field(8, number(1, _STRING), _shape(sizes), field(8, content)) + _plugin(plugin)
 
 
 def words(tag: str, value: str) -> bytes:
@@ -222,9 +275,8 @@ def raw_precision_recall(
     """A curve of precision and recall that was counted elsewhere."""
     count = min(num_thresholds, 127)
     rows = tenon.stack([as_tensor(each).reshape(-1).float() for each in (tp, fp, tn, fn, precision, recall)])
-    shape = field(2, *(field(2, number(1, size)) for size in rows.shape))
     values = field(5, rows.contiguous().numpy().tobytes())
-    return text(1, tag) + field(8, number(1, 1), shape, values) + _plugin("pr_curves", number(2, count))
+    return text(1, tag) + field(8, number(1, 1), _shape(rows.shape), values) + _plugin("pr_curves", number(2, count))
 
 
 def _value(given: Any) -> bytes:

@@ -9,9 +9,11 @@ import socket
 import time
 import warnings
 import weakref
+from pathlib import Path
 from typing import Any
 
 from tenon.utils.tensorboard import _summaries as summaries
+from tenon.utils.tensorboard._projector import write_embedding
 from tenon.utils.tensorboard._records import field, number, real, record, text
 
 __all__ = ["FileWriter", "SummaryWriter"]
@@ -98,6 +100,8 @@ class SummaryWriter:
         self.filename_suffix = filename_suffix
         self.file_writer: FileWriter | None = None
         self.all_writers: dict[str, FileWriter] | None = None
+        # The list of embeddings, which is written anew with each one.
+        self._embeddings = ""
         self._get_file_writer()
 
     def _new_file(self, folder: str) -> FileWriter:
@@ -209,6 +213,17 @@ class SummaryWriter:
         """A figure of matplotlib, or several."""
         self.add_images(tag, summaries.figure_image(figure, close), global_step, walltime)
 
+    def add_video(
+        self,
+        tag: str,
+        vid_tensor: Any,
+        global_step: int | None = None,
+        fps: float = 4,
+        walltime: float | None = None,
+    ) -> None:
+        """A video (N, T, C, H, W): bytes, or numbers from 0 to 1."""
+        self._add(summaries.video(tag, vid_tensor, fps), global_step, walltime)
+
     def add_audio(
         self,
         tag: str,
@@ -242,6 +257,34 @@ class SummaryWriter:
                 writer._add(value, None, None)
             for tag, value in metric_dict.items():
                 writer.add_scalar(tag, value, global_step)
+
+    def add_embedding(
+        self,
+        mat: Any,
+        metadata: Any = None,
+        label_img: Any = None,
+        global_step: int | None = None,
+        tag: str = "default",
+        metadata_header: Any = None,
+    ) -> None:
+        """Points (count, features) with labels and images, for the projector."""
+        folder = Path(self._get_file_writer().get_logdir())
+        self._embeddings += write_embedding(folder, mat, metadata, label_img, global_step or 0, tag, metadata_header)
+        (folder / "projector_config.pbtxt").write_text(self._embeddings)
+
+    def add_mesh(
+        self,
+        tag: str,
+        vertices: Any,
+        colors: Any = None,
+        faces: Any = None,
+        config_dict: dict | None = None,
+        global_step: int | None = None,
+        walltime: float | None = None,
+    ) -> None:
+        """Triangles in space, or points: vertices, colors and faces are each (batch, count, 3)."""
+        for value in summaries.mesh(tag, vertices, colors, faces, config_dict):
+            self._add(value, global_step, walltime)
 
     def add_pr_curve(
         self,

@@ -1,5 +1,6 @@
 """Well-known models of images, with torchvision's names of parameters. Weights are loaded from the user's own files."""
 
+from tenon.vision.models._weights import WEIGHTS as _WEIGHTS
 from tenon.vision.models.alexnet import AlexNet, alexnet
 from tenon.vision.models.mobilenetv2 import MobileNetV2, mobilenet_v2
 from tenon.vision.models.resnet import (
@@ -47,3 +48,5 @@ __all__ = [
     "wide_resnet50_2",
     "wide_resnet101_2",
 ]
+
+globals().update(_WEIGHTS)

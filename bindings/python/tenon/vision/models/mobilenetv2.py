@@ -75,7 +75,6 @@ class InvertedResidual(nn.Module):
             norm(oup),
         )
         self.out_channels = oup
-        self._is_cn = stride > 1
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv(x) if self.use_res_connect else self.conv(x)

@@ -10,17 +10,15 @@ from typing import Any
 import tenon
 from tenon import Tensor, nn
 from tenon.vision.transforms import functional as F
-from tenon.vision.transforms.functional import InterpolationMode
+from tenon.vision.transforms.functional import InterpolationMode, _pair
 
 __all__ = [
     "ColorJitter",
-    "GaussianBlur",
     "RandomAdjustSharpness",
     "RandomAffine",
     "RandomAutocontrast",
     "RandomCrop",
     "RandomEqualize",
-    "RandomErasing",
     "RandomGrayscale",
     "RandomHorizontalFlip",
     "RandomInvert",
@@ -31,16 +29,6 @@ __all__ = [
     "RandomSolarize",
     "RandomVerticalFlip",
 ]
-
-
-def _pair(size: Any, message: str) -> tuple[int, int]:
-    if isinstance(size, int):
-        return size, size
-    if len(size) == 1:
-        return size[0], size[0]
-    if len(size) != 2:
-        raise ValueError(message)
-    return size
 
 
 def _uniform(low: float, high: float) -> float:
@@ -97,7 +85,7 @@ class RandomCrop(nn.Module):
         padding_mode: str = "constant",
     ) -> None:
         super().__init__()
-        self.size = tuple(_pair(size, "Please provide only two dimensions (h, w) for size."))
+        self.size = tuple(_pair(size))
         self.padding, self.pad_if_needed, self.fill, self.padding_mode = padding, pad_if_needed, fill, padding_mode
 
     def forward(self, img: Any) -> Any:
@@ -126,7 +114,7 @@ class RandomResizedCrop(nn.Module):
         antialias: bool | None = True,
     ) -> None:
         super().__init__()
-        self.size = _pair(size, "Please provide only two dimensions (h, w) for size.")
+        self.size = _pair(size)
         if not isinstance(scale, Sequence):
             raise TypeError("Scale should be a sequence")
         if not isinstance(ratio, Sequence):
@@ -476,107 +464,4 @@ class ColorJitter(nn.Module):
         return (
             f"{type(self).__name__}(brightness={self.brightness}, contrast={self.contrast}, "
             f"saturation={self.saturation}, hue={self.hue})"
-        )
-
-
-class GaussianBlur(nn.Module):
-    """The image convolved with a bell of random width."""
-
-    def __init__(self, kernel_size: Any, sigma: Any = (0.1, 2.0)) -> None:
-        super().__init__()
-        self.kernel_size = _pair(kernel_size, "Kernel size should be a tuple/list of two integers")
-        if any(size <= 0 or size % 2 == 0 for size in self.kernel_size):
-            raise ValueError("Kernel size value should be an odd and positive number.")
-        if isinstance(sigma, (int, float)):
-            if sigma <= 0:
-                raise ValueError("If sigma is a single number, it must be positive.")
-            sigma = (sigma, sigma)
-        elif isinstance(sigma, Sequence) and len(sigma) == 2:
-            if not 0.0 < sigma[0] <= sigma[1]:
-                raise ValueError(f"sigma values should be positive and of the form (min, max). Got {sigma}")
-        else:
-            raise TypeError("sigma should be a single float or a list/tuple with length 2 floats.")
-        self.sigma = sigma
-
-    @staticmethod
-    def get_params(sigma_min: float, sigma_max: float) -> float:
-        """A random width."""
-        return _uniform(sigma_min, sigma_max)
-
-    def forward(self, img: Any) -> Any:
-        sigma = self.get_params(*self.sigma)
-        return F.gaussian_blur(img, self.kernel_size, [sigma, sigma])
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(kernel_size={self.kernel_size}, sigma={self.sigma})"
-
-
-class RandomErasing(nn.Module):
-    """A random rectangle of a tensor replaced, at times."""
-
-    def __init__(
-        self,
-        p: float = 0.5,
-        scale: Sequence[float] = (0.02, 0.33),
-        ratio: Sequence[float] = (0.3, 3.3),
-        value: Any = 0,
-        inplace: bool = False,
-    ) -> None:
-        super().__init__()
-        if not isinstance(value, (int, float, str, tuple, list)):
-            raise TypeError("Argument value should be either a number or str or a sequence")
-        if isinstance(value, str) and value != "random":
-            raise ValueError("If value is str, it should be 'random'")
-        if not isinstance(scale, Sequence):
-            raise TypeError("Scale should be a sequence")
-        if not isinstance(ratio, Sequence):
-            raise TypeError("Ratio should be a sequence")
-        if scale[0] > scale[1] or ratio[0] > ratio[1]:
-            warnings.warn("Scale and ratio should be of kind (min, max)", stacklevel=2)
-        if scale[0] < 0 or scale[1] > 1:
-            raise ValueError("Scale should be between 0 and 1")
-        if not 0 <= p <= 1:
-            raise ValueError("Random erasing probability should be between 0 and 1")
-        self.p, self.scale, self.ratio, self.value, self.inplace = p, scale, ratio, value, inplace
-
-    @staticmethod
-    def get_params(
-        img: Tensor, scale: Sequence[float], ratio: Sequence[float], value: list[float] | None = None
-    ) -> tuple[int, int, int, int, Tensor]:
-        """A random top, left, height and width, and what goes there: random numbers where `value` is None."""
-        channels, height, width = img.shape[-3:]
-        least, most = tenon.log(tenon.tensor(ratio)).tolist()
-        for _ in range(10):
-            area = height * width * _uniform(*scale)
-            shape = tenon.exp(tenon.empty(1).uniform_(least, most)).item()
-            h, w = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
-            if not (h < height and w < width):
-                continue
-            if value is None:
-                v = tenon.empty([channels, h, w], dtype=tenon.float32).normal_()
-            else:
-                v = tenon.tensor(value)[:, None, None]
-            top = _below(height - h + 1)
-            return top, _below(width - w + 1), h, w, v
-        return 0, 0, height, width, img
-
-    def forward(self, img: Tensor) -> Tensor:
-        if not _happens(self.p):
-            return img
-        value = self.value
-        if isinstance(value, str):
-            values = None
-        else:
-            values = [float(value)] if isinstance(value, (int, float)) else [float(each) for each in value]
-            if len(values) not in (1, img.shape[-3]):
-                raise ValueError(
-                    "If value is a sequence, it should have either a single value or "
-                    f"{img.shape[-3]} (number of input channels)"
-                )
-        return F.erase(img, *self.get_params(img, self.scale, self.ratio, values), self.inplace)
-
-    def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(p={self.p}, scale={self.scale}, ratio={self.ratio}, "
-            f"value={self.value}, inplace={self.inplace})"
         )

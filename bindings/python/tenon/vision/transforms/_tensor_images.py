@@ -189,6 +189,13 @@ def _homogeneous(width: int, height: int, left: float, top: float, dtype: tenon.
     return points.view(1, height * width, 3)
 
 
+def elastic(image: Tensor, displacement: Tensor, interpolation: str, fill: Any) -> Tensor:
+    """The image whose pixels come from displaced places."""
+    y, x = (tenon.linspace((1 - size) / size, (size - 1) / size, size) for size in image.shape[-2:])
+    own = tenon.stack(tenon.meshgrid(x, y, indexing="xy"), -1)
+    return _sampled(image, own + displacement, interpolation, fill)
+
+
 def _affine_grid(image: Tensor, matrix: Sequence[float], width: int, height: int) -> Tensor:
     dtype = _float_dtype(image)
     points = _homogeneous(width, height, 0.5 - width * 0.5, 0.5 - height * 0.5, dtype)

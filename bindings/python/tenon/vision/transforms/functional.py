@@ -26,6 +26,7 @@ __all__ = [
     "center_crop",
     "convert_image_dtype",
     "crop",
+    "elastic_transform",
     "equalize",
     "erase",
     "five_crop",
@@ -267,10 +268,14 @@ def crop(img: Any, top: int, left: int, height: int, width: int) -> Any:
     return _images(img).crop(img, top, left, height, width)
 
 
-def _pair(size: Any) -> tuple[int, int]:
+def _pair(size: Any, message: str = "Please provide only two dimensions (h, w) for size.") -> tuple[int, int]:
     if isinstance(size, int):
         return size, size
-    return (size[0], size[0]) if len(size) == 1 else (size[0], size[1])
+    if len(size) == 1:
+        return size[0], size[0]
+    if len(size) != 2:
+        raise ValueError(message)
+    return size
 
 
 def center_crop(img: Any, output_size: Any) -> Any:
@@ -424,6 +429,23 @@ def perspective(
     """The image seen so that what was at the four start points is at the end points."""
     mode = _mode(interpolation)
     return _images(img).perspective(img, _perspective_coefficients(startpoints, endpoints), mode, fill)
+
+
+def elastic_transform(
+    img: Any, displacement: Tensor, interpolation: Any = InterpolationMode.BILINEAR, fill: Any = None
+) -> Any:
+    """The image whose pixels come from places that are displaced by shares of half its size, (1, height, width, 2)."""
+    mode = _mode(interpolation)
+    if not isinstance(displacement, Tensor):
+        raise TypeError("Argument displacement should be a Tensor")
+    if not isinstance(img, Tensor):
+        if not _is_pil(img):
+            raise TypeError(f"img should be PIL Image or Tensor. Got {type(img)}")
+        return to_pil_image(elastic_transform(pil_to_tensor(img), displacement, interpolation, fill), mode=img.mode)
+    shape = (1, *img.shape[-2:], 2)
+    if shape != tuple(displacement.shape):
+        raise ValueError(f"Argument displacement shape should be {shape}, but given {displacement.shape}")
+    return _tensor_images.elastic(img, displacement, mode, fill)
 
 
 def erase(img: Tensor, i: int, j: int, h: int, w: int, v: Tensor, inplace: bool = False) -> Tensor:

@@ -10,10 +10,11 @@ from typing import Any
 import tenon
 from tenon import Tensor, nn
 from tenon.vision.transforms import functional as F
+from tenon.vision.transforms._pixels import *  # noqa: F403
+from tenon.vision.transforms._pixels import __all__ as _pixel_names
 from tenon.vision.transforms._random import *  # noqa: F403
 from tenon.vision.transforms._random import __all__ as _random_names
-from tenon.vision.transforms._random import _pair
-from tenon.vision.transforms.functional import InterpolationMode
+from tenon.vision.transforms.functional import InterpolationMode, _pair
 
 __all__ = [
     "CenterCrop",
@@ -34,6 +35,7 @@ __all__ = [
     "TenCrop",
     "ToPILImage",
     "ToTensor",
+    *_pixel_names,
     *_random_names,
 ]
 
@@ -196,7 +198,7 @@ class CenterCrop(nn.Module):
 
     def __init__(self, size: Any) -> None:
         super().__init__()
-        self.size = _pair(size, "Please provide only two dimensions (h, w) for size.")
+        self.size = _pair(size)
 
     def forward(self, img: Any) -> Any:
         return F.center_crop(img, self.size)
@@ -217,7 +219,7 @@ class TenCrop(nn.Module):
 
     def __init__(self, size: Any, vertical_flip: bool = False) -> None:
         super().__init__()
-        self.size = _pair(size, "Please provide only two dimensions (h, w) for size.")
+        self.size = _pair(size)
         self.vertical_flip = vertical_flip
 
     def forward(self, img: Any) -> tuple:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tenon import _C
 from tenon._C import Tensor
-from tenon.utils.data._utils import worker
+from tenon.utils.data._utils import states, worker
 from tenon.utils.data._utils.collate import collate_tensor_fn, default_collate, default_collate_fn_map
 from tenon.utils.data.dataset import Subset, TensorDataset
 
@@ -27,6 +27,10 @@ class _BaseDatasetFetcher:
         self.drop_last = drop_last
         self.watch = watch
 
+    def state_dict(self) -> dict[str, Any] | None:
+        """Where reading is, as far as no index says it."""
+        return None
+
     def fetch(self, possibly_batched_index: Any) -> Any:
         """The batch, or the sample where there are no batches."""
         raise NotImplementedError
@@ -35,20 +39,49 @@ class _BaseDatasetFetcher:
 class _IterableDatasetFetcher(_BaseDatasetFetcher):
     """Reads the next samples of a stream, as many as there are indices."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, state: dict[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.dataset_iter = iter(self.dataset)
+        self.taken = 0
         self.ended = False
+        self._begin = states.random_states()
+        if state is None:
+            self.dataset_iter = iter(self.dataset)
+        else:
+            self._resume(**state)
+
+    def _resume(self, begin: dict[str, Any], dataset: Any, iterator: Any, taken: int, ended: bool) -> None:
+        self._begin, self.taken, self.ended = begin, taken, ended
+        with states.as_before(begin):
+            states.load_state(self.dataset, dataset)
+            self.dataset_iter = iter(self.dataset)
+            states.load_state(self.dataset_iter, iterator)
+            if dataset is None and iterator is None:
+                states.skip(self.dataset_iter, taken)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the stream is: in its own words where it has some, by what was taken from it otherwise."""
+        return {
+            "begin": self._begin,
+            "dataset": states.state_of(self.dataset),
+            "iterator": states.state_of(self.dataset_iter),
+            "taken": self.taken,
+            "ended": self.ended,
+        }
+
+    def _next(self) -> Any:
+        sample = next(self.dataset_iter)
+        self.taken += 1
+        return sample
 
     def fetch(self, possibly_batched_index: Any) -> Any:
         if self.ended:
             raise StopIteration
         if not self.auto_collation:
-            return self.collate_fn(next(self.dataset_iter))
+            return self.collate_fn(self._next())
         samples = []
         for _ in self.watch(possibly_batched_index):
             try:
-                samples.append(next(self.dataset_iter))
+                samples.append(self._next())
             except StopIteration:
                 self.ended = True
                 break
@@ -71,6 +104,31 @@ class _MapDatasetFetcher(_BaseDatasetFetcher):
         if getattr(dataset, "__getitems__", None):
             return self.collate_fn(dataset.__getitems__(possibly_batched_index))
         return self.collate_fn([dataset[index] for index in self.watch(possibly_batched_index)])
+
+
+class _DatasetKind:
+    """How a dataset is read: by index, or as a stream."""
+
+    __module__ = "tenon.utils.data.dataloader"
+
+    Map = 0
+    Iterable = 1
+
+    @staticmethod
+    def create_fetcher(
+        kind: int,
+        dataset: Any,
+        auto_collation: bool,
+        collate_fn: Callable,
+        drop_last: bool,
+        watch: Watch = iter,
+        state: dict[str, Any] | None = None,
+    ) -> Any:
+        """What reads batches of a dataset, a stream from where a state says."""
+        how = (dataset, auto_collation, collate_fn, drop_last, watch)
+        if kind == _DatasetKind.Map:
+            return _MapDatasetFetcher(*how)
+        return _IterableDatasetFetcher(*how, state=state)
 
 
 def _rows_of_tensors(dataset: Any, indices: Any) -> list[Tensor] | None:

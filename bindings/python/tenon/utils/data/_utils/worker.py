@@ -13,6 +13,7 @@ import tenon
 from tenon import _C
 from tenon._C import Tensor
 from tenon._utils import ExceptionWrapper
+from tenon.utils.data._utils import states
 
 if TYPE_CHECKING:
     from tenon.utils.data._utils.channel import Channel
@@ -66,9 +67,10 @@ def shared_output(batch: Any) -> Tensor | None:
 
 @dataclass(frozen=True)
 class _IterableDatasetStopIteration:
-    """Says that a worker's stream has ended."""
+    """Says that a worker's stream has ended, and leaves its history: the worker may be no more when it is asked."""
 
     worker_id: int
+    history: Any = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,14 @@ class _ResumeIteration:
     """Asks a worker to begin a new epoch, and is its answer."""
 
     seed: int | None = None
+
+
+@dataclass(frozen=True)
+class StateAfter:
+    """Asks a worker for its state after one of its batches, after the last one where none is named."""
+
+    worker_id: int
+    number: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,10 @@ class Job:
     init_fn: Callable[[int], None] | None
     worker_id: int
     num_workers: int
+    # How many states of the past it keeps, and what it goes on from.
+    kept_states: int
+    state: Any
+    begins_pass: bool
 
 
 class Progress:
@@ -130,6 +144,15 @@ def place(index: Any, position: int) -> str:
     return f"sample {index[position]!r} in {where}" if 0 <= position < len(index) else where
 
 
+# What the state of a worker that has read nothing yet is kept under.
+BEGIN = -1
+
+
+def state_in(history: dict[int, Any], number: int | None) -> Any:
+    """The state after a batch, after the last one where none is named."""
+    return history[max(history) if number is None else number]
+
+
 def _seed(base_seed: int, worker_id: int) -> int:
     seed = base_seed + worker_id
     random.seed(seed)
@@ -151,6 +174,8 @@ class _Worker:
         self.channel = channel
         self.progress = progress
         self.fetcher: Any = None
+        # Where this worker was after each of its last batches: the loader gives them out later than they are made.
+        self.history: dict[int, Any] = {}
 
     def run(self) -> None:
         """Answers requests until the loader ends the conversation."""
@@ -163,10 +188,14 @@ class _Worker:
             if isinstance(request, _ResumeIteration):
                 ended = False
                 self.fetcher = self._new_fetcher()
+                self.history.clear()
+                self._note(BEGIN)
                 self._send((request, None), None)
+            elif isinstance(request, StateAfter):
+                self._send((request, self._state_after(request.number)), None)
             elif not ended:
                 number, index = request
-                answer, failure = (failure, None) if failure is not None else (self._fetched(index), None)
+                answer, failure = (failure, None) if failure is not None else (self._fetched(number, index), None)
                 ended = isinstance(answer, _IterableDatasetStopIteration)
                 self._send((number, answer), index)
 
@@ -174,17 +203,53 @@ class _Worker:
         try:
             if self.job.init_fn is not None:
                 self.job.init_fn(self.job.worker_id)
-            self.fetcher = self._new_fetcher()
+            self._begin_from(self.job.state)
+            self._note(BEGIN)
         except Exception:
             return self._exception()
         return None
 
-    def _new_fetcher(self) -> Any:
-        from tenon.utils.data.dataloader import _DatasetKind
+    def _begin_from(self, state: Any) -> None:
+        if state is None:
+            self.fetcher = self._new_fetcher()
+        elif self.job.begins_pass:
+            # Persistent workers take what they have become into the next pass.
+            states.set_random_states(state["random"])
+            if state["fetcher"] is not None:
+                states.load_state(self.job.dataset, state["fetcher"]["dataset"])
+            self.fetcher = self._new_fetcher()
+        else:
+            self.fetcher = self._new_fetcher(state["fetcher"])
+            states.set_random_states(state["random"])
+
+    def _note(self, number: int) -> None:
+        # A state that cannot be had matters only to who asks for it.
+        try:
+            state: Any = {"random": states.random_states(), "fetcher": self.fetcher.state_dict()}
+        except Exception:
+            state = self._exception()
+        self.history[number] = state
+        if len(self.history) > self.job.kept_states:
+            del self.history[next(iter(self.history))]
+
+    def _state_after(self, number: int | None) -> Any:
+        try:
+            return state_in(self.history, number)
+        except LookupError:
+            return self._exception("\nIt has no state, as it could not begin.")
+
+    def _new_fetcher(self, state: Any = None) -> Any:
+        from tenon.utils.data._utils.fetch import _DatasetKind
 
         job = self.job
         return _DatasetKind.create_fetcher(
-            job.dataset_kind, job.dataset, job.auto_collation, job.collate_fn, job.drop_last, self.progress.watched
+            job.dataset_kind,
+            job.dataset,
+            job.auto_collation,
+            job.collate_fn,
+            job.drop_last,
+            self.progress.watched,
+            state,
         )
 
     def _exception(self, at: str = "") -> ExceptionWrapper:
@@ -192,15 +257,18 @@ class _Worker:
         wrapper.exc_msg += at
         return wrapper
 
-    def _fetched(self, index: Any) -> Any:
-        from tenon.utils.data.dataloader import _DatasetKind
+    def _fetched(self, number: int, index: Any) -> Any:
+        from tenon.utils.data._utils.fetch import _DatasetKind
 
         self.progress.set(Progress.WHOLE)
         try:
-            return self.fetcher.fetch(index)
+            try:
+                return self.fetcher.fetch(index)
+            finally:
+                self._note(number)
         except Exception as error:
             if isinstance(error, StopIteration) and self.job.dataset_kind == _DatasetKind.Iterable:
-                return _IterableDatasetStopIteration(self.job.worker_id)
+                return _IterableDatasetStopIteration(self.job.worker_id, self.history)
             return self._exception(f"\nThe worker was at {place(index, self.progress.get())}.")
 
     def _send(self, answer: tuple[Any, Any], index: Any) -> None:

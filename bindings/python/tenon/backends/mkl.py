@@ -1,0 +1,6 @@
+"""MKL, which Tenon does not use."""
+
+
+def is_available() -> bool:
+    """False."""
+    return False
