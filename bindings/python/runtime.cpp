@@ -2,6 +2,8 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
+#include <dlfcn.h>
+
 #include "arguments.h"
 #include "backend/cpu/isa.h"
 #include "checksum.h"
@@ -9,6 +11,7 @@
 #include "tenon/base/generator.h"
 #include "tenon/base/denormals.h"
 #include "tenon/base/parallel.h"
+#include "tenon/c.h"
 #include "tenon/tensor/options.h"
 #include "tenon/tensor/print.h"
 
@@ -87,6 +90,11 @@ void init_runtime(nb::module_& module) {
   module.def("_crc32c", [](const nb::bytes& content) {
     return crc32c(reinterpret_cast<const unsigned char*>(content.c_str()), content.size());
   }, nb::arg("content"));
+  module.def("_library_path", [] {
+    Dl_info library;
+    TENON_CHECK_AS(Error, dladdr(reinterpret_cast<void*>(tenon_version), &library), "the library has no file");
+    return std::string(library.dli_fname);
+  });
 }
 
 }  // namespace tenon::python

@@ -4,7 +4,7 @@
 namespace tenon {
 
 // In the order in which a thread may take them, one inside the other.
-enum class ForkRank { Random, Plans, Pool, Memory };
+enum class ForkRank { Models, Random, Plans, Pool, Memory };
 
 // Makes fork() call `lock` before, and after it `unlock` in the parent and `child` in the child.
 void on_fork(ForkRank rank, void (*lock)(), void (*unlock)(), void (*child)());

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/fork.h"
+#include "base/generator_guard.h"
 #include "base/mt19937.h"
 #include "tenon/base/error.h"
 
@@ -124,11 +125,13 @@ uint64_t Generator::random64() {
 std::optional<double> Generator::take_normal() { return std::exchange(impl_->double_normal, std::nullopt); }
 void Generator::keep_normal(double value) { impl_->double_normal = value; }
 
-Generator& default_generator() {
+namespace {
+
+Generator& process_generator() {
   // Never destroyed: other static objects may draw in their destructors.
   static Generator* const generator = [] {
-    const auto unlock = [] { default_generator().mutex().unlock(); };
-    on_fork(ForkRank::Random, [] { default_generator().mutex().lock(); }, unlock, unlock);
+    const auto unlock = [] { process_generator().mutex().unlock(); };
+    on_fork(ForkRank::Random, [] { process_generator().mutex().lock(); }, unlock, unlock);
     auto* const made = new Generator;
     // Draws differ from run to run until someone seeds them.
     made->seed();
@@ -136,6 +139,15 @@ Generator& default_generator() {
   }();
   return *generator;
 }
+
+thread_local Generator* thread_generator = nullptr;
+
+}  // namespace
+
+Generator& default_generator() { return thread_generator ? *thread_generator : process_generator(); }
+
+GeneratorGuard::GeneratorGuard(Generator& generator) : previous_(std::exchange(thread_generator, &generator)) {}
+GeneratorGuard::~GeneratorGuard() { thread_generator = previous_; }
 
 Generator& manual_seed(uint64_t seed) { return default_generator().manual_seed(seed); }
 

@@ -9,7 +9,7 @@ import re
 import sys
 
 FOLDERS = ["include", "src", "bindings", "tests", "benchmarks", "examples", "tools", ".ci"]
-CPP = {".h", ".cpp", ".cu", ".cuh", ".inc"}
+CPP = {".h", ".c", ".cpp", ".cu", ".cuh", ".inc"}
 MAX_LINES = 600
 MAX_TEST_LINES = 900
 MAX_COLUMNS = 120

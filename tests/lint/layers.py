@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that includes point leftwards through the layers, and that public headers hold nothing but Tenon and C++.
 
-    base -> backend -> tensor -> autograd -> ops -> nn -> optim -> {data, io, text, train, distributed} -> bindings
+    base -> backend -> tensor -> autograd -> ops -> nn -> optim -> {data, io, text, train, distributed} -> c -> bindings
 
 Usage: layers.py [ROOT]; prints each violation and exits 1 if there is any.
 """
@@ -19,6 +19,7 @@ LAYERS = [
     {"nn"},
     {"optim"},
     {"data", "io", "text", "train", "distributed"},
+    {"c"},
     {"bindings"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -48,7 +49,7 @@ def layer_of_file(path):
         return RANK.get(parts[1], TOP)
     if parts[0] == "bindings":
         return RANK["bindings"]
-    return RANK.get(parts[2], TOP) if len(parts) > 3 else TOP
+    return RANK.get(parts[2].removesuffix(".h"), TOP)
 
 
 def layer_of_include(name):
@@ -57,7 +58,7 @@ def layer_of_include(name):
     if parts[0] == "tenon":
         if parts[1] == "table":
             return None
-        return RANK.get(parts[1], TOP) if len(parts) > 2 else TOP
+        return RANK.get(parts[1].removesuffix(".h"), TOP)
     return RANK.get(parts[0])
 
 
@@ -97,7 +98,7 @@ def check(root):
     root = pathlib.Path(root)
     for folder in ("include", "src", "bindings", "tests", "benchmarks", "examples"):
         for file in sorted((root / folder).rglob("*")):
-            if file.suffix not in (".h", ".cpp", ".cu", ".inc", ".cuh") or "build" in file.parts:
+            if file.suffix not in (".h", ".c", ".cpp", ".cu", ".inc", ".cuh") or "build" in file.parts:
                 continue
             path = file.relative_to(root)
             for quote, name in INCLUDE.findall(file.read_text()):

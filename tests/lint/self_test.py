@@ -41,11 +41,14 @@ class Layers(unittest.TestCase):
         self.assert_refused("src/autograd/a.cpp", '"ops/view.h"')
         self.assert_refused("src/ops/a.cpp", '"tenon/nn/module.h"')
         self.assert_refused("src/nn/a.cpp", '"tenon/tenon.h"')
+        self.assert_refused("src/nn/a.cpp", '"tenon/optim.h"')
+        self.assert_refused("src/io/a.cpp", '"tenon/c.h"')
         self.assert_refused("include/tenon/optim/a.h", '"tenon/data/loader.h"')
 
     def test_includes_to_the_left_pass(self):
         self.assert_passed("src/ops/a.cpp", '"autograd/record.h"')
         self.assert_passed("src/train/a.cpp", '"tenon/data/loader.h"')
+        self.assert_passed("src/c/a.cpp", '"tenon/optim.h"')
         self.assert_passed("src/tensor/a.cpp", '"tenon/base/grad_mode.h"')
         self.assert_refused("src/tensor/a.cpp", '"tenon/autograd/grad_mode.h"')
         self.assert_passed("include/tenon/tenon.h", '"tenon/optim/sgd.h"')

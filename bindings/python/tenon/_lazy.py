@@ -24,6 +24,7 @@ _HOMES = {
         "amp",
         "array_api",
         "backends",
+        "c",
         "compiler",
         "config",
         "cpu",
