@@ -108,11 +108,14 @@ PyObject* size_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   if (!self) return nullptr;
   for (Py_ssize_t i = 0; i < tuple_size(self.ptr()); ++i) {
     PyObject* item = tuple_item(self.ptr(), i);
-    if (PyLong_Check(item)) continue;
+    if (PyLong_Check(item) && !PyBool_Check(item)) continue;
     PyObject* number = PyNumber_Index(item);
     if (!number) {
-      PyErr_Format(PyExc_TypeError, "Size() takes an iterable of 'int' (item %zd is '%.200s')", i, type_name(item));
-      return nullptr;
+      return guarded([&]() -> PyObject* {
+        PyErr_Clear();
+        detail::fail<TypeError>(shown_package, ".Size() takes an iterable of 'int' (item ", i, " is '", type_name(item),
+                                "')");
+      });
     }
     // The tuple is not shared yet, so its item may still be replaced.
     PyTuple_SetItem(self.ptr(), i, number);
@@ -131,10 +134,19 @@ PyObject* size_item(PyObject* self, PyObject* key) {
   return item.release().ptr();
 }
 
-PyObject* size_concat(PyObject* self, PyObject* other) {
-  if (!PyTuple_Check(other)) Py_RETURN_NOTIMPLEMENTED;
-  nb::object both = nb::steal(tuple_slot<binaryfunc, Py_sq_concat>()(self, other));
+// Of two tuples, one of which is a Size.
+PyObject* size_add(PyObject* left, PyObject* right) {
+  if (!PyTuple_Check(left) || !PyTuple_Check(right)) Py_RETURN_NOTIMPLEMENTED;
+  nb::object both = nb::steal(tuple_slot<binaryfunc, Py_sq_concat>()(left, right));
   return both ? as_size(std::move(both)) : nullptr;
+}
+
+// What Python asks where size_add() and the other operand have no answer.
+PyObject* size_concat(PyObject* self, PyObject* other) {
+  if (PyTuple_Check(other)) return size_add(self, other);
+  return guarded([&]() -> PyObject* {
+    detail::fail<TypeError>("can only concatenate tuple (not ", type_name(other), ") to ", shown_package, ".Size");
+  });
 }
 
 PyObject* size_repeat(PyObject* self, Py_ssize_t times) {
@@ -218,6 +230,7 @@ void init_named_objects(nb::module_& module) {
       {Py_tp_new, reinterpret_cast<void*>(size_new)},
       {Py_tp_repr, reinterpret_cast<void*>(size_repr)},
       {Py_mp_subscript, reinterpret_cast<void*>(size_item)},
+      {Py_nb_add, reinterpret_cast<void*>(size_add)},
       {Py_sq_concat, reinterpret_cast<void*>(size_concat)},
       {Py_sq_repeat, reinterpret_cast<void*>(size_repeat)},
       {Py_tp_methods, size_methods},

@@ -190,6 +190,33 @@ def test_legacy_constructors_make_what_pytorchs_make():
             check(name, code)
 
 
+SIZES = {
+    "of what is no number": lambda t: t.Size([2, 1.5]),
+    "of texts": lambda t: t.Size("a"),
+    "of bools and tensors": lambda t: t.Size([True, t.tensor(3)]),
+    "and a tuple": lambda t: t.Size([1]) + (2,),
+    "after a tuple": lambda t: (1,) + t.Size([2]),
+    "in a sum": lambda t: sum([t.Size([1]), t.Size([2])], ()),
+    "and what is no number": lambda t: t.Size([1]) + ("a",),
+    "and a list": lambda t: t.Size([1]) + [2],
+    "after a list": lambda t: [2] + t.Size([1]),
+    "and a number": lambda t: t.Size([1]) + 2,
+    "after a number": lambda t: 2 + t.Size([1]),
+    "repeated": lambda t: (t.Size([1]) * 2, 2 * t.Size([1])),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_sizes_add_up_and_refuse_as_pytorchs_do(name):
+    def outcome(t):
+        try:
+            return repr(SIZES[name](t))
+        except TypeError as error:
+            return f"TypeError: {error}"
+
+    assert outcome(tenon) == outcome(torch).replace("torch", "tenon")
+
+
 def with_defaults(code):
     def run(t):
         try:
