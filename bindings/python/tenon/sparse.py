@@ -263,13 +263,8 @@ class SparseTensor:
         index = _functions["cat"]([self._index, other._index], 1)
         return SparseTensor(index, _functions["cat"]([self._value, other._value]), self.shape, False)
 
-    __radd__ = __add__
-
     def __sub__(self, other: Any) -> Any:
         return self + -other
-
-    def __rsub__(self, other: Any) -> Any:
-        return other + -self
 
 
 def sparse_coo_tensor(
@@ -356,7 +351,19 @@ def _dense_mm(input: Tensor, mat2: SparseTensor) -> Tensor:
     return mm(mat2.t(), input.t()).t()
 
 
-_BESIDE_DENSE = {"mm": _dense_mm, "matmul": _dense_mm, "addmm": addmm}
+def _dense_matmul(input: Tensor, other: SparseTensor) -> Tensor:
+    return other.t().matmul(input.t()).t()
+
+
+def _dense_add(input: Tensor, other: SparseTensor, *, alpha: Any = 1) -> Tensor:
+    return input.add(other.to_dense(), alpha=alpha)
+
+
+def _dense_sub(input: Tensor, other: SparseTensor, *, alpha: Any = 1) -> Tensor:
+    return input.sub(other.to_dense(), alpha=alpha)
+
+
+_BESIDE_DENSE = {"mm": _dense_mm, "matmul": _dense_matmul, "addmm": addmm, "add": _dense_add, "sub": _dense_sub}
 
 
 def as_dense_parts(values: tuple) -> tuple[tuple, list[Any]]:
