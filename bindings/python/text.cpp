@@ -161,6 +161,7 @@ Encoding encode(const Shared& self, nb::handle sequence, nb::handle pair, bool a
 }
 
 nb::object encode_batch(const Shared& self, nb::handle input, bool add_special_tokens) {
+  TENON_CHECK_TYPE(!PyUnicode_Check(input.ptr()), "encode_batch: expected a sequence of texts, got one str");
   // A tuple keeps its items while other threads run.
   const nb::object items = steal(PySequence_Tuple(input.ptr()));
   const Py_ssize_t count = tuple_size(items.ptr());

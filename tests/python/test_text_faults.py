@@ -106,6 +106,8 @@ def test_wrong_arguments():
         TOKENIZER.encode_batch(["a", 1])
     with pytest.raises(TypeError):
         TOKENIZER.encode_batch(7)
+    with pytest.raises(TypeError, match="encode_batch: expected a sequence of texts, got one str"):
+        TOKENIZER.encode_batch("a text")
     with pytest.raises(TypeError, match="pairs of texts, got list"):
         TOKENIZER.encode_batch([("a", "b"), ["a", "b"]])
     with pytest.raises(UnicodeEncodeError):
