@@ -14,7 +14,7 @@ template <class Fill, class... Inputs>
 Tensor of_each(const char* op, Fill fill, const Tensor& first, const Inputs&... rest) {
   NoGradGuard no_grad;
   DimVector sizes = first.impl()->sizes;
-  const auto fit = [&](const Tensor& input) {
+  [[maybe_unused]] const auto fit = [&](const Tensor& input) {
     TENON_CHECK(input.dtype() == first.dtype(), op, ": expected parameters of dtype ", first.dtype(), ", got ",
                 input.dtype());
     TENON_CHECK_DEVICE(input.device() == first.device(), op, ": expected parameters on ", first.device(), ", got ",
