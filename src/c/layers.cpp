@@ -177,14 +177,15 @@ AnyModule batch_norm(const Arguments& arguments, Draft& draft) {
   if (kLeastDims == 1) draft.begin({features});
   draft.require_dims(kLeastDims, kMostDims);
   draft.require_size(0, features);
-  draft.hold({features});
+  const bool tracks = arguments.flag("track_running_stats");
+  if (affine || tracks) draft.hold({features});
   const optional<double> momentum =
       arguments.is_none("momentum") ? nullopt : optional<double>(arguments.number("momentum"));
   return AnyModule(Module(nn::BatchNormOptions(features)
                               .eps(arguments.number("eps"))
                               .momentum(momentum)
                               .affine(affine)
-                              .track_running_stats(arguments.flag("track_running_stats"))));
+                              .track_running_stats(tracks)));
 }
 
 AnyModule layer_norm(const Arguments& arguments, Draft& draft) {
@@ -194,7 +195,7 @@ AnyModule layer_norm(const Arguments& arguments, Draft& draft) {
   if (sizes.size() == 1) draft.begin(sizes);
   draft.require_dims(sizes.size(), kAnyDims);
   for (size_t d = 0; d < sizes.size(); ++d) draft.require_size(draft.shape.size() - sizes.size() + d, sizes[d]);
-  draft.hold(sizes);
+  if (affine) draft.hold(sizes);
   return AnyModule(nn::LayerNorm(nn::LayerNormOptions(sizes).eps(arguments.number("eps")).elementwise_affine(affine)));
 }
 

@@ -11,6 +11,7 @@
 #include "tenon/io/safetensors.h"
 #include "tenon/nn/linear.h"
 #include "tenon/nn/state_dict.h"
+#include "tenon/ops/autocast.h"
 #include "tenon/ops/ops.h"
 
 namespace tenon::c {
@@ -107,6 +108,7 @@ void Model::run(const float* inputs, size_t rows, float* outputs, size_t capacit
   std::lock_guard lock(mutex_);
   InferenceMode ordinary(false);
   NoGradGuard no_grad;
+  const autocast::Pause pause;
   const Tensor result = outputs_of(rows_of(inputs, rows, input_size())).contiguous();
   std::memmove(outputs, result.data_ptr(), result.nbytes());
 }

@@ -5,6 +5,7 @@
 #include "c/model.h"
 #include "c/rows.h"
 #include "tenon/base/grad_mode.h"
+#include "tenon/ops/autocast.h"
 #include "tenon/ops/ops.h"
 #include "tenon/optim.h"
 
@@ -96,6 +97,7 @@ double Model::fit(const float* inputs, size_t rows, const float* targets, const 
     GeneratorGuard draws(generator);
     InferenceMode ordinary(false);
     AutoGradMode grad(true);
+    const autocast::Pause pause;
     network_.layers->train();
     double sum = 0;
     for (const Tensor& batch :

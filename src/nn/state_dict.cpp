@@ -3,6 +3,7 @@
 
 #include <unordered_set>
 
+#include "base/generator_guard.h"
 #include "nn/hook_list.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/ops/ops.h"
@@ -66,10 +67,11 @@ LoadReport load_state_dict(Module& module, StateDict state, bool strict, bool as
     parts.push_back(&part);
   };
   // Parameters that are made for what is loaded draw no random numbers.
-  Generator& generator = default_generator();
-  const std::vector<uint8_t> random_state = generator.get_state();
-  prepare(prepare, module, "");
-  generator.set_state(random_state);
+  {
+    Generator unused;
+    const GeneratorGuard guard(unused);
+    prepare(prepare, module, "");
+  }
   LoadReport report;
   std::unordered_set<std::string> known;
   for (const Member& item : own) {

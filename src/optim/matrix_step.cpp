@@ -52,12 +52,17 @@ void step_by_ops(const AdafactorItem& item, const AdafactorNumbers& n) {
   param.add_(update, -alpha / size);
 }
 
+// States that were loaded may have any sizes.
 bool fits_kernel(const AdafactorItem& item) {
-  const auto fits = [](const Tensor& tensor) {
-    return !tensor.defined() || (tensor.is_contiguous() && tensor.dtype() == kFloat && tensor.is_cpu());
+  const Tensor& param = item.param;
+  const auto fits = [](const Tensor& tensor, int64_t numel) {
+    return tensor.defined() && tensor.is_contiguous() && tensor.dtype() == kFloat && tensor.is_cpu() &&
+           tensor.numel() == numel;
   };
-  return item.grad.sizes() == item.param.sizes() && fits(item.param) && fits(item.grad) && fits(item.row_var) &&
-         fits(item.col_var) && fits(item.variance);
+  if (item.grad.sizes() != param.sizes() || !fits(param, param.numel()) || !fits(item.grad, param.numel())) return false;
+  if (param.dim() < 2) return fits(item.variance, param.numel());
+  return !item.variance.defined() && fits(item.row_var, param.numel() / param.size(-1)) &&
+         fits(item.col_var, param.numel() / param.size(-2));
 }
 
 void* edited(const Tensor& tensor) {

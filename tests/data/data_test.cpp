@@ -131,6 +131,21 @@ TEST(Loader, TellsWhatAWorkerThrew) {
   }
 }
 
+TEST(Loader, GoesOnAfterAFirstBatchThatFailed) {
+  struct FailingOnce : Numbers {
+    int64_t get(size_t index) override {
+      if (index == 0) throw std::runtime_error("nothing here");
+      return Numbers::get(index);
+    }
+  };
+  auto dataset = datasets::make_shared_dataset<FailingOnce>();
+  const auto loader = make_data_loader<samplers::SequentialSampler>(dataset, DataLoaderOptions(2).workers(1));
+  auto batch = loader->begin();
+  EXPECT_THROW(*batch, WorkerException);
+  ASSERT_NE(batch, loader->end());
+  EXPECT_EQ(batch->at(0), 2);
+}
+
 TEST(Sampler, RefusesAPositionBehindItsEnd) {
   samplers::SequentialSampler longer(20), shorter(5);
   longer.next(10);

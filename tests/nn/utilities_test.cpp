@@ -120,6 +120,18 @@ TEST(Lazy, ModulesHaveNoParametersBeforeTheirFirstCallAndCanBeCopied) {
   EXPECT_NE(error_of([&] { conv(ones({5, 5})); }).find("LazyConv2d"), std::string::npos);
 }
 
+TEST(Lazy, ModulesThatAreLoadedOrFailToBeDrawNoNumbers) {
+  nn::Sequential lazy(nn::LazyLinear(2), nn::LazyLinear(3));
+  nn::StateDict damaged = state_dict(*nn::Sequential(nn::Linear(4, 2), nn::Linear(2, 3)));
+  damaged["1.weight"] = scalar_tensor(1);
+  const std::vector<uint8_t> before = default_generator().get_state();
+  EXPECT_NE(error_of([&] { load_state_dict(*lazy, damaged); }), "no error");
+  EXPECT_EQ(default_generator().get_state(), before);
+  damaged["1.weight"] = ones({3, 2});
+  load_state_dict(*lazy, damaged);
+  EXPECT_EQ(default_generator().get_state(), before);
+}
+
 TEST(Utils, ReplacedParametersAreSavedLoadedAndCopied) {
   nn::Linear module(3, 2), other(3, 2);
   nn::utils::weight_norm(module);

@@ -135,6 +135,10 @@ NETWORKS = [
         nn.Mish(), nn.Hardsigmoid(), nn.Hardswish(), nn.LogSigmoid(), nn.Softsign(), nn.Tanhshrink(), nn.Sigmoid(),
         nn.PReLU(),
     )),
+    (lambda nn: nn.Sequential(
+        nn.LayerNorm(4, elementwise_affine=False), nn.Linear(4, 2, bias=False),
+        nn.BatchNorm1d(2, affine=False, track_running_stats=False),
+    )),
 ]  # fmt: skip
 
 
@@ -266,6 +270,11 @@ def test_the_settings_of_the_process_stay_and_do_not_matter(tmp_path):
     saved = load_file(model.save(tmp_path / "model.safetensors"))
     assert {tensor.dtype for tensor in saved.values()} == {torch.float32}
     assert model.run(rows).shape == plain.run(rows).shape
+    with tenon.autocast("cpu"):
+        model = build(text, 3)
+        model.fit(rows, rows[:, :1].copy(), seed=1)
+        assert model.run(rows).tobytes() == plain.run(rows).tobytes()
+    assert model.run(rows).tobytes() == plain.run(rows).tobytes()
 
 
 @pytest.mark.parametrize(

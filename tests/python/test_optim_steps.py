@@ -118,6 +118,25 @@ def test_complex_and_strided_parameters(name, options):
     assert_near(run(tenon), run(torch), 5e-5, 5e-5)
 
 
+@pytest.mark.parametrize(
+    ("shape", "key", "value"),
+    [
+        ((4000, 40), "row_var", tenon.zeros(1, 1)),
+        ((4, 4000), "col_var", tenon.zeros(1, 2)),
+        ((4, 4), "row_var", None),
+        ((4000,), "variance", tenon.zeros(3)),
+    ],
+)
+def test_adafactor_refuses_states_of_other_sizes(shape, key, value):
+    param = tenon.ones(shape).requires_grad_()
+    param.grad = tenon.ones(shape)
+    optimizer = tenon.optim.Adafactor([param])
+    optimizer.step()
+    optimizer.state[param][key] = value
+    with pytest.raises((tenon.TensorError, TypeError)):
+        optimizer.step()
+
+
 @pytest.mark.parametrize(("name", "options"), CASES, ids=case_id)
 def test_any_number_of_threads_gives_the_same_bits(name, options):
     ends = []

@@ -103,7 +103,10 @@ class Iterator {
   };
   bool at_end() const {
     if (!state_) return true;
-    if (!std::exchange(state_->started, true)) state_->batch = state_->next_batch();
+    if (!state_->started) {
+      state_->batch = state_->next_batch();
+      state_->started = true;
+    }
     return !state_->batch;
   }
   Batch& current() const {
