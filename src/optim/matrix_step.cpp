@@ -55,14 +55,15 @@ void step_by_ops(const AdafactorItem& item, const AdafactorNumbers& n) {
 // States that were loaded may have any sizes.
 bool fits_kernel(const AdafactorItem& item) {
   const Tensor& param = item.param;
-  const auto fits = [](const Tensor& tensor, int64_t numel) {
+  const auto fits = [](const Tensor& tensor, int64_t count) {
     return tensor.defined() && tensor.is_contiguous() && tensor.dtype() == kFloat && tensor.is_cpu() &&
-           tensor.numel() == numel;
+           tensor.numel() == count;
   };
-  if (item.grad.sizes() != param.sizes() || !fits(param, param.numel()) || !fits(item.grad, param.numel())) return false;
-  if (param.dim() < 2) return fits(item.variance, param.numel());
-  return !item.variance.defined() && fits(item.row_var, param.numel() / param.size(-1)) &&
-         fits(item.col_var, param.numel() / param.size(-2));
+  const int64_t numel = param.numel();
+  if (item.grad.sizes() != param.sizes() || !fits(param, numel) || !fits(item.grad, numel)) return false;
+  if (param.dim() < 2) return fits(item.variance, numel);
+  return !item.variance.defined() && fits(item.row_var, numel / param.size(-1)) &&
+         fits(item.col_var, numel / param.size(-2));
 }
 
 void* edited(const Tensor& tensor) {
