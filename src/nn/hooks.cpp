@@ -160,6 +160,8 @@ detail::HookedCall::~HookedCall() {
     call_forward_hooks(none, true);
   } catch (const std::exception& error) {
     log(LogLevel::Warning, "a forward hook that is always called raised an error too: ", error.what());
+  } catch (...) {
+    log(LogLevel::Warning, "a forward hook that is always called raised an error too");
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
+#include <vector>
 
 #include "backend/matrix_step_kernels.h"
 #include "tenon/ops/ops.h"
@@ -111,6 +113,15 @@ double adjusted_lr(const Tensor& param, const MuonSettings& settings) {
 void adafactor_steps(const std::vector<AdafactorItem>& items, const AdafactorSettings& settings) {
   std::vector<AdafactorTensor> tensors;
   std::vector<AdafactorNumbers> numbers;
+  std::unordered_set<const void*> seen;
+  const auto run = [&] {
+    if (!tensors.empty()) {
+      cpu::matrix_step_table().adafactor(tensors.data(), numbers.data(), static_cast<int64_t>(tensors.size()));
+    }
+    tensors.clear();
+    numbers.clear();
+    seen.clear();
+  };
   for (const AdafactorItem& item : items) {
     TENON_CHECK(!item.param.is_complex(), "Adafactor does not support complex parameters");
     const AdafactorNumbers own = {.weight = std::pow(item.step, settings.beta2_decay),
@@ -125,11 +136,13 @@ void adafactor_steps(const std::vector<AdafactorItem>& items, const AdafactorSet
       step_by_ops(item, own);
       continue;
     }
+    // Given twice, a parameter steps twice, one step after the other.
+    if (seen.contains(item.param.data_ptr())) run();
+    seen.insert(item.param.data_ptr());
     tensors.push_back(kernel_view(item));
     numbers.push_back(own);
   }
-  if (tensors.empty()) return;
-  cpu::matrix_step_table().adafactor(tensors.data(), numbers.data(), static_cast<int64_t>(tensors.size()));
+  run();
 }
 
 void muon_steps(const std::vector<MuonItem>& items, const MuonSettings& settings) {
