@@ -236,11 +236,12 @@ def test_averages_of_models_are_pytorchs(options):
         numpy.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-6)
 
 
-def test_a_parameter_that_is_there_twice_steps_twice():
+@pytest.mark.parametrize("name", ["Adam", "Adafactor"])
+def test_a_parameter_that_is_there_twice_steps_twice(name):
     def run(t):
         param = leaf(t, 50000)
         with pytest.warns(UserWarning, match="duplicate parameters"):
-            optimizer = t.optim.Adam([param, param], lr=0.1)
+            optimizer = getattr(t.optim, name)([param, param], lr=0.1)
         for _ in range(3):
             param.grad = param.detach() * 0.5
             optimizer.step()
