@@ -29,12 +29,15 @@ class Pace {
  public:
   Pace(int64_t count, std::string unit) : count_(count), unit_(std::move(unit)) {}
   void add(int64_t more) { done_ += more; }
-  void show(const std::string& what) const {
+  // What is being done, as printf() takes it.
+  template <class... Args>
+  void show(const char* what, Args... args) const {
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start_;
     const double rate = static_cast<double>(done_) / passed.count();
     const long long left = std::llround(static_cast<double>(count_ - done_) / rate);
-    std::fprintf(stderr, "\r\x1b[K%s   %.0f %s a second   %lld:%02lld left", what.c_str(), rate, unit_.c_str(),
-                 left / 60, left % 60);
+    std::fputs("\r\x1b[K", stderr);
+    std::fprintf(stderr, what, args...);
+    std::fprintf(stderr, "   %.0f %s a second   %lld:%02lld left", rate, unit_.c_str(), left / 60, left % 60);
   }
   void clear() const { std::fputs("\r\x1b[K", stderr); }
 

@@ -332,8 +332,9 @@ void train(const Options& options) {
       total += loss.item<double>();
       pace.add(batch.size());
       if (step % 50 == 0)
-        pace.show(tenon::concat("epoch ", epoch, " of ", options.epochs, "   step ", step, " of ", steps, "   loss ",
-                                total / static_cast<double>(step)));
+        pace.show("epoch %lld of %lld   step %lld of %lld   loss %.4f", static_cast<long long>(epoch),
+                  static_cast<long long>(options.epochs), static_cast<long long>(step), static_cast<long long>(steps),
+                  total / static_cast<double>(step));
     }
     pace.clear();
     const Judged judged = judge(model, unseen);

@@ -104,7 +104,7 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def parse_options() -> argparse.Namespace:
+def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Learns from reviews whether one is positive or negative.")
     parser.add_argument("--data", type=Path, help="a file of reviews; without it they are made up")
     parser.add_argument("--out", type=Path, default=Path("sentiment-model"), help="the folder to write into")
@@ -116,7 +116,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--predictions", type=Path, help="write what is said of each held out review into this file")
     parser.add_argument("--pytorch", action="store_true", help="run on PyTorch")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def since_best(accuracies: list[float]) -> int:
