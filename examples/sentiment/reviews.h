@@ -8,6 +8,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 constexpr int64_t kWords = 512;
@@ -20,6 +21,28 @@ struct Review {
   int64_t label;  // 1 is positive, 0 negative
   int64_t meant;  // what the label would be if none were wrong
 };
+
+inline bool is_utf8(std::string_view text) {
+  const auto byte = [&](size_t at) { return at < text.size() ? static_cast<uint8_t>(text[at]) : 0u; };
+  for (size_t i = 0; i < text.size();) {
+    const unsigned first = byte(i), second = byte(i + 1);
+    const size_t length = first < 0x80   ? 1
+                          : first < 0xc2 ? 0
+                          : first < 0xe0 ? 2
+                          : first < 0xf0 ? 3
+                          : first < 0xf5 ? 4
+                                         : 0;
+    if (length == 0) return false;
+    for (size_t k = 1; k < length; ++k)
+      if ((byte(i + k) & 0xc0) != 0x80) return false;
+    // More bytes than needed, half of a pair of UTF-16, or beyond the last character.
+    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+        (first == 0xf4 && second > 0x8f))
+      return false;
+    i += length;
+  }
+  return true;
+}
 
 // The reviews of a file with the columns id, document and label, or the first of them if there is a limit.
 inline std::vector<Review> read_reviews(const std::string& path, int64_t limit) {
@@ -42,6 +65,7 @@ inline std::vector<Review> read_reviews(const std::string& path, int64_t limit) 
   std::vector<Review> reviews;
   while ((limit == 0 || number <= limit) && next_line()) {
     ++number;
+    if (!is_utf8(line)) fail("must be UTF-8");
     const auto columns = std::count(line.begin(), line.end(), '\t') + 1;
     if (columns != 3) fail("must be id, document and label, got " + std::to_string(columns) + " columns");
     const size_t first = line.find('\t'), second = line.rfind('\t');

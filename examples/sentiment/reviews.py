@@ -5,6 +5,7 @@ Depends on no framework; reviews.h is the same in C++.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -27,11 +28,14 @@ class Review(NamedTuple):
 def read_reviews(path: Path, limit: int | None = None) -> list[Review]:
     """The reviews of a file with the columns id, document and label, or the first of them."""
     reviews = []
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
-        if next(file, "").rstrip("\r\n") != "id\tdocument\tlabel":
+    with path.open("rb") as file:
+        if next(file, b"").removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n") != b"id\tdocument\tlabel":
             raise ValueError(f"{path}:1: the first line must be id, document and label, with tabs between")
         for number, line in enumerate(islice(file, limit), 2):
-            columns = line.rstrip("\r\n").split("\t")
+            try:
+                columns = line.rstrip(b"\r\n").decode().split("\t")
+            except UnicodeDecodeError:
+                raise ValueError(f"{path}:{number}: must be UTF-8") from None
             if len(columns) != 3:
                 raise ValueError(f"{path}:{number}: must be id, document and label, got {len(columns)} columns")
             if columns[2] not in ("0", "1"):

@@ -125,7 +125,7 @@ def since_best(accuracies: list[float]) -> int:
 
 
 def write_predictions(path: Path, reviews: Sequence[Review], probabilities: torch.Tensor) -> None:
-    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
         print("id\tdocument\tlabel\tanswer", file=file)
         for review, row in zip(reviews, probabilities.tolist()):
             said = row.index(max(row))

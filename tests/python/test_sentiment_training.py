@@ -60,6 +60,7 @@ def numbers(text):
 
 
 def written(path, text):
+    # What stands for a byte that is no UTF-8 is written as that byte.
     path.write_bytes(text.encode(errors="surrogateescape"))
     return path
 
@@ -178,8 +179,8 @@ def test_made_up_reviews_have_a_known_answer_that_words_alone_do_not_give():
 
 
 def test_files_are_read_whatever_ends_their_lines(tmp_path):
-    text = HEAD + '1\tgood "film\t1\n2\t\t0\n3\t나쁜 \udcff영화\t0\n'
-    expected = [("1", 'good "film', 1), ("2", "", 0), ("3", "나쁜 \udcff영화", 0)]
+    text = HEAD + '1\tgood "film\t1\n2\t\t0\n3\t나쁜 😀 영화\t0\n'
+    expected = [("1", 'good "film', 1), ("2", "", 0), ("3", "나쁜 😀 영화", 0)]
     for i, variant in enumerate([text, text.replace("\n", "\r\n"), "\ufeff" + text, text.rstrip("\n")]):
         found = reviews.read_reviews(written(tmp_path / f"{i}.tsv", variant))
         assert [(review.id, review.document, review.label) for review in found] == expected
@@ -187,8 +188,8 @@ def test_files_are_read_whatever_ends_their_lines(tmp_path):
     assert reviews.read_reviews(written(tmp_path / "none.tsv", HEAD)) == []
 
 
-def test_reviews_that_are_empty_or_no_utf8_are_learned_from_alike(tmp_path, capsys):
-    rows = ["\t\t0", "\tbad \udcff\udcc3\t0", "\tgood\t1", "\t \t1", "\tx" + " long" * 300 + "\t1"]
+def test_reviews_that_are_empty_or_long_are_learned_from_alike(tmp_path, capsys):
+    rows = ["\t\t0", "\tbad \x00\u200d\t0", "\tgood\t1", "\t \t1", "\tx" + " long" * 300 + "\t1"]
     file = written(tmp_path / "reviews.tsv", HEAD + "\r\n".join(f"{i}{rows[i % len(rows)]}" for i in range(60)))
     arguments = ["--data", file, "--epochs", 1, "--out"]
     ours = run(capsys, *arguments, tmp_path / "a", "--predictions", tmp_path / "a.tsv")
@@ -207,6 +208,11 @@ BAD = {
     HEAD + "1\tgood\tfilm\t1\n": r":2: must be id, document and label, got 4 columns",
     HEAD + "1\tgood\t1\n\n2\tbad\t0\n": r":3: must be id, document and label, got 1 columns",
     HEAD + "1\tgood\t1\n2\tbad\tno\n": r":3: the label must be 0 or 1, got 'no'",
+    HEAD + "1\tgood\t1\n2\tb\udcffad\t0\n": r":3: must be UTF-8",
+    HEAD + "1\tover\udcc0\udcaflong\t1\n": r":2: must be UTF-8",
+    HEAD + "1\thalf \udced\udca0\udc80\t1\n": r":2: must be UTF-8",
+    HEAD + "1\tbeyond \udcf4\udc90\udc80\udc80\t1\n": r":2: must be UTF-8",
+    HEAD + "1\tcut \udce2\udc82\t1\n": r":2: must be UTF-8",
     "1\tgood\t1\n": r":1: the first line must be id, document and label, with tabs between",
     "": r":1: the first line must be id, document and label, with tabs between",
     HEAD + "1\tgood\t1\n": r"there are 1 reviews; at least 10 are needed",
