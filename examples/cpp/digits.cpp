@@ -112,7 +112,7 @@ int main(int argc, char** argv) {
     std::printf("epoch %d of %d   loss %.4f   accuracy on unseen digits %.1f %%\n", epoch, epochs,
                 sum / static_cast<double>(batches), 100 * reached);
   }
-  save_curve("digits.svg", "Reading digits", losses);
+  save_curves("digits.svg", "Reading digits", {{"loss", losses}});
   tenon::save(network, "digits.pt");
   return reached > 0.9 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -118,7 +118,7 @@ int main(int argc, char** argv) {
     const double mean = sum / static_cast<double>(steps);
     std::printf("epoch %d of %d   loss %.4f   perplexity %.2f\n", epoch, epochs, mean, std::exp(mean));
   }
-  save_curve("letters.svg", "Learning letters", losses);
+  save_curves("letters.svg", "Learning letters", {{"loss", losses}});
   std::printf("%s\n", written(model, alphabet, 120).c_str());
   return losses.back() < 0.5 * losses.front() ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,27 @@ def _with_line(items: Any, label: str) -> Iterator[Any]:
         print(f"\r{label}: {i} of {count}", end="", file=sys.stderr, flush=True)
         yield item
     print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+class Pace:
+    """A line on the terminal that says how far a long work is, how fast it goes, and how long it still takes."""
+
+    def __init__(self, count: int, unit: str) -> None:
+        self._count, self._unit = count, unit
+        self._done = 0
+        self._start = time.perf_counter()
+
+    def add(self, more: int) -> None:
+        self._done += more
+
+    def show(self, what: str) -> None:
+        rate = self._done / (time.perf_counter() - self._start)
+        minutes, seconds = divmod(round((self._count - self._done) / rate), 60)
+        line = f"\r\x1b[K{what}   {rate:.0f} {self._unit} a second   {minutes}:{seconds:02} left"
+        print(line, end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def save_curves(path: Path, title: str, curves: dict[str, list[float]]) -> None:
