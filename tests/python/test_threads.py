@@ -115,7 +115,7 @@ def test_ops_of_two_threads_run_at_the_same_time(big):
         (start_a, end_a), (start_b, end_b) = spans["a"], spans["b"]
         return min(end_a, end_b) - max(start_a, start_b)
 
-    assert max(overlap() for _ in range(5)) > 0
+    assert any(overlap() > 0 for _ in range(30))
 
 
 def test_threads_get_the_results_that_one_thread_gets():
@@ -376,9 +376,9 @@ def test_lists_change_while_they_are_read():
 
     def read():
         try:
-            assert tenon.tensor(numbers).numel() in (2, 3)
-            assert tenon.cat(tensors).numel() in (4, 6)
-            assert tenon.zeros(sizes).dim() in (2, 3)
+            assert 1 <= tenon.tensor(numbers).numel() <= 3
+            assert 2 <= tenon.cat(tensors).numel() <= 6
+            assert 1 <= tenon.zeros(sizes).dim() <= 3
         except ValueError as error:
             assert "sequence" in str(error)
 
