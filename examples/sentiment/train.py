@@ -68,7 +68,7 @@ def train_tokenizer(reviews: Sequence[Review]) -> Tokenizer:
     return tokenizer
 
 
-def encode(tokenizer: Tokenizer, reviews: Sequence[Review]) -> TensorDataset:
+def encode(tokenizer: Tokenizer, reviews: Sequence[Review]) -> torch.utils.data.TensorDataset:
     """The ids of each review, padded, how many they are, and its label."""
     rows = [tokens.ids or [PAD_ID] for tokens in tokenizer.encode_batch([review.document for review in reviews])]
     padded = [row + [PAD_ID] * (LENGTH - len(row)) for row in rows]
@@ -83,7 +83,7 @@ class Judged(NamedTuple):
     probabilities: torch.Tensor  # of each review and label
 
 
-def judge(model: TextClassifier, reviews: TensorDataset) -> Judged:
+def judge(model: TextClassifier, reviews: torch.utils.data.TensorDataset) -> Judged:
     model.eval()
     loss, probabilities = 0.0, []
     matrix = torch.zeros(len(NAMES), len(NAMES), dtype=torch.long)
