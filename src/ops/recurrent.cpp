@@ -132,7 +132,8 @@ Run run_composed(Cell cell, const Sequences& in, const State& initial, const Wei
 // --- one kernel for all steps
 
 // What is saved of a run, its inputs first; biases, and the cell states of a GRU, may be undefined.
-enum Saved : size_t { kData, kIh, kHh, kBiasIh, kBiasHh, kHidden, kCell, kInputs, kGates = kInputs, kBefore, kBeforeCell };
+enum Saved : size_t { kData, kIh, kHh, kBiasIh, kBiasHh, kHidden, kCell, kGates, kBefore, kBeforeCell };
+constexpr Saved kInputs = kGates;
 
 bool autocast_converts(const Tensor& x) {
   if (!any_autocast()) return false;

@@ -39,7 +39,9 @@ class Lanes {
 template <class Step, class Body>
 HWY_INLINE void for_elements(const Step& step, const Body& body) {
   for (int64_t row = 0; row < step.rows; ++row) {
-    for (int64_t i = 0; i < step.hidden; i += V::lanes) body(row, Lanes(i, std::min<int64_t>(V::lanes, step.hidden - i)));
+    for (int64_t i = 0; i < step.hidden; i += V::lanes) {
+      body(row, Lanes(i, std::min<int64_t>(V::lanes, step.hidden - i)));
+    }
   }
 }
 
