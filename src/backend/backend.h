@@ -18,6 +18,7 @@
 #include "backend/optim_kernels.h"
 #include "backend/pool_kernels.h"
 #include "backend/random_kernels.h"
+#include "backend/recurrent_kernels.h"
 #include "backend/resample_kernels.h"
 #include "backend/sort_kernels.h"
 #include "backend/tensor_view.h"
@@ -114,6 +115,7 @@ struct Backend {
   const GridKernels* grid;
   const CtcKernels* ctc;
   const OptimKernels* optim;
+  const RecurrentKernels* recurrent;
 };
 
 // The backend of a device; throws DeviceError saying why it is unavailable.

@@ -1,9 +1,13 @@
 // Recurrent cells, and layers of them over sequences. A padded batch is a packed one whose sequences are equally long,
-// so there is one loop over time. Composed of other ops, which give the gradients.
+// so there is one loop over time. Composed of other ops, which give the gradients, but for float GRUs and LSTMs on a
+// backend that has a kernel for all steps.
 #include <algorithm>
 #include <vector>
 
+#include "autograd/record.h"
 #include "ops/autocast.h"
+#include "ops/maybe_view.h"
+#include "tenon/autograd/autograd.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
 
@@ -100,7 +104,7 @@ State joined(const std::vector<State>& parts) {
   return {cat(hidden, 0), cells.empty() ? Tensor() : cat(cells, 0)};
 }
 
-Run run_direction(Cell cell, const Sequences& in, const State& initial, const Weights& w, bool backwards) {
+Run run_composed(Cell cell, const Sequences& in, const State& initial, const Weights& w, bool backwards) {
   const size_t steps = in.batch_sizes.size();
   const std::vector<Tensor> gates = linear(in.data, w.ih, w.bias_ih).split_with_sizes(in.batch_sizes, 0);
   std::vector<Tensor> outputs(steps);
@@ -123,6 +127,152 @@ Run run_direction(Cell cell, const Sequences& in, const State& initial, const We
   finished.push_back(state);
   std::reverse(finished.begin(), finished.end());
   return {cat(outputs, 0), joined(finished)};
+}
+
+// --- one kernel for all steps
+
+// What is saved of a run, its inputs first; biases, and the cell states of a GRU, may be undefined.
+enum Saved : size_t { kData, kIh, kHh, kBiasIh, kBiasHh, kHidden, kCell, kGates, kBefore, kBeforeCell };
+constexpr Saved kInputs = kGates;
+
+bool autocast_converts(const Tensor& x) {
+  if (!any_autocast()) return false;
+  AutocastCall call("linear");
+  call.see(x);
+  return call.converts();
+}
+
+bool has_kernel(Cell cell, const Sequences& in, const State& initial, const Weights& w) {
+  if ((cell != Cell::Gru && cell != Cell::Lstm) || w.project.defined() || autocast_converts(in.data)) return false;
+  if (in.data.numel() == 0 || w.hh.numel() == 0 || !backend_of(in.data).recurrent) return false;
+  const auto fits = [&](const Tensor& x) { return x.dtype() == kFloat && x.device() == in.data.device(); };
+  const auto bias_fits = [&](const optional<Tensor>& bias) {
+    return !bias || (fits(*bias) && bias->dim() == 1 && bias->size(0) == w.hh.size(0));
+  };
+  return fits(in.data) && fits(w.ih) && fits(w.hh) && bias_fits(w.bias_ih) && bias_fits(w.bias_hh) &&
+         fits(initial.hidden) &&
+         (cell == Cell::Gru || (fits(initial.cell) && initial.cell.sizes() == initial.hidden.sizes()));
+}
+
+GatedRun described(Cell cell, const DimVector& batch_sizes, int64_t hidden, bool backwards) {
+  return {cell == Cell::Gru ? GatedCell::Gru : GatedCell::Lstm, backwards, batch_sizes, hidden};
+}
+
+float* data_of(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr<float>() : nullptr; }
+Tensor contiguous_or_none(const Tensor& tensor) { return tensor.defined() ? tensor.contiguous() : tensor; }
+
+// out = x @ weight^T (+ bias), where the rows of out may lie apart.
+void project_into(const Tensor& out, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const Tensor to = out.unsqueeze(0), left = x.unsqueeze(0), right = weight.t().unsqueeze(0);
+  backend_of(out).matmul->matmul(view_of(to), view_of(left), view_of(right), 1, 0, MaybeView(bias));
+}
+
+Grads kernel_grads(Cell cell, const DimVector& batch_sizes, bool backwards, const BackwardContext& ctx) {
+  const bool is_lstm = cell == Cell::Lstm;
+  const Tensor before = ctx.saved(kBefore), before_cell = ctx.saved(kBeforeCell), gates = ctx.saved(kGates);
+  const Tensor weight = ctx.saved(kHh).contiguous();
+  const Tensor grad_outputs = contiguous_or_none(ctx.grad(0)), grad_hidden = contiguous_or_none(ctx.grad(1));
+  const Tensor grad_cell = is_lstm ? contiguous_or_none(ctx.grad(2)) : Tensor();
+  const auto fresh = [&](int64_t rows, int64_t columns) {
+    return make_tensor({rows, columns}, kFloat, gates.device(), "recurrent");
+  };
+  const Tensor to_input = fresh(gates.size(0), weight.size(0));
+  const Tensor to_hidden = is_lstm ? to_input : fresh(gates.size(0), weight.size(0));
+  const int64_t batch = batch_sizes.front(), hidden = before.size(1);
+  Grads grads(is_lstm ? kInputs : kCell);
+  grads[kHidden] = fresh(batch, hidden);
+  if (is_lstm) grads[kCell] = fresh(batch, hidden);
+  backend_of(gates).recurrent->backward(
+      described(cell, batch_sizes, hidden, backwards),
+      {.weight = data_of(weight),
+       .gates = data_of(gates),
+       .before = {data_of(before), data_of(before_cell)},
+       .grad_outputs = data_of(grad_outputs),
+       .grad_last = {data_of(grad_hidden), data_of(grad_cell)},
+       .grad_input_gates = data_of(to_input),
+       .grad_hidden_gates = data_of(to_hidden),
+       .grad_initial = {data_of(grads[kHidden]), is_lstm ? data_of(grads[kCell]) : nullptr}});
+  if (ctx.needs(kData)) grads[kData] = to_input.mm(ctx.saved(kIh));
+  if (ctx.needs(kIh)) grads[kIh] = to_input.t().mm(ctx.saved(kData));
+  if (ctx.needs(kHh)) grads[kHh] = to_hidden.t().mm(before);
+  if (ctx.needs(kBiasIh)) grads[kBiasIh] = to_input.sum(0);
+  if (ctx.needs(kBiasHh)) grads[kBiasHh] = to_hidden.sum(0);
+  return grads;
+}
+
+// The gradients as a graph of their own: those of the composed run.
+Grads composed_grads(Cell cell, const DimVector& batch_sizes, bool backwards, const BackwardContext& ctx) {
+  const autocast::Pause pause(any_autocast());
+  const size_t count = cell == Cell::Lstm ? kInputs : kCell;
+  Tensor inputs[kInputs];
+  std::vector<Tensor> wanted, results, grads;
+  for (size_t i = 0; i < count; ++i) {
+    const Tensor saved = ctx.saved(i);
+    // Aliases, at which the gradients end even where one input was made of another.
+    if (saved.defined()) inputs[i] = saved.view(saved.sizes());
+    if (ctx.needs(i)) wanted.push_back(inputs[i]);
+  }
+  const auto maybe = [](const Tensor& bias) { return bias.defined() ? optional<Tensor>(bias) : nullopt; };
+  const Run run = run_composed(cell, {inputs[kData], batch_sizes}, {inputs[kHidden], inputs[kCell]},
+                               {inputs[kIh], inputs[kHh], maybe(inputs[kBiasIh]), maybe(inputs[kBiasHh]), {}},
+                               backwards);
+  const Tensor* outputs[] = {&run.outputs, &run.last.hidden, &run.last.cell};
+  for (size_t i = 0; i < (cell == Cell::Lstm ? 3 : 2); ++i) {
+    if (!ctx.grad(i).defined()) continue;
+    results.push_back(*outputs[i]);
+    grads.push_back(ctx.grad(i));
+  }
+  const std::vector<Tensor> found = autograd::grad(results, wanted, grads, nullopt, true, true);
+  Grads all(count);
+  for (size_t i = 0, next = 0; i < count; ++i) {
+    if (ctx.needs(i)) all[i] = found[next++];
+  }
+  return all;
+}
+
+Run run_kernel(Cell cell, const Sequences& in, const State& initial, const Weights& w, bool backwards) {
+  const bool is_lstm = cell == Cell::Lstm;
+  const int64_t total = in.data.size(0), batch = initial.hidden.size(0), hidden = initial.hidden.size(1);
+  const auto fresh = [&](int64_t rows, int64_t columns) {
+    return make_tensor({rows, columns}, kFloat, in.data.device(), "recurrent");
+  };
+  const Tensor bias_ih = given(w.bias_ih), bias_hh = given(w.bias_hh);
+  const Tensor gates = fresh(total, 4 * hidden), before = fresh(total, hidden);
+  const Tensor before_cell = is_lstm ? fresh(total, hidden) : Tensor();
+  Run run{fresh(total, hidden), {fresh(batch, hidden), is_lstm ? fresh(batch, hidden) : Tensor()}};
+  {
+    NoGradGuard no_grad;
+    project_into(gates.narrow(1, 0, w.ih.size(0)), in.data, w.ih, contiguous_or_none(bias_ih));
+    const Tensor weight = w.hh.contiguous(), bias = contiguous_or_none(bias_hh);
+    const Tensor first = initial.hidden.contiguous(), first_cell = contiguous_or_none(initial.cell);
+    backend_of(gates).recurrent->forward(described(cell, in.batch_sizes, hidden, backwards),
+                                         {.weight = data_of(weight),
+                                          .bias = data_of(bias),
+                                          .initial = {data_of(first), data_of(first_cell)},
+                                          .gates = data_of(gates),
+                                          .before = {data_of(before), data_of(before_cell)},
+                                          .outputs = data_of(run.outputs),
+                                          .last = {data_of(run.last.hidden), data_of(run.last.cell)}});
+  }
+  const auto record_run = [&](TensorPointers outputs, TensorPointers inputs) {
+    record_all("recurrent", outputs, inputs,
+               {&in.data, &w.ih, &w.hh, &bias_ih, &bias_hh, &initial.hidden, &initial.cell, &gates, &before,
+                &before_cell},
+               [cell, sizes = in.batch_sizes, backwards](const BackwardContext& ctx) -> Grads {
+                 return (GradMode::is_enabled() ? composed_grads : kernel_grads)(cell, sizes, backwards, ctx);
+               });
+  };
+  if (is_lstm) {
+    record_run({&run.outputs, &run.last.hidden, &run.last.cell},
+               {&in.data, &w.ih, &w.hh, &bias_ih, &bias_hh, &initial.hidden, &initial.cell});
+  } else {
+    record_run({&run.outputs, &run.last.hidden}, {&in.data, &w.ih, &w.hh, &bias_ih, &bias_hh, &initial.hidden});
+  }
+  return run;
+}
+
+Run run_direction(Cell cell, const Sequences& in, const State& initial, const Weights& w, bool backwards) {
+  return (has_kernel(cell, in, initial, w) ? run_kernel : run_composed)(cell, in, initial, w, backwards);
 }
 
 struct Settings {

@@ -30,7 +30,8 @@ Backend make_backend() {
           .resample = &cpu::resample_table(),
           .grid = &cpu::grid_table(),
           .ctc = &cpu::ctc_table(),
-          .optim = &cpu::optim_table()};
+          .optim = &cpu::optim_table(),
+          .recurrent = &cpu::recurrent_table()};
 }
 
 // Tables differ by instruction set, so there is a backend for each; it is made when first asked for.

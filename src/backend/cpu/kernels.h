@@ -21,5 +21,6 @@ TENON_API const ResampleKernels& resample_table();
 TENON_API const GridKernels& grid_table();
 TENON_API const CtcKernels& ctc_table();
 TENON_API const OptimKernels& optim_table();
+TENON_API const RecurrentKernels& recurrent_table();
 
 }  // namespace tenon::cpu
