@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 from tokenizers import ByteLevelBPETokenizer
 
 ROOT = Path(__file__).parents[2]
-WORDS = "정말 재미있는 영화 였다 너무 지루하고 별로 good bad film 최고 ㅋㅋㅋ 😀 é acting 😡👍🏽 배우 연기 10점 ... ?! e\u0301".split()
+WORDS = "정말 재미있는 영화 였다 너무 지루하고 별로 good bad film 최고 ㅋㅋㅋ 배우 연기 10점 ... ?!".split()
+WORDS += ["😀", "é", "e\u0301", "😡👍🏽"]
 
 
 def program() -> Path:

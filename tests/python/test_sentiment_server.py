@@ -86,7 +86,8 @@ def test_a_review_has_one_answer_alone_and_among_others(reference, tmp_path):
 
 HOSTILE = [
     b"", b"\0", b"\xff\xfe\x80", b"a\0b\xc3", b"\xed\xa0\x80 lone", b"\xf4\x90\x80\x80", b"<pad>", b"\r", b" ",
-    b"x" * (1 << 20), b"ab " * (1 << 19), "최고".encode() * 200_000, bytes(range(256)).replace(b"\n", b""), b"Q", b"quit now",
+    b"x" * (1 << 20), b"ab " * (1 << 19), "최고".encode() * 200_000, b"Q", b"quit now",
+    bytes(range(256)).replace(b"\n", b""),
 ]  # fmt: skip
 
 
@@ -266,7 +267,8 @@ def test_a_tokenizer_says_where_texts_are_cut(reference, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [["--model"], ["--nothing"], ["--batch", "a", "--http", "0"], ["--http", "nowhere:1"], ["--http", "99999"]]
+    "options",
+    [["--model"], ["--nothing"], ["--batch", "a", "--http", "0"], ["--http", "nowhere:1"], ["--http", "99999"]],
 )
 def test_a_wrong_command_line_is_told(reference, options):
     done = run(reference, *options)

@@ -69,6 +69,9 @@ class ModelFile {
   io::SafetensorsFile file_;
 };
 
+// The same matrix with columns that lie together. Products with it add up in one order, however many rows they have.
+Tensor by_columns(const Tensor& matrix) { return matrix.t().contiguous().t(); }
+
 }  // namespace
 
 Judge::Judge(const std::string& model, const std::string& tokenizer)
@@ -77,8 +80,8 @@ Judge::Judge(const std::string& model, const std::string& tokenizer)
   const int64_t words = file.size(kNames[0], 0, 2), features = file.size(kNames[0], 1, 2);
   const int64_t hidden = file.size("gru.weight_hh_l0", 1, 2);
   embedding_ = file.tensor(kNames[0], {words, features});
-  weight_ih_ = file.tensor("gru.weight_ih_l0", {3 * hidden, features});
-  weight_hh_ = file.tensor("gru.weight_hh_l0", {3 * hidden, hidden});
+  weight_ih_ = by_columns(file.tensor("gru.weight_ih_l0", {3 * hidden, features}));
+  weight_hh_ = by_columns(file.tensor("gru.weight_hh_l0", {3 * hidden, hidden}));
   bias_ih_ = file.tensor("gru.bias_ih_l0", {3 * hidden});
   bias_hh_ = file.tensor("gru.bias_hh_l0", {3 * hidden});
   out_weight_ = file.tensor("ln1.weight", {2, hidden});
@@ -136,13 +139,22 @@ void Judge::answer_batch(std::span<const size_t> texts, const std::vector<Ids>& 
   const Tensor start = tenon::zeros({1, static_cast<int64_t>(texts.size()), weight_hh_.size(1)});
   const auto [outputs, last] = tenon::gru(tenon::embedding(view(words), embedding_), view(rows), start,
                                           {weight_ih_, weight_hh_, bias_ih_, bias_hh_}, true, 1, 0, false, false);
-  const Tensor shares = tenon::softmax(tenon::linear(last.select(0, 0), out_weight_, out_bias_), -1);
-  const auto* share = shares.const_data_ptr<float>();
+  const auto* state = last.const_data_ptr<float>();
   for (const size_t text : texts) {
-    const float negative = *share++, positive = *share++;
-    if (!std::isfinite(negative + positive)) throw std::runtime_error("the model gives no number for a text");
-    answers[text] = {positive > negative, std::max(positive, negative)};
+    answers[text] = answer_of(state);
+    state += weight_hh_.size(1);
   }
+}
+
+Answer Judge::answer_of(const float* state) const {
+  const auto* const weight = out_weight_.const_data_ptr<float>();
+  const auto* const bias = out_bias_.const_data_ptr<float>();
+  const int64_t size = out_weight_.size(1);
+  const float negative = std::inner_product(state, state + size, weight, bias[0]);
+  const float positive = std::inner_product(state, state + size, weight + size, bias[1]);
+  const float lead = positive - negative;
+  if (!std::isfinite(lead)) throw std::runtime_error("the model gives no number for a text");
+  return {lead > 0, 1 / (1 + std::exp(-std::abs(lead)))};
 }
 
 }  // namespace sentiment

@@ -28,6 +28,7 @@ class Judge {
   using Ids = std::vector<uint32_t>;
   Ids ids_of(const tenon::text::Encoding& encoding) const;
   void answer_batch(std::span<const size_t> texts, const std::vector<Ids>& ids, std::vector<Answer>& answers) const;
+  Answer answer_of(const float* state) const;
 
   tenon::text::Tokenizer tokenizer_;
   uint32_t pad_ = 0;
