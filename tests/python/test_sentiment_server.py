@@ -237,7 +237,7 @@ def test_damaged_tokenizers_are_refused(reference, tmp_path):
     changes = [
         ({"model": {**content["model"], "type": "WordPiece"}}, "WordPiece"),
         ({"truncation": {**content["truncation"], "max_length": 0}}, "after 0 tokens"),
-        ({"truncation": {**content["truncation"], "max_length": 1 << 40}}, "4096 are allowed"),
+        ({"truncation": {**content["truncation"], "max_length": 1 << 20}}, "4096 are allowed"),
     ]
     for change, message in changes:
         path.write_text(json.dumps({**content, **change}))
