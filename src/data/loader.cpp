@@ -18,6 +18,8 @@ namespace detail {
 
 void fail_past_end() { tenon::detail::fail<TensorError>("data loader: the iterator is past the last batch"); }
 
+void fail_joined() { tenon::detail::fail<TensorError>("the workers of this DataLoader have ended: it was joined"); }
+
 void fail_timeout(std::chrono::milliseconds timeout) {
   tenon::detail::fail<TensorError>("Timeout in DataLoader queue while waiting for next batch (timeout was ",
                                    timeout.count(), " ms)");

@@ -61,6 +61,12 @@ void RandomSampler::save(serialize::OutputArchive& archive) const {
 void RandomSampler::load(serialize::InputArchive& archive) {
   Tensor indices;
   archive.read("indices", indices, true);
+  TENON_CHECK_VALUE(indices.dim() == 1 && is_integral(indices.dtype(), false),
+                    "a sampler's indices must be a row of integers, but the archive has ", indices.dtype(),
+                    " of shape ", indices.sizes());
+  const int64_t count = indices.numel();
+  TENON_CHECK_VALUE(count == 0 || (indices.min().item<int64_t>() >= 0 && indices.max().item<int64_t>() < count),
+                    "a sampler's ", count, " indices must be from 0 to ", count - 1, "; the archive has others");
   index_ = static_cast<int64_t>(read_count(archive, "index", static_cast<size_t>(indices.numel())));
   indices_ = indices;
 }

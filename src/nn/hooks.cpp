@@ -15,7 +15,7 @@ namespace tenon::nn {
 using detail::HookKind;
 using detail::HookList;
 
-bool detail::any_global_hooks = false;
+std::atomic<bool> detail::any_global_hooks = false;
 
 namespace {
 

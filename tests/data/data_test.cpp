@@ -111,6 +111,14 @@ TEST(Loader, BeginsNoEpochWithinAnother) {
   EXPECT_THROW(*loader->end(), TensorError);
 }
 
+TEST(Loader, ThatWasJoinedGivesNoMoreBatches) {
+  const auto loader = loader_of(Numbers(), DataLoaderOptions(1).workers(1).max_jobs(2));
+  auto batch = loader->begin();
+  EXPECT_EQ(batch->at(0), 0);
+  loader->join();
+  EXPECT_THROW(++batch, TensorError);
+}
+
 TEST(Loader, ThatIsLeftEarlyEndsItsWorkers) {
   const auto started = std::chrono::steady_clock::now();
   { loader_of(Numbers(20ms), DataLoaderOptions(1).workers(2).max_jobs(10))->begin(); }
@@ -146,11 +154,11 @@ TEST(Loader, GoesOnAfterAFirstBatchThatFailed) {
   EXPECT_EQ(batch->at(0), 2);
 }
 
-TEST(Sampler, RefusesAPositionBehindItsEnd) {
-  samplers::SequentialSampler longer(20), shorter(5);
-  longer.next(10);
+// `sampler` after it loaded what `write` saves.
+template <class Write>
+void load_what(samplers::Sampler<>& sampler, const Write& write) {
   serialize::OutputArchive output;
-  longer.save(output);
+  write(output);
   std::string bytes;
   output.save_to([&](const void* data, size_t size) {
     bytes.append(static_cast<const char*>(data), size);
@@ -158,8 +166,30 @@ TEST(Sampler, RefusesAPositionBehindItsEnd) {
   });
   serialize::InputArchive input;
   input.load_from(bytes.data(), bytes.size());
-  EXPECT_THROW(shorter.load(input), ValueError);
+  sampler.load(input);
+}
+
+TEST(Sampler, RefusesAPositionBehindItsEnd) {
+  samplers::SequentialSampler longer(20), shorter(5);
+  longer.next(10);
+  EXPECT_THROW(load_what(shorter, [&](auto& archive) { longer.save(archive); }), ValueError);
   EXPECT_EQ(shorter.index(), 0u);
+}
+
+TEST(Sampler, RefusesIndicesOfNoExample) {
+  samplers::RandomSampler sampler(3);
+  const auto load = [&](const Tensor& indices) {
+    load_what(sampler, [&](auto& archive) {
+      archive.write("index", zeros({}, kLong), true);
+      archive.write("indices", indices, true);
+    });
+  };
+  EXPECT_THROW(load(tensor({0, 1, 3})), ValueError);
+  EXPECT_THROW(load(tensor({0, -1, 2})), ValueError);
+  EXPECT_THROW(load(zeros({3})), ValueError);
+  EXPECT_THROW(load(zeros({3, 1}, kLong)), ValueError);
+  load(tensor({2, 0, 1}));
+  EXPECT_EQ(sampler.next(3), (std::vector<size_t>{2, 0, 1}));
 }
 
 TEST(Sampler, OfAShareNeedsARankBelowTheCount) {

@@ -63,6 +63,7 @@ struct TENON_API WorkerException : public std::exception {
 };
 
 namespace detail {
+[[noreturn]] TENON_API void fail_joined();
 [[noreturn]] TENON_API void fail_past_end();
 [[noreturn]] TENON_API void fail_timeout(std::chrono::milliseconds timeout);
 [[noreturn]] TENON_API void fail_unfinished_iterator();
@@ -136,7 +137,7 @@ class DataLoaderBase {
   }
   Iterator<Batch> end() { return {}; }
 
-  // Lets the workers end, each with the batch that it is at.
+  // Lets the workers end, each with the batch that it is at. Nothing comes from them any more.
   void join() {
     {
       const std::lock_guard lock(mutex_);
@@ -207,12 +208,15 @@ class DataLoaderBase {
 
   Result wait_for_result() {
     std::unique_lock lock(mutex_);
-    const auto there = [this] { return options_.enforce_ordering ? results_.contains(taken_) : !results_.empty(); };
+    const auto there = [this] {
+      return quitting_ || (options_.enforce_ordering ? results_.contains(taken_) : !results_.empty());
+    };
     if (!options_.timeout) {
       changed_.wait(lock, there);
     } else if (!changed_.wait_for(lock, *options_.timeout, there)) {
       detail::fail_timeout(*options_.timeout);
     }
+    if (quitting_) detail::fail_joined();
     const auto first = options_.enforce_ordering ? results_.find(taken_) : results_.begin();
     Result result = std::move(first->second);
     results_.erase(first);

@@ -2,6 +2,7 @@
 // What they may change they take by a reference that is not const.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -79,7 +80,7 @@ TENON_API RemovableHandle register_module_full_backward_hook(FullBackwardHook ho
 namespace detail {
 
 // Whether there are hooks of all modules.
-TENON_API extern bool any_global_hooks;
+TENON_API extern std::atomic<bool> any_global_hooks;
 
 using TensorPointers = std::vector<Tensor*>;
 

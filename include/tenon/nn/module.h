@@ -157,7 +157,9 @@ class TENON_API Module : public std::enable_shared_from_this<Module> {
   RemovableHandle register_state_dict_post_hook(StateDictPostHook hook, bool prepend = false);
   RemovableHandle register_load_state_dict_pre_hook(LoadStateDictPreHook hook, bool prepend = false);
   RemovableHandle register_load_state_dict_post_hook(LoadStateDictPostHook hook, bool prepend = false);
-  bool has_hooks() const noexcept { return hooks_ != nullptr || detail::any_global_hooks; }
+  bool has_hooks() const noexcept {
+    return hooks_ != nullptr || detail::any_global_hooks.load(std::memory_order_relaxed);
+  }
 
  protected:
   // Of a lazy module: makes what it does not have yet for a state that is going to be loaded.
