@@ -6,9 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "backend/cpu/kernels.h"
-#include "backend/cpu/memory.h"
 #include "backend/cuda_plugin.h"
+#include "backend/kernels_of.h"
 #include "base/config.h"
 #include "tenon/backend/cuda.h"
 
@@ -74,7 +73,10 @@ const Backend& cuda_backend() {
 }  // namespace
 
 const Backend& backend_of(Device device) {
-  if (device.is_cpu()) [[likely]] return cpu_backend();
+  return device.is_cpu() ? cpu_backend() : plugged_backend(device);
+}
+
+const Backend& plugged_backend(Device device) {
   if (device.is_cuda()) {
     const CudaSearch& search = cuda_search();
     TENON_CHECK_DEVICE(search.backend != nullptr, "device ", device, " is not available: ", search.reason);

@@ -1,7 +1,7 @@
 // Convolutions. With F the convolution of x and w, G its gradient for x and W that for w, each of the three is linear
 // in both of its arguments and has the other two as gradients; so all derivatives of any order are made of these three.
 #include "autograd/record.h"
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "ops/autocast.h"
 #include "ops/spatial.h"
 #include "tenon/base/shape.h"
@@ -98,8 +98,7 @@ Tensor compute(const char* op, IntArrayRef sizes, const Tensor& a, const Tensor&
   NoGradGuard no_grad;
   Tensor x = plain(a), y = plain(b);
   Tensor out = make_tensor(sizes, x.dtype(), x.device(), op);
-  const Backend& backend = backend_of(out);
-  const ConvKernels& kernels = require(backend.conv, backend, op);
+  const ConvKernels& kernels = kernels_of<&Backend::conv>(out.device(), op);
   if (x.numel() == 0 || y.numel() == 0) {
     out.zero_();
   } else if (out.numel() > 0) {

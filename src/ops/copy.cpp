@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "autograd/record.h"
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "ops/elementwise.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -12,9 +12,8 @@
 namespace tenon {
 namespace {
 
-const ElementwiseKernels& kernels_of(const Tensor& tensor, const char* op) {
-  const Backend& backend = backend_of(tensor);
-  return require(backend.elementwise, backend, op);
+const ElementwiseKernels& elementwise_kernels(const Tensor& tensor, const char* op) {
+  return kernels_of<&Backend::elementwise>(tensor.device(), op);
 }
 
 Tensor make_in_format(const Tensor& like, ScalarType dtype, MemoryFormat format) {
@@ -40,7 +39,7 @@ void copy_across(const Tensor& dst, const Tensor& src) {
   const bool direct = dst.is_contiguous();
   Tensor landing = direct ? dst : make_tensor(dst.sizes(), dst.dtype(), dst.device());
   const bool to_host = dst.device().is_cpu();
-  const MemoryKernels& memory = *backend_of(to_host ? src : dst).memory;
+  const MemoryKernels& memory = kernels_of<&Backend::memory>((to_host ? src : dst).device(), "copy_");
   if (to_host) {
     memory.copy_to_host(landing.data_ptr(), packed.data_ptr(), landing.nbytes(), src.device().index());
   } else {
@@ -48,7 +47,7 @@ void copy_across(const Tensor& dst, const Tensor& src) {
                        " must go through the CPU");
     memory.copy_from_host(landing.data_ptr(), packed.data_ptr(), landing.nbytes(), dst.device().index());
   }
-  if (!direct) kernels_of(dst, "copy_").copy(view_of(dst), view_of(landing));
+  if (!direct) elementwise_kernels(dst, "copy_").copy(view_of(dst), view_of(landing));
 }
 
 // dst's elements become src's, converted; equal sizes, nothing recorded. Of those that share memory the last one stays.
@@ -61,7 +60,7 @@ void copy_values(const Tensor& dst, const Tensor& src) {
     NoGradGuard no_grad;
     copy_across(dst, src);
   } else {
-    kernels_of(dst, "copy_").copy(view_of(dst), view_of(src));
+    elementwise_kernels(dst, "copy_").copy(view_of(dst), view_of(src));
   }
 }
 
@@ -154,7 +153,7 @@ const Tensor& fill_with(const char* op, const Tensor& self, const Scalar& value)
   const bool records = self.requires_grad() && GradMode::is_enabled();
   check_inplace(self, op, records);
   const SerialRegion serial(shares_elements(self));
-  if (self.numel() > 0) kernels_of(self, op).fill(view_of(self), value);
+  if (self.numel() > 0) elementwise_kernels(self, op).fill(view_of(self), value);
   self.impl()->version().bump(op);
   if (records) {
     record_inplace(op, self, &self, {}, [](const BackwardContext& ctx) -> Grads { return {zeros_like(ctx.grad())}; });

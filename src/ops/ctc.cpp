@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "autograd/record.h"
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "ops/autocast.h"
 #include "ops/loss.h"
 #include "tenon/base/shape.h"
@@ -83,9 +83,8 @@ class Sequences {
   int64_t steps_ = 0, classes_ = 0, blank_ = 0, longest_ = 0;
 };
 
-const CtcKernels& kernels_of(const Tensor& x) {
-  const Backend& backend = backend_of(x);
-  return require(backend.ctc, backend, kOp);
+const CtcKernels& ctc_kernels(const Tensor& x) {
+  return kernels_of<&Backend::ctc>(x.device(), kOp);
 }
 
 // The loss of each sequence.
@@ -97,7 +96,7 @@ Tensor losses(const Tensor& log_probs, Sequences sequences, bool zero_infinity) 
     const CtcGeometry g = sequences.geometry();
     loss = make_tensor({g.batch}, p.dtype(), p.device(), kOp);
     alpha = make_tensor({g.batch, g.steps, g.states()}, p.dtype(), p.device(), kOp);
-    kernels_of(p).forward(view_of(loss), view_of(alpha), view_of(p), g);
+    ctc_kernels(p).forward(view_of(loss), view_of(alpha), view_of(p), g);
   }
   const Tensor result = zero_infinity ? loss.masked_fill(loss.isinf(), Scalar(0)) : loss.clone();
   return record(kOp, result, {&log_probs}, {&log_probs, &loss, &alpha},
@@ -109,7 +108,7 @@ Tensor losses(const Tensor& log_probs, Sequences sequences, bool zero_infinity) 
                     Tensor scale = given.contiguous();
                     if (zero_infinity) scale = scale.masked_fill(loss.isinf(), Scalar(0));
                     grad = make_tensor(p.sizes(), p.dtype(), p.device(), kOp);
-                    kernels_of(p).gradient(view_of(grad), view_of(scale), view_of(loss), view_of(ctx.saved(2)),
+                    ctc_kernels(p).gradient(view_of(grad), view_of(scale), view_of(loss), view_of(ctx.saved(2)),
                                            view_of(p.contiguous()), sequences.geometry());
                   }
                   return {record("ctc_loss_gradient", grad, {&p, &given}, {}, [](const BackwardContext&) -> Grads {

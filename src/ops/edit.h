@@ -2,7 +2,7 @@
 #pragma once
 
 #include "autograd/record.h"
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "ops/elementwise.h"
 #include "ops/same_device.h"
 #include "tensor/make.h"
@@ -45,8 +45,7 @@ inline Tensor apart_from(const Tensor& operand, const Tensor& out) {
 }
 
 inline const IndexKernels& index_kernels(const Tensor& tensor, const char* op) {
-  const Backend& backend = backend_of(tensor);
-  return require(backend.index, backend, op);
+  return kernels_of<&Backend::index>(tensor.device(), op);
 }
 
 // The tensor as a backend sees it, a 0-d one as one element along dim 0.

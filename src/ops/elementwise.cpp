@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "autograd/record.h"
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "ops/view.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -133,8 +133,7 @@ void run(ElementwiseKernel kernel, const char* name, ScalarType common, const Te
   if (out.numel() == 0) return;
   Operands operands;
   for (const Input& input : inputs) operands.add(input, out.sizes(), out.device());
-  const Backend& backend = backend_of(out);
-  require(backend.elementwise, backend, name)
+  kernels_of<&Backend::elementwise>(out.device(), name)
       .run(kernel, compute_dtype(common), view_of(out), operands.data(), operands.size(), params);
 }
 
@@ -204,8 +203,7 @@ class ElementwiseNode final : public Node {
       operands.add(g, g.sizes(), g.device());
       for (int k = 0; k < op_.arity; ++k) add_value(operands, op_.uses[i] >> k & 1, values[k], numbers_[k], g);
       add_value(operands, op_.uses[i] >> op_.arity & 1, values[kMaxInputs], Scalar(), g);
-      const Backend& backend = backend_of(out);
-      require(backend.elementwise, backend, op_.user_name)
+      kernels_of<&Backend::elementwise>(out.device(), op_.user_name)
           .run(op_.gradient_kernel[i], compute_dtype(common_), view_of(out), operands.data(), operands.size(), params_);
     }
     return reduces ? to_dtype(sum_to_size(out, shapes_[i]), dtypes_[i]) : out;

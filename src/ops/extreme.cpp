@@ -1,5 +1,6 @@
 // The largest and smallest elements: of all, over dims, and along one dim with their indices.
 #include "autograd/record.h"
+#include "backend/kernels_of.h"
 #include "ops/elementwise.h"
 #include "ops/reduction.h"
 #include "tenon/base/shape.h"
@@ -32,8 +33,7 @@ struct Extreme {
     if (with_values) values = make_tensor(dims.kept, self.dtype(), self.device(), op);
     indices = make_tensor(dims.kept, kLong, self.device(), op);
     if (self.numel() == 0) return;
-    const Backend& backend = backend_of(self);
-    require(backend.reduction, backend, op)
+    kernels_of<&Backend::reduction>(self.device(), op)
         .extreme_along(is_max,
                        with_values ? view_of(values) : TensorView{nullptr, self.dtype(), dims.kept, indices.strides()},
                        view_of(indices), view_of(self), dim);

@@ -1,6 +1,6 @@
 // Factories of sizes and values.
 #include "autograd/record.h"
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "ops/autocast.h"
 #include "ops/promotion.h"
 #include "ops/view.h"
@@ -29,8 +29,7 @@ Tensor make(IntArrayRef size, ScalarType dtype, const TensorOptions& options, co
 
 Tensor filled(Tensor tensor, const Scalar& value, const TensorOptions& options) {
   if (tensor.numel() > 0) {
-    const Backend& backend = backend_of(tensor);
-    require(backend.elementwise, backend, "fill").fill(view_of(tensor), value);
+    kernels_of<&Backend::elementwise>(tensor.device(), "fill").fill(view_of(tensor), value);
   }
   return finish(tensor, options);
 }

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "autograd/record.h"
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "ops/autocast.h"
 #include "ops/fft.h"
 #include "ops/promotion.h"
@@ -17,8 +17,7 @@ namespace tenon {
 namespace {
 
 const FftKernels& fft_kernels(const Tensor& tensor) {
-  const Backend& backend = backend_of(tensor);
-  return require(backend.fft, backend, "fft");
+  return kernels_of<&Backend::fft>(tensor.device(), "fft");
 }
 
 Tensor contiguous_values(const Tensor& self) {

@@ -2,7 +2,7 @@
 #include <array>
 
 #include "autograd/record.h"
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "ops/autocast.h"
 #include "ops/maybe_view.h"
 #include "ops/promotion.h"
@@ -34,9 +34,8 @@ GridGeometry geometry_of(const GridSample& p, const Tensor& x, const Tensor& gri
   return g;
 }
 
-const GridKernels& kernels_of(const Tensor& x, const char* op) {
-  const Backend& backend = backend_of(x);
-  return require(backend.grid, backend, op);
+const GridKernels& grid_kernels(const Tensor& x, const char* op) {
+  return kernels_of<&Backend::grid>(x.device(), op);
 }
 
 Tensor plain(const Tensor& x) { return to_dtype(x, compute_dtype(x.dtype())).contiguous(); }
@@ -159,7 +158,7 @@ Grads fused_grads(const GridSample& p, const BackwardContext& ctx) {
   if (ctx.needs(0)) gx = zeros(x.sizes(), x.options());
   if (ctx.needs(1)) ggrid = zeros(places.sizes(), places.options());
   if (gy.numel() > 0) {
-    kernels_of(x, p.op).gradient(MaybeView(gx), MaybeView(ggrid), view_of(gy), view_of(x), view_of(places),
+    grid_kernels(x, p.op).gradient(MaybeView(gx), MaybeView(ggrid), view_of(gy), view_of(x), view_of(places),
                                  geometry_of(p, x, places));
   }
   return {ctx.needs(0) ? to_dtype(gx, input.dtype()) : gx, ctx.needs(1) ? to_dtype(ggrid, grid.dtype()) : ggrid};
@@ -194,7 +193,7 @@ Tensor sample(const GridSample& p, int64_t dims, const Tensor& input, const Tens
     for (size_t d = 0; d < static_cast<size_t>(dims); ++d) sizes[d + 2] = grid.sizes()[d + 1];
     result = make_tensor(sizes, x.dtype(), x.device(), p.op);
     if (result.numel() > 0) {
-      kernels_of(x, p.op).sample(view_of(result), view_of(x), view_of(places), geometry_of(p, x, places));
+      grid_kernels(x, p.op).sample(view_of(result), view_of(x), view_of(places), geometry_of(p, x, places));
     }
     result = to_dtype(result, input.dtype());
   }

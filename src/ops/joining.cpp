@@ -1,7 +1,7 @@
 // Joining tensors along a dim: cat, stack and what is made of them. Depends on views and copies.
 #include <algorithm>
 
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "ops/autocast.h"
 #include "ops/promotion.h"
 #include "ops/view.h"
@@ -39,8 +39,7 @@ void copy_part(const Tensor& out, size_t d, int64_t at, const Tensor& part, bool
   DimVector strides = out.impl()->strides;
   auto* data = static_cast<char*>(out.data_ptr()) + at * strides[d] * static_cast<int64_t>(out.element_size());
   if (drops_dim) strides.erase(d);
-  const Backend& backend = backend_of(out);
-  require(backend.elementwise, backend, op).copy({data, out.dtype(), part.sizes(), strides}, view_of(part));
+  kernels_of<&Backend::elementwise>(out.device(), op).copy({data, out.dtype(), part.sizes(), strides}, view_of(part));
 }
 
 SmallVec<const Tensor*, 8> pointers_to(TensorList tensors) {

@@ -1,6 +1,7 @@
 // See linalg.h.
 #include "ops/linalg.h"
 
+#include "backend/kernels_of.h"
 #include "ops/edit.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/base/shape.h"
@@ -10,8 +11,7 @@
 namespace tenon {
 
 const LinalgKernels& linalg_kernels(const Tensor& tensor, const char* op) {
-  const Backend& backend = backend_of(tensor);
-  return require(backend.linalg, backend, op);
+  return kernels_of<&Backend::linalg>(tensor.device(), op);
 }
 
 void check_matrices(const char* op, const Tensor& A, const char* name) {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "autograd/record.h"
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "ops/autocast.h"
 #include "ops/elementwise.h"
 #include "ops/same_device.h"
@@ -53,10 +53,9 @@ class Batch {
 void product_into(const char* op, const Tensor& out, const Tensor& a, const Tensor& b, const Scalar& alpha = 1,
                   const Scalar& beta = 0, const Tensor* bias = nullptr) {
   if (out.numel() == 0) return;
-  const Backend& backend = backend_of(out);
   TensorView bias_view;
   if (bias) bias_view = view_of(*bias);
-  require(backend.matmul, backend, op)
+  kernels_of<&Backend::matmul>(out.device(), op)
       .matmul(Batch(out).view(), Batch(a).view(), Batch(b).view(), alpha, beta, bias ? &bias_view : nullptr);
 }
 

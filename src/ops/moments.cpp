@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "autograd/record.h"
+#include "backend/kernels_of.h"
 #include "ops/promotion.h"
 #include "ops/reduction.h"
 #include "tenon/ops/ops.h"
@@ -42,8 +43,7 @@ Moments moments(const char* op, Spread spread, const Tensor& self, OptionalIntAr
     result.mean = make_tensor(dims.kept, wide, self.device(), op);
     Tensor squares = make_tensor(dims.kept, wide, self.device(), op);
     if (self.numel() > 0) {
-      const Backend& backend = backend_of(self);
-      require(backend.reduction, backend, op).mean_m2(view_of(result.mean), view_of(squares), view_of(self));
+      kernels_of<&Backend::reduction>(self.device(), op).mean_m2(view_of(result.mean), view_of(squares), view_of(self));
     } else {
       result.mean.fill_(Scalar(std::numeric_limits<double>::quiet_NaN()));
       squares.zero_();

@@ -1,14 +1,13 @@
 // The normalisation kernels of a tensor's backend. Depends on the tensor layer.
 #pragma once
 
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "tensor/make.h"
 
 namespace tenon {
 
 inline const NormKernels& norm_kernels(const Tensor& tensor, const char* op) {
-  const Backend& backend = backend_of(tensor);
-  return require(backend.norm, backend, op);
+  return kernels_of<&Backend::norm>(tensor.device(), op);
 }
 
 }  // namespace tenon

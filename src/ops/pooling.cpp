@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "autograd/record.h"
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "ops/autocast.h"
 #include "ops/spatial.h"
 #include "tenon/base/shape.h"
@@ -175,9 +175,8 @@ Tensor mean_gradient(const Tensor& grad, const DimVector& input_size, const Pool
     if (gy.numel() == 0) {
       gx.zero_();
     } else {
-      const Backend& backend = backend_of(gx);
       const Windows windows(p, input_size, grad.sizes());
-      require(backend.pool, backend, p.op).mean_gradient(view_of(gx), view_of(gy), windows.geometry());
+      kernels_of<&Backend::pool>(gx.device(), p.op).mean_gradient(view_of(gx), view_of(gy), windows.geometry());
     }
     result = to_dtype(gx, grad.dtype());
   }
@@ -192,9 +191,8 @@ Tensor mean(const Tensor& input, const Pooling& p) {
     const Tensor x = plain(input);
     Tensor y = make_tensor(output_sizes(p, input.sizes()), x.dtype(), x.device(), p.op);
     if (y.numel() > 0) {
-      const Backend& backend = backend_of(x);
       const Windows windows(p, x.sizes(), y.sizes());
-      require(backend.pool, backend, p.op).mean(view_of(y), view_of(x), windows.geometry());
+      kernels_of<&Backend::pool>(x.device(), p.op).mean(view_of(y), view_of(x), windows.geometry());
     }
     result = to_dtype(y, input.dtype());
   }
@@ -221,9 +219,8 @@ TwoTensors max(const Tensor& input, const Pooling& p) {
     Tensor y = make_tensor(sizes, x.dtype(), x.device(), p.op);
     indices = make_tensor(sizes, kLong, x.device(), p.op);
     if (y.numel() > 0) {
-      const Backend& backend = backend_of(x);
       const Windows windows(p, x.sizes(), sizes);
-      require(backend.pool, backend, p.op).max(view_of(y), view_of(indices), view_of(x), windows.geometry());
+      kernels_of<&Backend::pool>(x.device(), p.op).max(view_of(y), view_of(indices), view_of(x), windows.geometry());
     }
     values = to_dtype(y, input.dtype());
   }

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "autograd/record.h"
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "backend/random_kernels.h"
 #include "ops/edit.h"
 #include "tenon/base/shape.h"
@@ -35,8 +35,7 @@ const Tensor& fill_randomly(const char* op, const Tensor& self, Fill fill) {
   check_inplace(self, op, records);
   const SerialRegion serial(shares_elements(self));
   if (self.numel() > 0) {
-    const Backend& backend = backend_of(self);
-    fill(require(backend.random, backend, op), view_of(self));
+    fill(kernels_of<&Backend::random>(self.device(), op), view_of(self));
   }
   self.impl()->version().bump(op);
   if (records) {

@@ -1,5 +1,5 @@
 // Draws with a parameter for each element: gamma, Dirichlet, Poisson and binomial numbers, and implicit gradients.
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "backend/random_kernels.h"
 #include "ops/elementwise.h"
 #include "ops/random.h"
@@ -26,7 +26,7 @@ Tensor of_each(const char* op, Fill fill, const Tensor& first, const Inputs&... 
   if (out.numel() == 0) return out;
   const auto spread = [&](const Tensor& input) { return input.expand(sizes).contiguous(); };
   [&](const auto&... inputs) {
-    fill(require(backend_of(first).random, backend_of(first), op), view_of(out), view_of(inputs)...);
+    fill(kernels_of<&Backend::random>(first.device(), op), view_of(out), view_of(inputs)...);
   }(spread(first), spread(rest)...);
   return out;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "autograd/record.h"
+#include "backend/kernels_of.h"
 #include "ops/autocast.h"
 #include "ops/maybe_view.h"
 #include "tenon/autograd/autograd.h"
@@ -144,7 +145,8 @@ bool autocast_converts(const Tensor& x) {
 
 bool has_kernel(Cell cell, const Sequences& in, const State& initial, const Weights& w) {
   if ((cell != Cell::Gru && cell != Cell::Lstm) || w.project.defined() || autocast_converts(in.data)) return false;
-  if (in.data.numel() == 0 || w.hh.numel() == 0 || !backend_of(in.data).recurrent) return false;
+  if (in.data.numel() == 0 || w.hh.numel() == 0 || !kernels_or_null<&Backend::recurrent>(in.data.device()))
+    return false;
   const auto fits = [&](const Tensor& x) { return x.dtype() == kFloat && x.device() == in.data.device(); };
   const auto bias_fits = [&](const optional<Tensor>& bias) {
     return !bias || (fits(*bias) && bias->dim() == 1 && bias->size(0) == w.hh.size(0));
@@ -164,7 +166,8 @@ Tensor contiguous_or_none(const Tensor& tensor) { return tensor.defined() ? tens
 // out = x @ weight^T (+ bias), where the rows of out may lie apart.
 void project_into(const Tensor& out, const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Tensor to = out.unsqueeze(0), left = x.unsqueeze(0), right = weight.t().unsqueeze(0);
-  backend_of(out).matmul->matmul(view_of(to), view_of(left), view_of(right), 1, 0, MaybeView(bias));
+  kernels_of<&Backend::matmul>(out.device(), "recurrent")
+      .matmul(view_of(to), view_of(left), view_of(right), 1, 0, MaybeView(bias));
 }
 
 Grads kernel_grads(Cell cell, const DimVector& batch_sizes, bool backwards, const BackwardContext& ctx) {
@@ -182,7 +185,7 @@ Grads kernel_grads(Cell cell, const DimVector& batch_sizes, bool backwards, cons
   Grads grads(is_lstm ? kInputs : kCell);
   grads[kHidden] = fresh(batch, hidden);
   if (is_lstm) grads[kCell] = fresh(batch, hidden);
-  backend_of(gates).recurrent->backward(
+  kernels_of<&Backend::recurrent>(gates.device(), "recurrent").backward(
       described(cell, batch_sizes, hidden, backwards),
       {.weight = data_of(weight),
        .gates = data_of(gates),
@@ -245,14 +248,15 @@ Run run_kernel(Cell cell, const Sequences& in, const State& initial, const Weigh
     project_into(gates.narrow(1, 0, w.ih.size(0)), in.data, w.ih, contiguous_or_none(bias_ih));
     const Tensor weight = w.hh.contiguous(), bias = contiguous_or_none(bias_hh);
     const Tensor first = initial.hidden.contiguous(), first_cell = contiguous_or_none(initial.cell);
-    backend_of(gates).recurrent->forward(described(cell, in.batch_sizes, hidden, backwards),
-                                         {.weight = data_of(weight),
-                                          .bias = data_of(bias),
-                                          .initial = {data_of(first), data_of(first_cell)},
-                                          .gates = data_of(gates),
-                                          .before = {data_of(before), data_of(before_cell)},
-                                          .outputs = data_of(run.outputs),
-                                          .last = {data_of(run.last.hidden), data_of(run.last.cell)}});
+    const RecurrentKernels& kernels = kernels_of<&Backend::recurrent>(gates.device(), "recurrent");
+    kernels.forward(described(cell, in.batch_sizes, hidden, backwards),
+                    {.weight = data_of(weight),
+                     .bias = data_of(bias),
+                     .initial = {data_of(first), data_of(first_cell)},
+                     .gates = data_of(gates),
+                     .before = {data_of(before), data_of(before_cell)},
+                     .outputs = data_of(run.outputs),
+                     .last = {data_of(run.last.hidden), data_of(run.last.cell)}});
   }
   const auto record_run = [&](TensorPointers outputs, TensorPointers inputs) {
     record_all("recurrent", outputs, inputs,

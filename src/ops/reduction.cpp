@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "autograd/record.h"
+#include "backend/kernels_of.h"
 #include "ops/autocast.h"
 #include "ops/promotion.h"
 #include "tenon/base/shape.h"
@@ -36,8 +37,8 @@ Tensor shaped(const Tensor& out, const ReducedDims& dims, bool keepdim) {
 Tensor reduce(const char* op, Reduction reduction, const Tensor& self, const ReducedDims& dims, bool keepdim,
               ScalarType compute, ScalarType result) {
   Tensor out = make_tensor(dims.kept, result, self.device(), op);
-  const Backend& backend = backend_of(self);
-  require(backend.reduction, backend, op).reduce(reduction, compute_dtype(compute), view_of(out), view_of(self));
+  kernels_of<&Backend::reduction>(self.device(), op)
+      .reduce(reduction, compute_dtype(compute), view_of(out), view_of(self));
   return shaped(out, dims, keepdim);
 }
 
@@ -133,8 +134,7 @@ Tensor logsumexp_kept(const Tensor& x, const ReducedDims& dims) {
     return log(sum(exp(x - largest), dims.dims, true)) + largest;
   }
   Tensor out = make_tensor(dims.kept, x.dtype(), x.device(), "logsumexp");
-  const Backend& backend = backend_of(x);
-  require(backend.reduction, backend, "logsumexp").logsumexp(view_of(out), view_of(x));
+  kernels_of<&Backend::reduction>(x.device(), "logsumexp").logsumexp(view_of(out), view_of(x));
   return out;
 }
 

@@ -1,7 +1,7 @@
 // Ops that repeat, move or reverse the indices of dims: repeat, tile, repeat_interleave, roll, flip, rot90.
 #include <algorithm>
 
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "ops/view.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -141,8 +141,8 @@ Tensor flip(const Tensor& self, IntArrayRef dims) {
       strides[d] = -strides[d];
     }
     auto* data = static_cast<char*>(self.data_ptr()) + last * static_cast<int64_t>(self.element_size());
-    const Backend& backend = backend_of(self);
-    require(backend.elementwise, backend, "flip").copy(view_of(out), {data, self.dtype(), self.sizes(), strides});
+    kernels_of<&Backend::elementwise>(self.device(), "flip")
+        .copy(view_of(out), {data, self.dtype(), self.sizes(), strides});
   }
   return record("flip", out, &self, {},
                 [reversed](const BackwardContext& ctx) -> Grads { return {flip(ctx.grad(), reversed)}; });

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "autograd/record.h"
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "ops/promotion.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
@@ -102,8 +102,7 @@ Tensor resample(const char* op, const Tensor& input, std::shared_ptr<const AllTa
     }
     result = make_tensor(sizes, x.dtype(), x.device(), op);
     if (result.numel() > 0) {
-      const Backend& backend = backend_of(x);
-      require(backend.resample, backend, op).resample(view_of(result), view_of(x), g);
+      kernels_of<&Backend::resample>(x.device(), op).resample(view_of(result), view_of(x), g);
     }
     if (planes.channels_last) result = result.movedim(-1, 1);
     result = to_dtype(result, input.dtype());

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "autograd/record.h"
+#include "backend/kernels_of.h"
 #include "ops/autocast.h"
 #include "ops/elementwise.h"
 #include "ops/promotion.h"
@@ -18,8 +19,7 @@ Tensor run_scan(const char* op, Scan scan, const Tensor& x, int64_t dim, Tensor*
   Tensor out = make_tensor(x.sizes(), x.dtype(), x.device(), op);
   if (indices) *indices = make_tensor(x.sizes(), kLong, x.device(), op);
   if (x.numel() == 0) return out;
-  const Backend& backend = backend_of(x);
-  require(backend.scan, backend, op)
+  kernels_of<&Backend::scan>(x.device(), op)
       .scan(scan, view_of(out), indices ? view_of(*indices) : TensorView(), view_of(x), dim);
   return out;
 }

@@ -2,6 +2,7 @@
 #include "ops/softmax.h"
 
 #include "autograd/record.h"
+#include "backend/kernels_of.h"
 #include "ops/autocast.h"
 #include "ops/reduction.h"
 #include "ops/same_device.h"
@@ -12,8 +13,7 @@ namespace tenon {
 namespace {
 
 const SoftmaxKernels& softmax_kernels(const Tensor& tensor, const char* op) {
-  const Backend& backend = backend_of(tensor);
-  return require(backend.softmax, backend, op);
+  return kernels_of<&Backend::softmax>(tensor.device(), op);
 }
 
 Tensor softmax_grad(const char* op, bool is_log, const Tensor& grad, const Tensor& y, int64_t dim) {
@@ -78,7 +78,7 @@ Tensor class_loss_grad(const Tensor& grad, const Tensor& grad_y, const Tensor& y
 }  // namespace
 
 bool has_fused_softmax(const Tensor& tensor) {
-  const SoftmaxKernels* kernels = backend_of(tensor).softmax;
+  const SoftmaxKernels* kernels = kernels_or_null<&Backend::softmax>(tensor.device());
   return kernels != nullptr && kernels->causal != nullptr;
 }
 

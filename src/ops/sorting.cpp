@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "autograd/record.h"
+#include "backend/kernels_of.h"
 #include "ops/autocast.h"
 #include "ops/reduction.h"
 #include "tenon/base/shape.h"
@@ -13,8 +14,7 @@ namespace tenon {
 namespace {
 
 const SortKernels& sort_kernels(const Tensor& tensor, const char* op) {
-  const Backend& backend = backend_of(tensor);
-  return require(backend.sort, backend, op);
+  return kernels_of<&Backend::sort>(tensor.device(), op);
 }
 
 void check_sortable(const char* op, const Tensor& self) {

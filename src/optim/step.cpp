@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <unordered_set>
 
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "tenon/base/grad_mode.h"
 #include "tenon/ops/ops.h"
 #include "tensor/make.h"
@@ -36,7 +36,7 @@ bool lies_as(const Tensor& tensor, const Tensor& param) {
 }
 
 bool fits_kernel(const StepItem& item, size_t slot) {
-  if (slot == kStepDtypeCount || !backend_of(item.param).optim) return false;
+  if (slot == kStepDtypeCount || kernels_or_null<&Backend::optim>(item.param.device()) == nullptr) return false;
   if (!item.param.is_contiguous() && !item.param.is_non_overlapping_and_dense()) return false;
   for (const Tensor& state : item.states) {
     if (state.defined() && !lies_as(state, item.param)) return false;
@@ -91,7 +91,7 @@ void step_by_formula(const StepItem& item, const Numbers& numbers) {
 }
 
 #define TENON_KERNEL(name, Numbers, states) \
-  auto kernel_of(const Numbers&) { return cpu_backend().optim->name; }
+  auto kernel_of(const Numbers&) { return kernels_of<&Backend::optim>(kCPU, #name).name; }
 TENON_FORALL_STEPS(TENON_KERNEL)
 #undef TENON_KERNEL
 auto kernel_of(const SparseAdamNumbers&) { return cpu::matrix_step_table().sparse_adam; }

@@ -6,8 +6,6 @@
 
 namespace tenon {
 
-struct Backend;
-
 // Fresh uninitialised memory; sizes are checked (`op` names the caller in errors).
 Tensor make_tensor(IntArrayRef sizes, ScalarType dtype, Device device, const char* op = "empty");
 // The same with given strides (of a dense layout).
@@ -21,8 +19,5 @@ Tensor make_alias(const Tensor& base, IntArrayRef sizes, IntArrayRef strides, in
 inline TensorView view_of(const Tensor& tensor) {
   return {tensor.data_ptr(), tensor.dtype(), tensor.sizes(), tensor.strides()};
 }
-
-// The backend of a tensor's device.
-const Backend& backend_of(const Tensor& tensor);
 
 }  // namespace tenon

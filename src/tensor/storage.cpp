@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "base/free_list.h"
 #include "tenon/tensor/tensor_impl.h"
 
@@ -13,7 +13,7 @@ namespace tenon {
 
 Storage::Storage(size_t nbytes, Device device) : nbytes_(nbytes), device_(device.resolved()) {
   // A device that is not there holds no storage, not even one of no bytes.
-  const MemoryKernels& memory = *backend_of(device_).memory;
+  const MemoryKernels& memory = kernels_of<&Backend::memory>(device_, "empty");
   if (nbytes > 0) data_ = memory.allocate(nbytes, device_.index());
 }
 
@@ -24,7 +24,7 @@ Storage::~Storage() {
   if (borrowed_) {
     if (release_) release_();
   } else if (data_) {
-    backend_of(device_).memory->deallocate(data_, nbytes_, device_.index());
+    kernels_of<&Backend::memory>(device_, "free").deallocate(data_, nbytes_, device_.index());
   }
   if (release_pinned_) release_pinned_();
 }
@@ -35,7 +35,7 @@ void Storage::resize(size_t nbytes) {
   TENON_CHECK(!pinned_, "resize: the memory of this storage is shared outside Tenon, so its size is fixed at ", nbytes_,
               " bytes");
   TENON_CHECK_DEVICE(device_.is_cpu(), "resize: only CPU storages can be resized, this one is on ", device_);
-  const MemoryKernels& memory = *backend_of(device_).memory;
+  const MemoryKernels& memory = kernels_of<&Backend::memory>(device_, "empty");
   void* grown = nbytes ? memory.allocate(nbytes, device_.index()) : nullptr;
   if (data_) {
     if (grown) std::memcpy(grown, data_, std::min(nbytes, nbytes_));
@@ -51,7 +51,7 @@ void Storage::move_to(void* data, std::function<void()> release) {
   std::function<void()> leave = std::move(release_);
   if (!borrowed_) {
     leave = [old = data_, nbytes = nbytes_, device = device_] {
-      if (old) backend_of(device).memory->deallocate(old, nbytes, device.index());
+      if (old) kernels_of<&Backend::memory>(device, "free").deallocate(old, nbytes, device.index());
     };
   }
   data_ = data;

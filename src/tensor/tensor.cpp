@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "backend/backend.h"
+#include "backend/kernels_of.h"
 #include "tenon/base/grad_mode.h"
 #include "tenon/base/shape.h"
 #include "tenon/base/small_vec.h"
@@ -94,13 +94,11 @@ Scalar Tensor::item() const {
   alignas(16) char bytes[16];
   const void* source = data_ptr();
   if (!device().is_cpu()) {
-    backend_of(*this).memory->copy_to_host(bytes, source, element_size(), device().index());
+    kernels_of<&Backend::memory>(device(), "item").copy_to_host(bytes, source, element_size(), device().index());
     source = bytes;
   }
   return visit_dtype(dtype(), [&](auto zero) { return Scalar(*static_cast<const decltype(zero)*>(source)); });
 }
-
-const Backend& backend_of(const Tensor& tensor) { return backend_of(tensor.device()); }
 
 Tensor make_tensor(IntArrayRef sizes, ScalarType dtype, Device device, const char* op) {
   int64_t numel = checked_numel(sizes, op);

@@ -32,7 +32,7 @@ OPEN_INSIDES = {("bindings", "backend/cpu/isa.h")}
 LIBRARIES = {
     r"hwy/": ["src/backend/cpu", "tests", "benchmarks"],
     r"Eigen/|unsupported/Eigen/": ["src/backend/cpu", "src/ops", "tests", "benchmarks"],
-    r"nlohmann/": ["src/io", "src/text", "src/train", "bindings", "tests"],
+    r"nlohmann/": ["src/io", "src/text", "src/train", "bindings", "tests", "examples/sentiment"],
     r"(cuda|cublas|cudnn|nvrtc|nccl|curand|cufft)": ["src/backend/cuda", "src/distributed", "tests", "benchmarks"],
     r"Python\.h|nanobind/": ["bindings"],
     r"(immintrin|x86intrin|emmintrin|arm_neon)\.h": ["src/base", "benchmarks"],  # waiting loops pause the core

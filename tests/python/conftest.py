@@ -13,7 +13,7 @@ collect_ignore = []
 missing_checkers = []
 if not importlib.util.find_spec("torch"):
     wants_torch = re.compile(
-        r"\b(import|from) (torch|tokenizers|compare|op_db_judge|distribution_cases|test_data_loader)\b"
+        r"\b(import|from) (torch|tokenizers|compare|sentiment_files|op_db_judge|distribution_cases|test_data_loader)\b"
         r"|importorskip\(.torch"
     )
     files = Path(__file__).parent.glob("test_*.py")
