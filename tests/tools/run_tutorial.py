@@ -44,7 +44,8 @@ def run(command: list[str], text: str) -> str:
 
 
 def shows(shown: str, printed: str) -> bool:
-    pattern = ".*".join(re.escape(piece) for piece in shown.strip().split("..."))
+    # Of "0...." the first dot is itself.
+    pattern = ".*".join(re.escape(piece) for piece in re.split(r"\.{3}(?!\.)", shown.strip()))
     return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
 
 
@@ -55,7 +56,8 @@ def squeezed(text: str) -> str:
 
 def main() -> None:
     [page] = map(Path, sys.argv[1:])
-    programs = [squeezed(file.read_text()) for file in (PROJECT / "examples").rglob("*.*") if file.is_file()]
+    files = (file for kind in ("py", "cpp", "h") for file in (PROJECT / "examples").rglob(f"*.{kind}"))
+    programs = [squeezed(file.read_text()) for file in files]
     printed = ""
     for block in blocks(page.read_text()):
         place = f"{page}, line {block.line}"
