@@ -35,8 +35,10 @@ def blocks(page: str) -> Iterator[Block]:
 def run(command: list[str], text: str) -> str:
     """What `text`, given to `command`, prints."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # No proxy leads to a server of this machine.
+    environment = {**os.environ, "PATH": path, "no_proxy": "127.0.0.1"}
     done = subprocess.run(
-        command, input=text, stdout=subprocess.PIPE, text=True, cwd=PROJECT, env={**os.environ, "PATH": path}, check=False
+        command, input=text, stdout=subprocess.PIPE, text=True, cwd=PROJECT, env=environment, check=False
     )
     if done.returncode != 0:
         raise SystemExit(f"ended with {done.returncode}:\n{text}{done.stdout}")
