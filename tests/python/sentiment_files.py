@@ -1,5 +1,6 @@
 """A small sentiment model, its tokenizer and what PyTorch answers with them, for the tests of tenon-sentiment."""
 
+import functools
 import os
 import random
 from pathlib import Path
@@ -13,6 +14,7 @@ WORDS = "정말 재미있는 영화 였다 너무 지루하고 별로 good bad f
 WORDS += ["😀", "é", "e\u0301", "😡👍🏽"]
 
 
+@functools.cache
 def program() -> Path:
     named = os.environ.get("TENON_SENTIMENT")
     built = [Path(named)] if named else list(ROOT.glob("build/**/examples/tenon-sentiment"))

@@ -18,8 +18,6 @@ import torch
 from safetensors.torch import save_file
 from sentiment_files import Reference, program, reviews
 
-SERVER = program()
-
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
@@ -28,7 +26,7 @@ def reference(tmp_path_factory):
 
 def run(reference, *options, text=b"", threads=2, **more):
     environment = {**os.environ, "TENON_NUM_THREADS": str(threads)}
-    command = [SERVER, *reference.options(), *map(str, options)]
+    command = [program(), *reference.options(), *map(str, options)]
     return subprocess.run(command, input=text, capture_output=True, timeout=120, env=environment, **more)
 
 
@@ -43,7 +41,7 @@ def lines_of(texts):
 
 
 def started(reference, *options, **more):
-    return subprocess.Popen([SERVER, *reference.options(), *options], **more)
+    return subprocess.Popen([program(), *reference.options(), *options], **more)
 
 
 def no_constant(name):
@@ -111,19 +109,29 @@ def test_a_word_ends_it(reference, word):
 
 def test_a_line_of_any_length_is_read_in_bounded_memory(reference):
     script = 'ulimit -v 600000; head -c 300000000 /dev/zero | tr "\\0" x | "$@"'
-    done = subprocess.run(["bash", "-c", script, "-", SERVER, *reference.options()], capture_output=True, timeout=120)
+    done = subprocess.run(
+        ["bash", "-c", script, "-", program(), *reference.options()], capture_output=True, timeout=120
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode().splitlines() == answers(reference, text=b"x" * (1 << 20))
 
 
 def test_too_little_memory_is_said(reference):
-    for limit in (8_000, 12_000, 16_000, 24_000, 40_000):
-        script = f'ulimit -v {limit}; exec "$@"'
+    needed = program().stat().st_size >> 10
+    said = []
+    for limit in range(needed, needed + 8000, 500):
+        script = f'ulimit -v {limit}; TENON_NUM_THREADS=1 exec "$@"'
         done = subprocess.run(
-            ["bash", "-c", script, "-", SERVER, *reference.options()], input=b"good\n", capture_output=True, timeout=60
+            ["bash", "-c", script, "-", program(), *reference.options()],
+            input=b"good\n",
+            capture_output=True,
+            timeout=60,
         )
-        if done.returncode != 0 and b"tenon-sentiment" in done.stderr:
-            assert done.returncode == 1 and done.stderr.count(b"\n") == 1, (limit, done)
+        if b"tenon-sentiment: " in done.stderr:
+            said.append(limit)
+        # Where the program itself has no room, the system ends it.
+        assert not said or done.returncode == done.stderr.count(b"\n") in (0, 1), (limit, done)
+    assert said and done.returncode == 0
 
 
 def test_memory_does_not_grow(reference):
@@ -157,7 +165,13 @@ def test_a_terminal_gets_a_prompt(reference):
 
 
 def test_interrupts_and_readers_that_leave_end_it(reference):
-    with started(reference, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+    # What a shell starts in the background ignores interrupts, and so does what that starts.
+    with started(
+        reference,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as server:
         server.stdin.write(b"good\n")
         server.stdin.flush()
         server.stdout.readline()
@@ -277,7 +291,7 @@ def test_a_wrong_command_line_is_told(reference, options):
 
 
 def test_help_names_every_option():
-    done = subprocess.run([SERVER, "--help"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([program(), "--help"], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0 and done.stderr == ""
     for option in ("--model", "--tokenizer", "--json", "--batch", "--http", "--help"):
         assert option in done.stdout
@@ -285,9 +299,9 @@ def test_help_names_every_option():
 
 def test_it_stands_alone_and_is_small():
     # A build with the shared library has its own file.
-    needed = subprocess.run(["readelf", "--dynamic", SERVER], capture_output=True, text=True, check=True).stdout
+    needed = subprocess.run(["readelf", "--dynamic", program()], capture_output=True, text=True, check=True).stdout
     assert "NEEDED" not in needed, needed
-    assert SERVER.stat().st_size < 8_000_000
+    assert program().stat().st_size < 8_000_000
 
 
 def test_it_answers_soon(reference):
