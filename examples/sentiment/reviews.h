@@ -50,7 +50,10 @@ inline std::vector<Review> read_reviews(const std::string& path, int64_t limit) 
   if (!file) throw std::runtime_error("cannot read " + path);
   std::string line;
   const auto next_line = [&] {
-    if (!std::getline(file, line)) return false;
+    if (!std::getline(file, line)) {
+      if (file.bad()) throw std::runtime_error("cannot read " + path);
+      return false;
+    }
     line.erase(line.find_last_not_of('\r') + 1);
     return true;
   };

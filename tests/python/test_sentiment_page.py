@@ -90,6 +90,9 @@ def test_the_page_is_there_and_asks_for_nothing_else(address):
         assert headers["X-Content-Type-Options"] == "nosniff" and b"http://" not in body and b"https://" not in body
         head = ask(address + path, method="HEAD")
         assert head[0] == 200 and head[1]["Content-Length"] == str(len(body))
+    host = address.split("/")[2].encode()
+    for path in (b"/", b"/answer", b"/nothing"):
+        assert raw(address, b"HEAD " + path + b" HTTP/1.0\r\nHost: " + host + b"\r\n\r\n").endswith(b"\r\n\r\n")
 
 
 def test_wrong_requests_get_their_status(address):

@@ -280,6 +280,23 @@ def test_a_tokenizer_says_where_texts_are_cut(reference, tmp_path):
     assert seen[None] == seen[128] != seen[5]
 
 
+@pytest.mark.parametrize("change", [{"stride": 127}, {"strategy": "OnlySecond"}])
+def test_what_is_cut_off_does_not_matter(reference, tmp_path, change):
+    content = json.loads(reference.tokenizer.read_text())
+    content["truncation"].update(change)
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    text = b"? " * (1 << 18)
+    script = 'ulimit -v 600000; "$@"'
+    done = subprocess.run(
+        ["bash", "-c", script, "-", program(), *reference.options(), "--tokenizer", tmp_path / "tokenizer.json"],
+        input=text,
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode().splitlines() == answers(reference, text=text)
+
+
 @pytest.mark.parametrize(
     "options",
     [["--model"], ["--nothing"], ["--batch", "a", "--http", "0"], ["--http", "nowhere:1"], ["--http", "99999"]],

@@ -75,6 +75,8 @@ asio::awaitable<void> converse(tcp::socket socket, const Site& site, size_t& ope
     co_await http::async_read(stream, buffer, parser, into(error));
     std::optional<Response> response = error ? refusal_of(error) : site.reply(parser.get());
     if (!response) co_return;
+    // The other side takes what would follow for the next answer.
+    if (parser.get().method() == http::verb::head) response->body().clear();
     goes_on = !error && parser.get().keep_alive();
     response->keep_alive(goes_on);
     stream.expires_after(kPatience);

@@ -42,7 +42,8 @@ class ModelFile {
 
   int64_t size(const char* name, size_t dim, size_t dims) const {
     const auto& shape = file_.entry(name).shape;
-    check(shape.size() == dims && shape[dim] > 0, "tensor '", name, "' has shape ", IntArrayRef(shape), "; ", dims,
+    const bool has_values = std::all_of(shape.begin(), shape.end(), [](int64_t length) { return length > 0; });
+    check(shape.size() == dims && has_values, "tensor '", name, "' has shape ", IntArrayRef(shape), "; ", dims,
           " dims without an empty one are expected");
     return shape[dim];
   }
@@ -94,11 +95,17 @@ Judge::Judge(const std::string& model, const std::string& tokenizer)
   for (const auto& [token, id] : tokenizer_.get_vocab()) {
     if (id >= words) fail("token ", id, " is beyond the ", words, " rows of the model's embedding");
   }
-  if (!tokenizer_.truncation()) tokenizer_.set_truncation(text::Truncation{.max_length = kDefaultLength});
-  const uint64_t length = tokenizer_.truncation()->max_length;
+  text::Truncation truncation{.max_length = kDefaultLength};
+  if (const auto& wanted = tokenizer_.truncation()) {
+    truncation.max_length = wanted->max_length;
+    truncation.direction = wanted->direction;
+  }
+  const uint64_t length = truncation.max_length;
   if (length == 0 || length > kGreatestLength) {
     fail("cuts texts after ", length, " tokens; 1 to ", kGreatestLength, " are allowed");
   }
+  // Without a stride: the parts of a text that are not looked at would overlap, and take much memory.
+  tokenizer_.set_truncation(truncation);
   tokenizer_.set_padding(std::nullopt);
 }
 

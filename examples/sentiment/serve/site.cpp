@@ -85,11 +85,8 @@ Response Site::reply(const Request& request) const {
   if (path == "/answer") return request.method() == http::verb::post ? answer(request) : wrong_method("POST");
   for (const File& file : kFiles) {
     if (path != file.path) continue;
-    const bool is_head = request.method() == http::verb::head;
-    if (!is_head && request.method() != http::verb::get) return wrong_method("GET, HEAD");
-    Response response = respond(http::status::ok, file.type, file.content);
-    if (is_head) response.body().clear();
-    return response;
+    if (request.method() != http::verb::head && request.method() != http::verb::get) return wrong_method("GET, HEAD");
+    return respond(http::status::ok, file.type, file.content);
   }
   return refusal(http::status::not_found, "nothing is here");
 }

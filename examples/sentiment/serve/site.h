@@ -16,6 +16,7 @@ class Site {
  public:
   Site(const Judge& judge, uint16_t port) : judge_(judge), port_(port) {}
 
+  // What GET gets is also the answer to HEAD, less its body.
   Response reply(const Request& request) const;
   // Of a request that could not be read, or not be answered.
   static Response refusal(http::status status, const char* why);
