@@ -25,7 +25,8 @@ if(TENON_BEAST_INCLUDE)
   target_sources(tenon-sentiment PRIVATE ${SERVE}/http.cpp ${SERVE}/site.cpp
     ${CMAKE_CURRENT_BINARY_DIR}/sentiment_page.cpp)
   # GCC takes the memory of coroutines for mismatched.
-  set_source_files_properties(${SERVE}/http.cpp ${SERVE}/site.cpp PROPERTIES COMPILE_OPTIONS "-Os;$<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>")
+  set_source_files_properties(${SERVE}/http.cpp ${SERVE}/site.cpp PROPERTIES
+    COMPILE_OPTIONS "-Os;$<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete>")
   target_include_directories(tenon-sentiment SYSTEM PRIVATE ${TENON_BEAST_INCLUDE} ${TENON_JSON_INCLUDE})
 else()
   target_sources(tenon-sentiment PRIVATE ${SERVE}/without_http.cpp)

@@ -15,10 +15,11 @@ WORDS += ["😀", "é", "e\u0301", "😡👍🏽"]
 
 
 @functools.cache
-def program() -> Path:
-    named = os.environ.get("TENON_SENTIMENT")
-    built = [Path(named)] if named else list(ROOT.glob("build/**/examples/tenon-sentiment"))
-    assert built, "tenon-sentiment is not built; TENON_SENTIMENT may name it"
+def program(name: str = "tenon-sentiment", variable: str = "TENON_SENTIMENT") -> Path:
+    """The newest of a build folder of this checkout, or the one that the environment's variable names."""
+    named = os.environ.get(variable)
+    built = [Path(named)] if named else list(ROOT.glob(f"build/**/examples/{name}"))
+    assert built, f"{name} is not built; {variable} may name it"
     return max(built, key=lambda path: path.stat().st_mtime)
 
 

@@ -5,11 +5,9 @@ build folder of this checkout.
 """
 
 import importlib.util
-import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +15,8 @@ import tenon
 import tokenizers
 import torch
 from safetensors.numpy import load_file
+from sentiment_files import ROOT, program
 
-ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples" / "sentiment"
 sys.path.append(str(FOLDER))
 
@@ -48,11 +46,8 @@ def run(capsys, *arguments, module=ON_TENON):
 
 
 def run_native(*arguments):
-    named = os.environ.get("TENON_SENTIMENT_TRAIN")
-    built = [Path(named)] if named else list(ROOT.glob("build/**/examples/sentiment_train"))
-    assert built, "sentiment_train is not built; TENON_SENTIMENT_TRAIN may name it"
-    program = max(built, key=lambda path: path.stat().st_mtime)
-    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=300)
+    command = [program("sentiment_train", "TENON_SENTIMENT_TRAIN"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def numbers(text):
