@@ -227,15 +227,25 @@ struct Checkpoint {
   TextClassifier& model;
   tenon::optim::Adam& optimizer;
   History& history;
+  int64_t seed, reviews;  // which must be the same
 
   void save(tenon::serialize::OutputArchive& archive) const {
     tenon::serialize::OutputArchive parts[3];
     archive.write("model", parts[0] << model);
     archive.write("optimizer", parts[1] << optimizer);
     archive.write("history", parts[2] << history);
+    archive.write("seed", tenon::IValue(seed));
+    archive.write("reviews", tenon::IValue(reviews));
   }
   void load(tenon::serialize::InputArchive& archive) {
     tenon::serialize::InputArchive parts[3];
+    for (auto [name, expected] : {std::pair("seed", seed), {"reviews", reviews}}) {
+      tenon::IValue saved;
+      archive.read(name, saved);
+      if (saved.toInt() != expected)
+        throw tenon::ValueError(
+            tenon::concat("the checkpoint goes on with ", name, " ", saved.toInt(), ", not ", expected));
+    }
     archive.read("model", parts[0]);
     archive.read("optimizer", parts[1]);
     archive.read("history", parts[2]);
@@ -304,7 +314,7 @@ void train(const Options& options) {
   TextClassifier model(vocabulary);
   tenon::optim::Adam optimizer(model->parameters(), tenon::optim::AdamOptions(1e-3));
   History history;
-  Checkpoint checkpoint{model, optimizer, history};
+  Checkpoint checkpoint{model, optimizer, history, options.seed, static_cast<int64_t>(reviews.size())};
   if (resumed) {
     tenon::load(checkpoint, checkpoint_file);
     std::printf("going on after epoch %lld\n", static_cast<long long>(history.epochs()));

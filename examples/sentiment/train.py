@@ -148,6 +148,9 @@ def train(options: argparse.Namespace) -> None:
     training, held_out = ([reviews[i] for i in part.indices] for part in parts)
 
     state: dict[str, Any] | None = torch.load(checkpoint) if options.resume and checkpoint.exists() else None
+    given = {"seed": options.seed, "reviews": len(reviews)}
+    if state is not None and state["given"] != given:
+        raise ValueError(f"{checkpoint} goes on with {state['given']}, not {given}")
     if state is None:
         train_tokenizer(training).save(str(tokenizer_file))
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
@@ -192,7 +195,8 @@ def train(options: argparse.Namespace) -> None:
         if since_best(accuracies) == 0:
             save_file(model.state_dict(), model_file)
         lists = {"losses": losses, "unseen_losses": unseen_losses, "accuracies": accuracies}
-        torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), **lists}, checkpoint)
+        states = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        torch.save({**states, **lists, "given": given}, checkpoint)
         print(f"epoch {epoch}   loss {losses[-1]:.6f}   held out: loss {judged.loss:.6f}   {judged.accuracy:.2%} right")
 
     curves = {"loss": losses, "loss of reviews held out": unseen_losses, "accuracy on them": accuracies}

@@ -120,6 +120,17 @@ def test_training_goes_on_from_its_checkpoint(tmp_path, capsys, native):
     assert again[1] == "going on after epoch 3" and again[2:] == rest[3:]
 
 
+@pytest.mark.parametrize("other", [("--seed", 1), ("--limit", 290)])
+def test_training_goes_on_with_nothing_else(tmp_path, capsys, other):
+    short = ["--limit", 300, "--epochs", 1, "--out", tmp_path]
+    run(capsys, *short)
+    with pytest.raises(ValueError, match="goes on with"):
+        run(capsys, *short, *other, "--resume")
+    run_native(*short)
+    refused = run_native(*short, *other, "--resume")
+    assert refused.returncode == 1 and "goes on with" in refused.stderr
+
+
 @pytest.mark.parametrize("native", [False, True])
 def test_training_ends_early_and_keeps_the_best(tmp_path, capsys, native):
     arguments = ["--limit", 400, "--patience", 2, "--epochs", 40, "--out", tmp_path]
