@@ -5,6 +5,7 @@
 
 #include "autograd/meta.h"
 #include "autograd/spin_lock.h"
+#include "tenon/base/shape.h"
 
 namespace tenon {
 namespace {
@@ -28,11 +29,27 @@ SavedTensorHooksGuard::~SavedTensorHooksGuard() {
   has_hooks = !hook_stack().empty();
 }
 
-// What the pack hook made of a tensor, and the history that the unpacked one gets.
+// What the pack hook made of a tensor, what the unpacked one must be like, and the history that it gets.
 struct SavedTensor::Packed {
   std::shared_ptr<void> data;
   std::function<Tensor(const std::shared_ptr<void>&)> unpack;
+  DimVector sizes;
+  ScalarType dtype;
+  Device device;
+  bool contiguous;
   Edge edge;  // of an input that requires grad
+
+  // Kernels take for granted what they saved: its size, its dtype, and that it was contiguous.
+  Tensor unpacked(const char* op) const {
+    Tensor tensor = unpack(data);
+    TENON_CHECK(tensor.defined(), op, ": the unpack hook of a saved tensor returned an undefined tensor");
+    TENON_CHECK(is_expandable_to(tensor.sizes(), sizes) && tensor.device() == device, op,
+                ": the unpack hook of a saved tensor returned a tensor of shape ", tensor.sizes(), " on ",
+                tensor.device(), ", but what was packed had shape ", IntArrayRef(sizes), " on ", device);
+    if (tensor.sizes() != IntArrayRef(sizes)) tensor = tensor.expand(sizes);
+    if (tensor.dtype() != dtype) tensor = tensor.to(dtype);
+    return contiguous ? tensor.contiguous() : tensor;
+  }
 };
 
 SavedTensor::SavedTensor() = default;
@@ -68,10 +85,10 @@ SavedTensor::SavedTensor(const Tensor& tensor, bool is_output) : was_defined_(te
   is_output_ = is_output && tensor.requires_grad() && !tensor.is_leaf();
   tensor_ = is_output_ ? tensor.detach() : tensor;
   if (!has_hooks) return;
-  auto packed = std::make_shared<Packed>();
-  if (!is_output_) packed->edge = gradient_edge(tensor);
   const SavedTensorHooks hooks = hook_stack().back();
-  packed->unpack = hooks.unpack;
+  auto packed = std::make_shared<Packed>(nullptr, hooks.unpack, tensor.sizes(), tensor.dtype(), tensor.device(),
+                                         tensor.is_contiguous());
+  if (!is_output_) packed->edge = gradient_edge(tensor);
   {
     NoGradGuard no_grad;
     packed->data = hooks.pack(tensor.detach());
@@ -98,8 +115,7 @@ Tensor SavedTensor::unpack(const IntrusivePtr<Node>& owner, const char* op, bool
     packed = packed_;
   }
   if (packed) {
-    Tensor unpacked = packed->unpack(packed->data);
-    TENON_CHECK(unpacked.defined(), op, ": the unpack hook of a saved tensor returned an undefined tensor");
+    const Tensor unpacked = packed->unpacked(op);
     const Edge edge = is_output_ ? Edge{owner, output_nr_} : packed->edge;
     if (!history || !edge.node) return unpacked;
     Tensor result = unpacked.detach();

@@ -36,7 +36,8 @@ constexpr uint64_t plugin_layout() {
 #include "tenon/table/elementwise.inc"
   hash.add_sizes<TensorView, Operand, Scalar, Backend, MemoryKernels, ElementwiseKernels, ReductionKernels, ScanKernels,
                  MatmulKernels, SoftmaxKernels, ConvKernels, SortKernels, IndexKernels, NormKernels, RandomKernels,
-                 PoolKernels, LinalgKernels, FftKernels, ResampleKernels, GridKernels, CtcKernels, OptimKernels>();
+                 PoolKernels, LinalgKernels, FftKernels, ResampleKernels, GridKernels, CtcKernels, OptimKernels,
+                 RecurrentKernels>();
   return hash.value;
 }
 

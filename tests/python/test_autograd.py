@@ -266,6 +266,29 @@ def test_saved_tensors_are_packed_and_unpacked():
     assert len(packed) == 2 and x.grad.tolist() == [20, 40]
 
 
+def test_an_unpacked_tensor_must_be_of_the_shape_that_was_packed():
+    x = leaf(1, 2, 3)
+    with tenon.autograd.graph.saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor[:2]):
+        y = x.tanh()
+    with pytest.raises(RuntimeError, match=r"tanh: the unpack hook .* shape \[2\] .* packed had shape \[3\]"):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize("dtype", [tenon.float32, tenon.float64])
+def test_an_unpacked_tensor_may_have_other_strides_and_another_dtype(dtype):
+    x = tenon.randn(4, 9).requires_grad_()
+    classes = tenon.tensor([1, 2, 3, 4])
+    (expected,) = tenon.autograd.grad(tenon.nn.functional.cross_entropy(x, classes), x)
+
+    def unpack(tensor):
+        wide = tensor.to(dtype) if tensor.is_floating_point() else tensor
+        return wide.repeat_interleave(2, -1)[..., ::2] if wide.dim() > 0 else wide
+
+    with tenon.autograd.graph.saved_tensors_hooks(lambda tensor: tensor, unpack):
+        loss = tenon.nn.functional.cross_entropy(x, classes)
+    assert tenon.equal(tenon.autograd.grad(loss, x)[0], expected)
+
+
 # --- custom functions
 
 

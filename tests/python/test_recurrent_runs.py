@@ -147,3 +147,15 @@ def test_a_weight_that_was_edited_since_is_found_out() -> None:
         layer.weight_hh_l0.mul_(2)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         weighted(tenon, outputs).backward()
+
+
+@pytest.mark.parametrize("name", ["GRU", "LSTM"])
+def test_saved_tensors_may_come_back_from_hooks_with_other_strides(name: str) -> None:
+    case = Case(name, (5, 4, 3, 6), {}, True)
+    found = []
+    for strided in (False, True):
+        unpack = (lambda saved: saved.repeat_interleave(2, -1)[..., ::2]) if strided else (lambda saved: saved)
+        with tenon.autograd.graph.saved_tensors_hooks(lambda saved: saved, unpack):
+            layer, inputs, outputs = case(tenon)
+        found.append(tenon.autograd.grad(weighted(tenon, outputs), [*inputs, *layer.parameters()]))
+    assert all(tenon.equal(first, again) for first, again in zip(*found))

@@ -34,10 +34,10 @@ class PackedRhs {
   void multiply(int64_t rows, const float* a, int64_t a_stride, float* c, int64_t c_stride, float beta,
                 const float* bias) const {
     for_parts([&](int64_t col, int64_t cols) {
-      gemm_float().multiply({rows, cols, k_,
-                             {a, a_stride, 1},
-                             {packed_.as<float>() + col * k_, 0, 0},
-                             false, true, c + col, c_stride, 1, beta, bias ? bias + col : nullptr});
+      gemm_.multiply({rows, cols, k_,
+                      {a, a_stride, 1},
+                      {packed_.as<float>() + col * k_, 0, 0},
+                      false, true, c + col, c_stride, 1, beta, bias ? bias + col : nullptr});
     });
   }
 
@@ -52,6 +52,8 @@ class PackedRhs {
     });
   }
 
+  // Kept, as another instruction set, which may be forced meanwhile, has other panels.
+  const GemmKernels<float>& gemm_ = gemm_float();
   int64_t n_, k_;
   Scratch packed_;
 };
