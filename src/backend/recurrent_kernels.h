@@ -4,6 +4,8 @@
 // steps, N of them, follow each other. B is the size of the first step and H that of a hidden state.
 #pragma once
 
+#include <cstdint>
+
 #include "tenon/base/array_ref.h"
 
 namespace tenon {
