@@ -82,7 +82,7 @@ Judge::Judge(const std::string& model, const std::string& tokenizer)
   const int64_t hidden = file.size("gru.weight_hh_l0", 1, 2);
   embedding_ = file.tensor(kNames[0], {words, features});
   weight_ih_ = by_columns(file.tensor("gru.weight_ih_l0", {3 * hidden, features}));
-  weight_hh_ = by_columns(file.tensor("gru.weight_hh_l0", {3 * hidden, hidden}));
+  weight_hh_ = file.tensor("gru.weight_hh_l0", {3 * hidden, hidden});
   bias_ih_ = file.tensor("gru.bias_ih_l0", {3 * hidden});
   bias_hh_ = file.tensor("gru.bias_hh_l0", {3 * hidden});
   out_weight_ = file.tensor("ln1.weight", {2, hidden});
