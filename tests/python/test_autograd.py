@@ -483,6 +483,29 @@ CHECKPOINTS = {
 }  # fmt: skip
 
 
+def test_what_checkpoints_are_made_of_is_pytorchs():
+    def detached(m):
+        x = m.ones(2, requires_grad=True)
+        found = m.utils.checkpoint.detach_variable((x * 2, m.zeros(1), 3))
+        return [(t.requires_grad, t.is_leaf) for t in found[:2]], found[2]
+
+    def states(m):
+        with m.utils.checkpoint.set_checkpoint_debug_enabled(None):
+            found = m.utils.checkpoint.get_device_states(m.ones(1), 2)
+        return found, m.utils.checkpoint.set_device_states(*found)
+
+    with comparisons() as check:
+        check("detached", detached)
+        check("no tuple", lambda m: m.utils.checkpoint.detach_variable([m.ones(1)]))
+        check("states", states)
+    for m in (tenon, torch):
+        with pytest.warns(UserWarning, match="None of the inputs have requires_grad=True"):
+            m.utils.checkpoint.check_backward_validity([m.ones(1), 2])
+        kind = m.utils.checkpoint.DefaultDeviceType
+        kind.set_device_type("cpu")
+        assert kind.get_device_type() == "cpu"
+
+
 def test_checkpoints_notice_what_pytorchs_notice():
     with comparisons() as check:
         for name, (make, options) in CHECKPOINTS.items():

@@ -2,6 +2,7 @@
 
 import collections
 import io
+import mmap
 import os
 import pathlib
 import pickle
@@ -11,6 +12,7 @@ import zipfile
 import pytest
 import tenon
 import torch
+from compare import comparisons
 
 NAMES = ("uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64", "complex64",
          "complex128", "bool", "uint16", "uint32", "uint64")  # fmt: skip
@@ -467,6 +469,38 @@ def test_safetensors_are_loaded_by_their_ending(tmp_path):
 
 def test_seeds_names():
     assert tenon.serialize.save is tenon.save and tenon.serialize.load is tenon.load
+
+
+def test_archives_that_do_not_say_their_order_of_bytes(tmp_path):
+    torch.save(torch.arange(3, dtype=torch.int32), tmp_path / "a.pt", _disable_byteorder_record=True)
+
+    def loaded(m, order):
+        m.serialization.set_default_load_endianness(order and m.serialization.LoadEndianness[order])
+        try:
+            return m.serialization.get_default_load_endianness() is None, m.load(tmp_path / "a.pt").tolist()
+        finally:
+            m.serialization.set_default_load_endianness(None)
+
+    with comparisons() as check:
+        for order in (None, "LITTLE", "BIG", "NATIVE"):
+            check(str(order), lambda m, order=order: loaded(m, order))
+        check("no order", lambda m: m.serialization.set_default_load_endianness("big"))
+
+
+def test_settings_of_files(tmp_path):
+    def kept(m):
+        m.serialization.set_crc32_options(False)
+        found = [m.serialization.get_crc32_options()]
+        m.serialization.set_crc32_options(True)
+        with m.serialization.set_default_mmap_options(mmap.MAP_PRIVATE):
+            found.append(m.serialization.get_default_mmap_options())
+        return [*found, m.serialization.get_crc32_options()]
+
+    with comparisons() as check:
+        check("kept", kept)
+        check("no flags", lambda m: m.serialization.set_default_mmap_options(99))
+    with pytest.raises(NotImplementedError, match="MAP_PRIVATE only"):
+        tenon.serialization.set_default_mmap_options(mmap.MAP_SHARED)
 
 
 def test_big_endian_files(tmp_path):

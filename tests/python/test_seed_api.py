@@ -14,6 +14,7 @@ import pytest
 import tenon
 import tenon.autograd as autograd
 import tenon.tensor as tensor_module
+import torch
 
 
 def test_tensor_snippet():
@@ -255,9 +256,13 @@ def test_accelerators_answer_where_there_are_none():
         assert accelerator.current_accelerator() is None
         with accelerator.device_index(None):
             pass
-        for call in (accelerator.synchronize, accelerator.current_device_index):
+        asked = "synchronize current_device_index current_device_idx current_stream get_device_capability empty_cache "
+        asked += "empty_host_cache memory_allocated max_memory_allocated memory_reserved max_memory_reserved "
+        asked += "memory_stats reset_peak_memory_stats reset_accumulated_memory_stats get_memory_info"
+        for name in asked.split():
+            assert hasattr(torch.accelerator, name)
             with pytest.raises(tenon.DeviceError):
-                call()
+                getattr(accelerator, name)()
         with pytest.raises(tenon.DeviceError):
             accelerator.set_device_index(0)
 

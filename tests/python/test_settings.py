@@ -34,6 +34,40 @@ def test_settings_are_kept_as_pytorch_keeps_them():
     assert tenon.get_num_interop_threads() == 1 and tenon.set_num_interop_threads(4) is None
 
 
+def test_choices_of_libraries_are_kept_as_pytorch_keeps_them():
+    def switched(m, name):
+        cuda = m.backends.cuda
+        asked = getattr(cuda, name.removeprefix("enable_").removeprefix("allow_") +
+                        ("_enabled" if name.startswith("enable") else "_allowed"))  # fmt: skip
+        found = [asked()]
+        for value in (not found[0], found[0]):
+            getattr(cuda, name)(value)
+            found.append(asked())
+        return found
+
+    def products(m, name):
+        before = getattr(m.backends.cuda.matmul, name)
+        setattr(m.backends.cuda.matmul, name, True)
+        found = before, getattr(m.backends.cuda.matmul, name)
+        setattr(m.backends.cuda.matmul, name, before)
+        return found
+
+    with comparisons() as check:
+        for name in ("flash", "math", "mem_efficient", "cudnn"):
+            check(name, lambda m, name=name: switched(m, f"enable_{name}_sdp"))
+        check("sums", lambda m: switched(m, "allow_fp16_bf16_reduction_math_sdp"))
+        check("no bool", lambda m: m.backends.cuda.enable_flash_sdp("x"))
+        for kind in ("fp16", "bf16"):
+            check(kind, lambda m, kind=kind: products(m, f"allow_{kind}_reduced_precision_reduction"))
+        check("accumulation", lambda m: products(m, "allow_fp16_accumulation"))
+        check("no setting", lambda m: setattr(m.backends.cuda.matmul, "x", 1))
+        check("reduction", lambda m: setattr(m.backends.cuda.matmul, "allow_fp16_reduced_precision_reduction", 1))
+        check("no library", lambda m: m.backends.cuda.preferred_linalg_library("x"))
+        check("flash is there", lambda m: m.backends.cuda.is_flash_attention_available())
+    assert tenon.backends.cuda.preferred_linalg_library("magma") == "magma"
+    assert tenon.backends.cuda.preferred_linalg_library("default") == "default"
+
+
 def test_compile_returns_what_it_is_given():
     def f(x):
         return x + 1

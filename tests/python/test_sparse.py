@@ -96,6 +96,16 @@ def test_a_leaf_gets_a_sparse_gradient():
     assert not ours.detach().requires_grad
 
 
+def test_a_sparse_gradient_can_be_given():
+    ours, theirs = (x.coalesce().requires_grad_() for x in both())
+    ours.grad, theirs.grad = ours.detach(), theirs.detach()
+    check(ours.grad, theirs.grad)
+    ours.grad = None
+    assert ours.grad is None
+    with pytest.raises(tenon.TensorError, match="at the places of the tensor itself"):
+        ours.grad = tenon.sparse_coo_tensor([[0], [0]], [1.0], (3, 3))
+
+
 def test_dense_tensors_become_sparse():
     for dims in (None, 1, 2):
         ours, theirs = (

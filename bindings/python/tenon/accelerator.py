@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import OrderedDict
+from typing import Any, NoReturn
 
 from tenon import _C, cuda
 
@@ -54,6 +55,87 @@ class device_index:
         pass
 
 
+current_device_idx, set_device_idx = current_device_index, set_device_index
+
+
 def synchronize(device: Any = None) -> None:
     """Waits until all work on a device is done; raises DeviceError where there is none."""
     cuda.synchronize(device)
+
+
+# --- what a device is doing; where there is none, each raises DeviceError
+
+
+def _lacking(what: str) -> NoReturn:
+    _check(0)
+    raise NotImplementedError(f"accelerator.{what}: the plug-in works in one stream and tells nothing of its device")
+
+
+def current_stream(device: Any = None) -> NoReturn:
+    """Raises: there is one stream, which has no object."""
+    _lacking("current_stream")
+
+
+def set_stream(stream: Any) -> NoReturn:
+    """Raises: there is one stream, which has no object."""
+    _lacking("set_stream")
+
+
+def get_device_capability(device: Any = None) -> NoReturn:
+    """Raises: what a device can do is not asked for."""
+    _lacking("get_device_capability")
+
+
+def get_memory_info(device_index: Any = None) -> NoReturn:
+    """Raises: how much memory a device has is not asked for."""
+    _lacking("get_memory_info")
+
+
+def empty_cache() -> None:
+    """Gives memory kept for reuse back to the device."""
+    _check(0)
+    cuda.empty_cache()
+
+
+def empty_host_cache() -> None:
+    """Gives page-locked memory kept for reuse back: there is none."""
+    _check(0)
+
+
+def _index_of(device: Any) -> int:
+    return _check(0 if device is None else device)
+
+
+def memory_allocated(device_index: Any = None) -> int:
+    """The bytes that tensors use on a device."""
+    return cuda.memory_allocated(_index_of(device_index))
+
+
+def max_memory_allocated(device_index: Any = None) -> int:
+    """The most bytes that tensors used on a device."""
+    return cuda.max_memory_allocated(_index_of(device_index))
+
+
+def memory_reserved(device_index: Any = None) -> int:
+    """The bytes taken from a device."""
+    return cuda.memory_reserved(_index_of(device_index))
+
+
+def max_memory_reserved(device_index: Any = None) -> int:
+    """The most bytes taken from a device."""
+    return cuda.max_memory_reserved(_index_of(device_index))
+
+
+def memory_stats(device_index: Any = None) -> OrderedDict[str, Any]:
+    """The statistics of a device's memory by name."""
+    return OrderedDict(sorted(cuda.memory_stats(_index_of(device_index)).items()))
+
+
+def reset_peak_memory_stats(device_index: Any = None) -> None:
+    """Makes the peaks what is in use now."""
+    cuda.reset_peak_memory_stats(_index_of(device_index))
+
+
+def reset_accumulated_memory_stats(device_index: Any = None) -> None:
+    """Makes the sums of the statistics zero."""
+    cuda.reset_peak_memory_stats(_index_of(device_index))

@@ -4,7 +4,8 @@ import tenon
 
 _NAMES = (
     "atleast_1d atleast_2d atleast_3d align_tensors block_diag broadcast_shapes broadcast_tensors cartesian_prod cdist "
-    "chain_matmul einsum istft meshgrid norm split stft tensordot unique unique_consecutive unravel_index"
+    "chain_matmul einsum istft lu meshgrid norm pca_lowrank split stft svd_lowrank tensordot unique unique_consecutive "
+    "unravel_index"
 ).split()
 
 globals().update({name: getattr(tenon, name) for name in _NAMES if hasattr(tenon, name)})

@@ -6,11 +6,22 @@ import io
 import os
 import pickle
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from tenon import _C
 from tenon._C import Tensor
+from tenon._file_settings import (
+    LoadEndianness,
+    SourceChangeWarning,
+    get_crc32_options,
+    get_default_load_endianness,
+    get_default_mmap_options,
+    set_crc32_options,
+    set_default_load_endianness,
+    set_default_mmap_options,
+)
 from tenon._safe_globals import (
     StorageType,
     WeightsPolicy,
@@ -25,9 +36,14 @@ from tenon._safe_globals import (
 from tenon.storage import TypedStorage, UntypedStorage, _storage_over
 
 __all__ = [
+    "LoadEndianness",
+    "SourceChangeWarning",
     "add_safe_globals",
     "clear_safe_globals",
     "default_restore_location",
+    "get_crc32_options",
+    "get_default_load_endianness",
+    "get_default_mmap_options",
     "get_safe_globals",
     "get_unsafe_globals_in_checkpoint",
     "load",
@@ -35,6 +51,9 @@ __all__ = [
     "register_package",
     "safe_globals",
     "save",
+    "set_crc32_options",
+    "set_default_load_endianness",
+    "set_default_mmap_options",
 ]
 
 MAP_LOCATION: TypeAlias = Callable[[Any, str], Any] | _C.device | str | dict[str, str] | None
@@ -317,6 +336,7 @@ def _save_legacy(obj: object, f: Any, pickle_module: Any, protocol: int) -> None
 # --- loading
 
 _BYTE_ORDERS = ("little", "big")
+_BYTE_ORDER_OF = {LoadEndianness.BIG: "big", LoadEndianness.NATIVE: sys.byteorder}
 
 
 def _swapped(storage: UntypedStorage, dtype: _C.dtype) -> UntypedStorage:
@@ -472,7 +492,8 @@ def _load_zip(archive: _Archive, restore: Callable, module: Any, load_args: dict
             "Cannot load TorchScript archives: they hold code, which Tenon does not run; tenon::load in C++ reads "
             "the tensors of those that libtorch wrote"
         )
-    order = archive.read("byteorder").decode("ascii", "replace") if "byteorder" in archive.names else "little"
+    default = _BYTE_ORDER_OF.get(get_default_load_endianness(), "little")
+    order = archive.read("byteorder").decode("ascii", "replace") if "byteorder" in archive.names else default
     if order not in _BYTE_ORDERS:
         raise ValueError(f"Unknown endianness type: {order}")
     loaded: dict[str, UntypedStorage] = {}

@@ -137,6 +137,12 @@ class SparseTensor:
         places, inverse = self.coalesce(), self._row_numbers().unique(return_inverse=True)[1]
         return places._with(grad.new_zeros(places._value.shape).index_copy(0, inverse, grad))
 
+    @grad.setter
+    def grad(self, grad: SparseTensor | None) -> None:
+        if grad is not None and (grad.shape != self.shape or not self._index.equal(grad._index)):
+            raise TensorError("SparseTensor.grad: expected None or values at the places of the tensor itself")
+        self._value.grad = None if grad is None else grad._value.detach()
+
     def detach(self) -> SparseTensor:
         """An alias outside any graph."""
         return self._with(self._value.detach())

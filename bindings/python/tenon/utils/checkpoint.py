@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tenon import _C
@@ -11,7 +11,19 @@ from tenon.autograd.grad_mode import enable_grad
 from tenon.autograd.graph import saved_tensors_hooks
 from tenon.random import fork_rng
 
-__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn", "set_checkpoint_early_stop"]
+__all__ = [
+    "CheckpointError",
+    "DefaultDeviceType",
+    "check_backward_validity",
+    "checkpoint",
+    "checkpoint_sequential",
+    "detach_variable",
+    "get_device_states",
+    "noop_context_fn",
+    "set_checkpoint_debug_enabled",
+    "set_checkpoint_early_stop",
+    "set_device_states",
+]
 
 
 class CheckpointError(RuntimeError):
@@ -28,6 +40,7 @@ def noop_context_fn() -> tuple[Any, Any]:
 
 
 _stops_early: bool | None = None
+_tells_where: bool | None = None
 
 
 @contextlib.contextmanager
@@ -39,6 +52,17 @@ def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
         yield
     finally:
         _stops_early = before
+
+
+@contextlib.contextmanager
+def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
+    """Within its block, says for all checkpoints whether errors tell where they were made; None leaves it to each."""
+    global _tells_where
+    before, _tells_where = _tells_where, enabled
+    try:
+        yield
+    finally:
+        _tells_where = before
 
 
 def _metadata(tensor: _C.Tensor) -> dict[str, Any]:
@@ -134,7 +158,7 @@ def checkpoint(
     again.stops_early = early_stop if _stops_early is None else _stops_early
     if preserve_rng_state:
         again.rng_state = _C.default_generator.get_state()
-    if debug:
+    if debug if _tells_where is None else _tells_where:
         import traceback
 
         again.note = "\nThe checkpoint was made here:\n" + "".join(traceback.format_stack()[:-1])
@@ -161,3 +185,56 @@ def checkpoint_sequential(
         function = run(segment * size, (segment + 1) * size)
         input = checkpoint(function, input, use_reentrant=use_reentrant, preserve_rng_state=preserve_rng_state)
     return run((segments - 1) * size, len(functions))(input)
+
+
+# --- for programs that write checkpoints of their own
+
+
+class DefaultDeviceType:
+    """The kind of device whose random state a checkpoint keeps beside the CPU's."""
+
+    _device_type: str | None = None
+
+    @staticmethod
+    def set_device_type(device: str = "cuda") -> None:
+        """Sets the kind of device."""
+        DefaultDeviceType._device_type = device
+
+    @staticmethod
+    def get_device_type() -> str:
+        """The kind that was set, or else the accelerator's or "cpu"."""
+        from tenon import accelerator
+
+        found = accelerator.current_accelerator(True)
+        return DefaultDeviceType._device_type or ("cpu" if found is None else found.type)
+
+
+def check_backward_validity(inputs: Iterable[Any]) -> None:
+    """Warns where no input requires a gradient."""
+    if not any(value.requires_grad for value in inputs if isinstance(value, _C.Tensor)):
+        import warnings
+
+        warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
+
+
+def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The tensors of a tuple outside their graph, requiring gradients as before; the rest as it is."""
+    if not isinstance(inputs, tuple):
+        raise RuntimeError(
+            f"Only tuple of tensors is supported. Got Unsupported input type: {type(inputs).__name__}"
+        )
+    return tuple(
+        value.detach().requires_grad_(value.requires_grad) if isinstance(value, _C.Tensor) else value
+        for value in inputs
+    )
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[_C.Tensor]]:
+    """The devices of the arguments and their random states: none, for random numbers are drawn on the CPU."""
+    return [], []
+
+
+def set_device_states(devices: Iterable[int], states: Iterable[_C.Tensor], *, device_type: str | None = None) -> None:
+    """Sets what get_device_states() gave."""
+    if list(states):
+        raise _C.DeviceError("set_device_states: devices have no random states, which are drawn on the CPU")
