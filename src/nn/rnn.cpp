@@ -53,24 +53,29 @@ void check_shape(const Shape& shape) {
                     shape.proj_size);
 }
 
-void register_weights(Module& module, const Shape& shape) {
-  check_shape(shape);
+// The names and sizes of all weights, in their order.
+template <class Visit>
+void for_each_weight(const Shape& shape, const Visit& visit) {
   const int64_t rows = shape.gates * shape.hidden_size;
   for (int64_t layer = 0; layer < shape.num_layers; ++layer) {
     for (int64_t direction = 0; direction < shape.directions(); ++direction) {
       const std::string ending = concat("_l", layer, direction ? "_reverse" : "");
       const int64_t width = layer == 0 ? shape.input_size : shape.output_size() * shape.directions();
-      module.register_parameter("weight_ih" + ending, empty({rows, width}));
-      module.register_parameter("weight_hh" + ending, empty({rows, shape.output_size()}));
+      visit("weight_ih" + ending, {rows, width});
+      visit("weight_hh" + ending, {rows, shape.output_size()});
       if (shape.bias) {
-        module.register_parameter("bias_ih" + ending, empty({rows}));
-        module.register_parameter("bias_hh" + ending, empty({rows}));
+        visit("bias_ih" + ending, {rows});
+        visit("bias_hh" + ending, {rows});
       }
-      if (shape.proj_size > 0) {
-        module.register_parameter("weight_hr" + ending, empty({shape.proj_size, shape.hidden_size}));
-      }
+      if (shape.proj_size > 0) visit("weight_hr" + ending, {shape.proj_size, shape.hidden_size});
     }
   }
+}
+
+void register_weights(Module& module, const Shape& shape) {
+  check_shape(shape);
+  for_each_weight(shape,
+                  [&](const std::string& name, IntArrayRef size) { module.register_parameter(name, empty(size)); });
 }
 
 void draw(const std::vector<Tensor>& weights, int64_t hidden_size) {
@@ -170,6 +175,19 @@ std::vector<Tensor> listed(const optional<TwoTensors>& states) {
     reset_parameters();                                                               \
   }                                                                                   \
   void Name##Impl::reset_parameters() { draw(all_weights(), options.hidden_size()); } \
+  Tensor& Name##Impl::weight_called(const std::string& name) {                        \
+    Tensor* found = parameters_.find(name);                                           \
+    return found ? *found : replaced_[name];                                          \
+  }                                                                                   \
+  std::vector<Tensor> Name##Impl::all_weights() const {                               \
+    if (replaced_.empty()) return parameters_.values();                               \
+    std::vector<Tensor> weights;                                                      \
+    for_each_weight(shape_of(options), [&](const std::string& name, IntArrayRef) {    \
+      const Tensor* found = parameters_.find(name);                                   \
+      weights.push_back(found ? *found : replaced_.at(name));                         \
+    });                                                                               \
+    return weights;                                                                   \
+  }                                                                                   \
   void Name##Impl::pretty_print(std::ostream& stream) const { print_shape(stream, #Name, shape_of(options)); }
 
 TENON_RNN(RNN)

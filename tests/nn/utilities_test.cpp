@@ -175,6 +175,25 @@ TEST(Utils, TellWhatIsMissingOrThereTwice) {
   EXPECT_TRUE(prune::is_pruned(*nn::Sequential(module)));
 }
 
+TEST(Utils, ARecurrentLayerIsClonedWithTheWeightsThatAreComputed) {
+  nn::LSTM lstm(nn::LSTMOptions(3, 4).num_layers(2).proj_size(2));
+  nn::utils::parametrizations::weight_norm(lstm, "weight_hr_l1");
+  nn::utils::weight_norm(lstm, "bias_ih_l0");
+  prune::l1_unstructured(lstm, "weight_hh_l0", 0.5);
+  const Tensor x = rand({5, 2, 3});
+  const Tensor out = std::get<0>(lstm(x));
+  nn::LSTM copy(std::static_pointer_cast<nn::LSTMImpl>(lstm->clone()));
+  EXPECT_TRUE(std::get<0>(copy(x)).equal(out));
+  {
+    NoGradGuard no_grad;
+    copy->named_parameters()["bias_ih_l0_g"].mul_(3);
+  }
+  EXPECT_FALSE(std::get<0>(copy(x)).equal(out));
+  EXPECT_TRUE(std::get<0>(lstm(x)).equal(out));
+  EXPECT_NE(error_of([&] { nn::utils::parametrizations::weight_norm(lstm, "weight_hh_l2"); }).find("weight_hh_l2"),
+            std::string::npos);
+}
+
 struct WiderImpl : parametrize::Parametrization {
   TENON_COPYABLE(Wider)
   Tensor forward(const Params& originals) override { return cat({originals[0], originals[0]}); }

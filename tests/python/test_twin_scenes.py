@@ -478,6 +478,37 @@ def parametrizations_in_a_row(t, values):
 
 
 @scene
+def recurrent_weights_replaced(t, values):
+    utils, prune = t.nn.utils, importlib.import_module(f"{t.__name__}.nn.utils.prune")
+    gru = t.nn.GRU(3, 4, 2)
+
+    def show(name):
+        values.add(t, name, gru(numbers(t, 2, 5, 3))[0])
+        values.state(t, gru)
+
+    utils.parametrizations.weight_norm(gru, "weight_hh_l0")
+    with t.no_grad():
+        gru.parametrizations.weight_hh_l0.original0.mul_(2)
+    show("parametrized")
+    utils.parametrize.remove_parametrizations(gru, "weight_hh_l0")
+    utils.weight_norm(gru, "weight_ih_l1")
+    utils.spectral_norm(gru, "weight_hh_l1")
+    show("normalized")
+    utils.remove_weight_norm(gru, "weight_ih_l1")
+    prune.l1_unstructured(gru, "weight_ih_l1", 0.5)
+    prune.l1_unstructured(gru, "bias_hh_l0", 3)
+    show("pruned")
+    prune.remove(gru, "weight_ih_l1")
+    utils.remove_spectral_norm(gru, "weight_hh_l1")
+    show("removed")
+
+    cell = t.nn.LSTMCell(3, 4)
+    utils.parametrizations.spectral_norm(cell, "weight_hh")
+    values.add(t, "of the cell", sum(cell(numbers(t, 2, 3))))
+    values.state(t, cell)
+
+
+@scene
 def prune(t, values):
     prune = importlib.import_module(f"{t.__name__}.nn.utils.prune")
     a, b = t.nn.Linear(6, 5), t.nn.Linear(5, 4)

@@ -418,6 +418,37 @@ void scene_parametrizations_in_a_row() {
   state(*module);
 }
 
+void scene_recurrent_weights_replaced() {
+  GRU gru(GRUOptions(3, 4).num_layers(2));
+  const auto show = [&](const std::string& name) {
+    value(name, std::get<0>(gru(numbers({2, 5, 3}))));
+    state(*gru);
+  };
+  utils::parametrizations::weight_norm(gru, "weight_hh_l0");
+  {
+    NoGradGuard no_grad;
+    gru->named_parameters()["parametrizations.weight_hh_l0.original0"].mul_(2);
+  }
+  show("parametrized");
+  parametrize::remove_parametrizations(gru, "weight_hh_l0");
+  utils::weight_norm(gru, "weight_ih_l1");
+  utils::spectral_norm(gru, "weight_hh_l1");
+  show("normalized");
+  utils::remove_weight_norm(gru, "weight_ih_l1");
+  prune::l1_unstructured(gru, "weight_ih_l1", 0.5);
+  prune::l1_unstructured(gru, "bias_hh_l0", 3);
+  show("pruned");
+  prune::remove(gru, "weight_ih_l1");
+  utils::remove_spectral_norm(gru, "weight_hh_l1");
+  show("removed");
+
+  LSTMCell cell(3, 4);
+  utils::parametrizations::spectral_norm(cell, "weight_hh");
+  const auto [h, c] = cell(numbers({2, 3}));
+  value("of the cell", h + c);
+  state(*cell);
+}
+
 void scene_prune() {
   Linear a(6, 5), b(5, 4);
   prune::l1_unstructured(a, "weight", 0.3);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -10,7 +11,7 @@
 namespace tenon::nn {
 
 namespace detail {
-using MemberOf = Tensor& (*)(Module&);
+using MemberOf = std::function<Tensor&(Module&)>;
 
 // Where a module of class M keeps the tensor of this name; null where it has none.
 template <class M>
@@ -25,7 +26,15 @@ MemberOf find_member(const std::string& name) {
   TENON_MEMBER(bias)
   TENON_MEMBER(in_proj_weight)
   TENON_MEMBER(in_proj_bias)
+  TENON_MEMBER(weight_ih)
+  TENON_MEMBER(weight_hh)
+  TENON_MEMBER(bias_ih)
+  TENON_MEMBER(bias_hh)
 #undef TENON_MEMBER
+  // Recurrent layers have any number of them.
+  if constexpr (requires(M & m) { static_cast<Tensor&>(m.weight_called(name)); }) {
+    return [name](Module& module) -> Tensor& { return static_cast<M&>(module).weight_called(name); };
+  }
   return nullptr;
 }
 }  // namespace detail

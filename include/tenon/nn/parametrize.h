@@ -28,8 +28,8 @@ class TENON_API Parametrization : public CloneableModule {
   virtual std::vector<Tensor> right_inverse(const Tensor& value) { return {value}; }
 };
 
-// Makes the parameter `name`, which is weight or bias, what `parametrization` computes from it. It may change neither
-// shape nor dtype, unless `unsafe`.
+// Makes the parameter `name` of a layer, as weight or weight_hh_l0, what `parametrization` computes from it. It may
+// change neither shape nor dtype, unless `unsafe`.
 TENON_API void register_parametrization(const KnownModule& module, const std::string& name,
                                         std::shared_ptr<Parametrization> parametrization, bool unsafe = false);
 // Of the tensor of this name, or of any.

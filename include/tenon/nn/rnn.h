@@ -1,6 +1,8 @@
 // Recurrent networks and their cells: options and modules.
 #pragma once
 
+#include <map>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -39,7 +41,9 @@ TENON_RNN_OPTIONS(GRUCell, TENON_ARG(bool, bias) = true;);
     void reset() override;                                                           \
     void reset_parameters();                                                         \
     void pretty_print(std::ostream& stream) const override;                          \
-    std::vector<Tensor> all_weights() const { return parameters_.values(); }         \
+    std::vector<Tensor> all_weights() const;                                         \
+    /* The parameter of this name, or what a utility has put in its place. */        \
+    Tensor& weight_called(const std::string& name);                                  \
     void flatten_parameters() {}                                                     \
     std::tuple<Tensor, Hidden> forward(const Tensor& input, hidden_default hx = {}); \
     std::tuple<utils::rnn::PackedSequence, Hidden> forward_with_packed_input(        \
@@ -47,6 +51,9 @@ TENON_RNN_OPTIONS(GRUCell, TENON_ARG(bool, bias) = true;);
                                                                                      \
    protected:                                                                        \
     TENON_FORWARD_HAS_DEFAULT_ARGS({1, AnyValue(hidden_default())})                  \
+                                                                                     \
+   private:                                                                          \
+    std::map<std::string, Tensor> replaced_;                                         \
   };                                                                                 \
   TENON_MODULE(Name)
 TENON_RNN(RNN, Tensor, Tensor);

@@ -140,6 +140,8 @@ class Tensor {
   TENON_API const Tensor& detach_() const;
   // An alias outside any graph whose edits are not noticed.
   TENON_API Tensor data() const;
+  Tensor tensor_data() const { return data(); }
+  Tensor variable_data() const { return data(); }
   // Makes this handle's tensor be `other`'s data; shape and dtype may change, gradients and hooks stay.
   TENON_API void set_data(const Tensor& other) const;
   TENON_API const Tensor& retain_grad() const;
@@ -174,6 +176,7 @@ class Tensor {
   TENON_API Tensor to(Device device, ScalarType dtype, bool non_blocking = false, bool copy = false) const;
   TENON_API Tensor to(const TensorOptions& options, bool non_blocking = false, bool copy = false) const;
   Tensor toType(ScalarType dtype) const { return to(dtype); }
+  Tensor type_as(const Tensor& other) const { return to(other.device(), other.dtype()); }
   Tensor cpu() const { return to(Device(kCPU)); }
   Tensor cuda() const { return to(Device(kCUDA)); }
 

@@ -28,7 +28,7 @@
 namespace tenon {
 
 inline constexpr ScalarType kU8 = kByte, kI8 = kChar, kI16 = kShort, kI32 = kInt, kI64 = kLong, kF16 = kHalf,
-                            kF32 = kFloat, kF64 = kDouble;
+                            kF32 = kFloat, kF64 = kDouble, kU16 = kUInt16, kU32 = kUInt32, kU64 = kUInt64;
 using std::make_optional;
 
 // The parts joined to one text.
