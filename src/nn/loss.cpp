@@ -127,24 +127,35 @@ Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2, const Ten
 #define TENON_LOSS(Name, function, printed) \
   TENON_LOSS_MODULE(Name, (const Tensor& input, const Tensor& target), function(input, target, options), printed)
 #define TENON_MARGIN "(margin=" << options.margin()
+#define TENON_WEIGHTED_LOSS(Name, function, printed)                                            \
+  Name##Impl::Name##Impl(Options options) : options(std::move(options)) { reset(); }            \
+  void Name##Impl::reset() { weight = register_buffer("weight", buffer_of(options.weight())); } \
+  Tensor Name##Impl::forward(const Tensor& input, const Tensor& target) {                       \
+    return functional::function(input, target, Options(options).weight(weight));                \
+  }                                                                                             \
+  void Name##Impl::pretty_print(std::ostream& stream) const { stream << "torch::nn::" #Name << printed; }
+
+namespace {
+// A buffer with the values of a tensor that was given; a copy of the module gets values of its own.
+Tensor buffer_of(const Tensor& given) { return given.defined() ? given.detach() : Tensor(); }
+}  // namespace
 
 TENON_LOSS(L1Loss, l1_loss, "()")
 TENON_LOSS(MSELoss, mse_loss, "()")
 TENON_LOSS(SmoothL1Loss, smooth_l1_loss, "")
 TENON_LOSS(HuberLoss, huber_loss, "")
 TENON_LOSS(KLDivLoss, kl_div, "()")
-TENON_LOSS(BCELoss, binary_cross_entropy, "()")
-TENON_LOSS(BCEWithLogitsLoss, binary_cross_entropy_with_logits, "()")
+TENON_WEIGHTED_LOSS(BCELoss, binary_cross_entropy, "()")
 TENON_LOSS(HingeEmbeddingLoss, hinge_embedding_loss, TENON_MARGIN << ")")
-TENON_LOSS(MultiMarginLoss, multi_margin_loss,
-           "(p=" << options.p() << ", margin=" << options.margin() << ", weight=" << options.weight()
-                 << ", reduction=" << constant_name(options.reduction()) << ")")
+TENON_WEIGHTED_LOSS(MultiMarginLoss, multi_margin_loss,
+                    "(p=" << options.p() << ", margin=" << options.margin() << ", weight=" << options.weight()
+                          << ", reduction=" << constant_name(options.reduction()) << ")")
 TENON_LOSS(MultiLabelMarginLoss, multilabel_margin_loss, "()")
 TENON_LOSS(SoftMarginLoss, soft_margin_loss, "()")
-TENON_LOSS(MultiLabelSoftMarginLoss, multilabel_soft_margin_loss, "()")
+TENON_WEIGHTED_LOSS(MultiLabelSoftMarginLoss, multilabel_soft_margin_loss, "()")
 TENON_LOSS(PoissonNLLLoss, poisson_nll_loss, "()")
-TENON_LOSS(NLLLoss, nll_loss, "()")
-TENON_LOSS(CrossEntropyLoss, cross_entropy, "()")
+TENON_WEIGHTED_LOSS(NLLLoss, nll_loss, "()")
+TENON_WEIGHTED_LOSS(CrossEntropyLoss, cross_entropy, "()")
 TENON_LOSS_MODULE(CosineEmbeddingLoss, (const Tensor& input1, const Tensor& input2, const Tensor& target),
                   cosine_embedding_loss(input1, input2, target, options), TENON_MARGIN << ")")
 TENON_LOSS_MODULE(TripletMarginLoss, (const Tensor& anchor, const Tensor& positive, const Tensor& negative),
@@ -162,5 +173,50 @@ TENON_LOSS_MODULE(GaussianNLLLoss, (const Tensor& input, const Tensor& target, c
                   gaussian_nll_loss(input, target, var, options), "()")
 TENON_LOSS_MODULE(MarginRankingLoss, (const Tensor& input1, const Tensor& input2, const Tensor& target),
                   margin_ranking_loss(input1, input2, target, options), "()")
+
+BCEWithLogitsLossImpl::BCEWithLogitsLossImpl(Options options) : options(std::move(options)) { reset(); }
+
+void BCEWithLogitsLossImpl::reset() {
+  weight = register_buffer("weight", buffer_of(options.weight()));
+  pos_weight = register_buffer("pos_weight", buffer_of(options.pos_weight()));
+}
+
+Tensor BCEWithLogitsLossImpl::forward(const Tensor& input, const Tensor& target) {
+  return functional::binary_cross_entropy_with_logits(input, target,
+                                                      Options(options).weight(weight).pos_weight(pos_weight));
+}
+
+void BCEWithLogitsLossImpl::pretty_print(std::ostream& stream) const { stream << "torch::nn::BCEWithLogitsLoss()"; }
+
+LinearCrossEntropyLossImpl::LinearCrossEntropyLossImpl(Options options) : options(std::move(options)) { reset(); }
+
+void LinearCrossEntropyLossImpl::reset() {
+  const int64_t classes = options.num_classes();
+  TENON_CHECK(!options.weight().defined() || options.weight().sizes() == IntArrayRef({classes}),
+              "LinearCrossEntropyLoss: expected weight shape to be ", IntArrayRef({classes}), ", got ",
+              options.weight().defined() ? options.weight().sizes() : IntArrayRef());
+  TENON_CHECK(options.label_smoothing() >= 0 && options.label_smoothing() <= 1,
+              "LinearCrossEntropyLoss: expected label_smoothing to be in range [0, 1], got ",
+              options.label_smoothing());
+  weight = register_buffer("weight", buffer_of(options.weight()));
+  int64_t width = classes;
+  for (const int64_t size : options.out_features()) width *= size;
+  linear = register_module("linear", Linear(LinearOptions(options.in_features(), width).bias(options.bias())));
+}
+
+Tensor LinearCrossEntropyLossImpl::forward(const Tensor& input, const Tensor& target) {
+  std::vector<int64_t> shape = {options.num_classes()};
+  shape.insert(shape.end(), options.out_features().begin(), options.out_features().end());
+  optional<Tensor> bias;
+  if (linear->bias.defined()) bias = linear->bias.reshape(shape);
+  shape.push_back(options.in_features());
+  return linear_cross_entropy(input, linear->weight.reshape(shape), target, bias, given(weight), options.reduction(),
+                              options.ignore_index(), options.label_smoothing());
+}
+
+void LinearCrossEntropyLossImpl::pretty_print(std::ostream& stream) const {
+  stream << "torch::nn::LinearCrossEntropyLoss(in_features=" << options.in_features()
+         << ", num_classes=" << options.num_classes() << ")";
+}
 
 }  // namespace tenon::nn

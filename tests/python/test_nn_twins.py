@@ -76,7 +76,7 @@ def compare(t, expression, initial, relative, absolute):
     twin = TWINS[expression]
     parameters = twin.get("parameter", {})
     t.manual_seed(7)
-    module = eval("nn." + expression, {"nn": t.nn})
+    module = eval("nn." + expression, {"nn": t.nn, "t": t})
     own = dict(module.named_parameters())
     assert list(own) == list(parameters)
     for name, expected in parameters.items():

@@ -315,6 +315,41 @@ def lazy_modules(t, values):
 
 
 @scene
+def lazy_modules_of_other_dims(t, values):
+    nn = t.nn
+    for dims, layers, input_sizes in (
+        ("1d", ((4, 3), (), (2, 2), ()), (2, 3, 7)),
+        ("3d", ((2, 2), (), (2, 2), ()), (2, 1, 3, 4, 3)),
+    ):
+        kinds = ("LazyConv", "LazyBatchNorm", "LazyConvTranspose", "LazyInstanceNorm")
+        model = nn.Sequential(*(getattr(nn, kind + dims)(*sizes) for kind, sizes in zip(kinds, layers)))
+        out = model(numbers(t, *input_sizes))
+        values.add(t, "out", out)
+        out.exp().sum().backward()
+        values.gradients(t, model)
+        values.state(t, model)
+
+
+@scene
+def containers(t, values):
+    nn = t.nn
+    a, b = nn.Linear(3, 2), nn.Linear(2, 3)
+    modules = nn.ModuleList([a, b])
+    modules.append(nn.Linear(3, 1))
+    values.add(t, "of the list", modules[2](b(a(numbers(t, 2, 3)))))
+    values.state(t, modules)
+    values.state(t, nn.ModuleDict({"one": a, "two": b}))
+    parameters = nn.ParameterList([nn.Parameter(numbers(t, 2)), nn.Parameter(numbers(t, 1, 2))])
+    parameters.append(nn.Parameter(numbers(t)))
+    values.state(t, parameters)
+    named = nn.ParameterDict()
+    named["p"] = nn.Parameter(numbers(t, 2))
+    named["q"] = nn.Parameter(numbers(t, 3))
+    values.add(t, "q", named["q"])
+    values.state(t, named)
+
+
+@scene
 def lazy_modules_loaded(t, values):
     full, lazy = t.nn.Linear(3, 4), t.nn.LazyLinear(4)
     lazy.load_state_dict(full.state_dict())

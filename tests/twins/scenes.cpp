@@ -274,6 +274,39 @@ void scene_lazy_modules() {
   gradients(*model);
   state(*model);
 }
+template <class Model>
+void show_lazy(Model model, const Tensor& x) {
+  const Tensor out = model->forward(x);
+  value("out", out);
+  out.exp().sum().backward();
+  gradients(*model);
+  state(*model);
+}
+void scene_lazy_modules_of_other_dims() {
+  show_lazy(Sequential(LazyConv1d(4, 3), LazyBatchNorm1d(), LazyConvTranspose1d(2, 2), LazyInstanceNorm1d()),
+            numbers({2, 3, 7}));
+  show_lazy(Sequential(LazyConv3d(2, 2), LazyBatchNorm3d(), LazyConvTranspose3d(2, 2), LazyInstanceNorm3d()),
+            numbers({2, 1, 3, 4, 3}));
+}
+void scene_containers() {
+  Linear a(3, 2), b(2, 3);
+  ModuleList list(a, b);
+  list->push_back(Linear(3, 1));
+  value("of the list", list[2]->as<Linear>()->forward(b(a(numbers({2, 3})))));
+  state(*list);
+  ModuleDict dict(OrderedDict<std::string, std::shared_ptr<Module>>({{"one", a.ptr()}, {"two", b.ptr()}}));
+  state(*dict);
+  ParameterList parameters(numbers({2}));
+  parameters->append(numbers({1, 2}));
+  parameters->append(numbers({}));
+  state(*parameters);
+  ParameterDict named;
+  named->insert("p", numbers({2}));
+  named->insert("q", numbers({3}));
+  value("q", named->get("q"));
+  state(*named);
+}
+
 void scene_lazy_modules_loaded() {
   Linear full(3, 4);
   LazyLinear lazy(4);

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "tenon/nn/layer.h"
+#include "tenon/nn/linear.h"
 
 namespace tenon::nn {
 
@@ -106,6 +107,18 @@ struct CrossEntropyLossOptions {
   TENON_ARG(std::string_view, reduction) = kMean;
   TENON_ARG(double, label_smoothing) = 0;
 };
+struct LinearCrossEntropyLossOptions {
+  LinearCrossEntropyLossOptions(int64_t in_features, int64_t num_classes)
+      : in_features_(in_features), num_classes_(num_classes) {}
+  TENON_ARG(int64_t, in_features);
+  TENON_ARG(int64_t, num_classes);
+  TENON_ARG(std::vector<int64_t>, out_features);
+  TENON_ARG(bool, bias) = false;
+  TENON_ARG(Tensor, weight);
+  TENON_ARG(std::string_view, reduction) = kMean;
+  TENON_ARG(optional<int64_t>, ignore_index);
+  TENON_ARG(double, label_smoothing) = 0;
+};
 
 namespace functional {
 
@@ -158,21 +171,32 @@ TENON_API Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2,
     Tensor forward(__VA_ARGS__);                            \
   };                                                        \
   TENON_MODULE(Name)
+// The same, with a weight for each class or element, which is a buffer.
+#define TENON_WEIGHTED_LOSS(Name, ...)                      \
+  class TENON_API Name##Impl : public CloneableModule {     \
+    TENON_LAYER_MEMBERS(Name)                               \
+    Name##Impl() : Name##Impl(Options()) {}                 \
+    void reset() override;                                  \
+    void pretty_print(std::ostream& stream) const override; \
+    Tensor forward(__VA_ARGS__);                            \
+                                                            \
+    Tensor weight;                                          \
+  };                                                        \
+  TENON_MODULE(Name)
 TENON_LOSS(L1Loss, const Tensor& input, const Tensor& target);
 TENON_LOSS(MSELoss, const Tensor& input, const Tensor& target);
 TENON_LOSS(SmoothL1Loss, const Tensor& input, const Tensor& target);
 TENON_LOSS(HuberLoss, const Tensor& input, const Tensor& target);
 TENON_LOSS(KLDivLoss, const Tensor& input, const Tensor& target);
-TENON_LOSS(BCELoss, const Tensor& input, const Tensor& target);
-TENON_LOSS(BCEWithLogitsLoss, const Tensor& input, const Tensor& target);
+TENON_WEIGHTED_LOSS(BCELoss, const Tensor& input, const Tensor& target);
 TENON_LOSS(HingeEmbeddingLoss, const Tensor& input, const Tensor& target);
-TENON_LOSS(MultiMarginLoss, const Tensor& input, const Tensor& target);
+TENON_WEIGHTED_LOSS(MultiMarginLoss, const Tensor& input, const Tensor& target);
 TENON_LOSS(MultiLabelMarginLoss, const Tensor& input, const Tensor& target);
 TENON_LOSS(SoftMarginLoss, const Tensor& input, const Tensor& target);
-TENON_LOSS(MultiLabelSoftMarginLoss, const Tensor& input, const Tensor& target);
+TENON_WEIGHTED_LOSS(MultiLabelSoftMarginLoss, const Tensor& input, const Tensor& target);
 TENON_LOSS(PoissonNLLLoss, const Tensor& input, const Tensor& target);
-TENON_LOSS(NLLLoss, const Tensor& input, const Tensor& target);
-TENON_LOSS(CrossEntropyLoss, const Tensor& input, const Tensor& target);
+TENON_WEIGHTED_LOSS(NLLLoss, const Tensor& input, const Tensor& target);
+TENON_WEIGHTED_LOSS(CrossEntropyLoss, const Tensor& input, const Tensor& target);
 TENON_LOSS(CosineEmbeddingLoss, const Tensor& input1, const Tensor& input2, const Tensor& target);
 TENON_LOSS(TripletMarginLoss, const Tensor& anchor, const Tensor& positive, const Tensor& negative);
 TENON_LOSS(TripletMarginWithDistanceLoss, const Tensor& anchor, const Tensor& positive, const Tensor& negative);
@@ -180,6 +204,30 @@ TENON_LOSS(CTCLoss, const Tensor& log_probs, const Tensor& targets, const Tensor
            const Tensor& target_lengths);
 TENON_LOSS(GaussianNLLLoss, const Tensor& input, const Tensor& target, const Tensor& var);
 TENON_LOSS(MarginRankingLoss, const Tensor& input1, const Tensor& input2, const Tensor& target);
+#undef TENON_WEIGHTED_LOSS
 #undef TENON_LOSS
+
+class TENON_API BCEWithLogitsLossImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(BCEWithLogitsLoss)
+  BCEWithLogitsLossImpl() : BCEWithLogitsLossImpl(Options()) {}
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+  Tensor forward(const Tensor& input, const Tensor& target);
+
+  Tensor weight, pos_weight;
+};
+TENON_MODULE(BCEWithLogitsLoss);
+
+// The cross entropy of what a linear layer gives, whose rows are the classes, or those for each of `out_features`.
+class TENON_API LinearCrossEntropyLossImpl : public CloneableModule {
+  TENON_LAYER_MEMBERS(LinearCrossEntropyLoss)
+  void reset() override;
+  void pretty_print(std::ostream& stream) const override;
+  Tensor forward(const Tensor& input, const Tensor& target);
+
+  Linear linear{nullptr};
+  Tensor weight;
+};
+TENON_MODULE(LinearCrossEntropyLoss);
 
 }  // namespace tenon::nn

@@ -75,6 +75,16 @@ TENON_API Tensor unfold(const Tensor& input, const UnfoldFuncOptions& options);
 }  // namespace functional
 
 TENON_SIMPLE_LAYER(Upsample, UpsampleImpl() : UpsampleImpl(Options()){});
+// With the mode chosen.
+#define TENON_UPSAMPLING(Name, ...)                                                \
+  class Name : public Upsample {                                                   \
+   public:                                                                         \
+    Name(std::nullptr_t) : Upsample(nullptr) {}                                    \
+    explicit Name(UpsampleOptions options = {}) : Upsample(options.__VA_ARGS__) {} \
+  }
+TENON_UPSAMPLING(UpsamplingNearest2d, mode(kNearest));
+TENON_UPSAMPLING(UpsamplingBilinear2d, mode(kBilinear).align_corners(true));
+#undef TENON_UPSAMPLING
 TENON_SIMPLE_LAYER(PixelShuffle);
 TENON_SIMPLE_LAYER(PixelUnshuffle);
 TENON_SIMPLE_LAYER(ChannelShuffle);
