@@ -5,6 +5,7 @@ import importlib
 import pytest
 import tenon
 import torch
+import torch.utils.cpp_extension  # noqa: F401
 from compare import comparisons
 
 
@@ -106,8 +107,27 @@ def test_sparse_tensors_are_made_by_their_types():
 
 
 def test_libraries_that_are_not_used_are_not_there():
-    for name in ("mkl", "mkldnn", "openmp"):
+    for name in ("mkl", "mkldnn", "openmp", "opt_einsum"):
         assert getattr(tenon.backends, name).is_available() is False
+    assert tenon.backends.opt_einsum.get_opt_einsum() is None
+
+
+def test_the_build_is_described():
+    assert tenon.version.__version__ in tenon.__config__.show() and "CPU capability" in tenon.__config__.show()
+    assert f"{tenon.get_num_threads()}\n" in tenon.__config__.parallel_info()
+
+
+def test_extensions_of_pytorch_are_refused_when_they_are_built():
+    extension = tenon.utils.cpp_extension
+    for name in extension.__all__:
+        assert hasattr(torch.utils.cpp_extension, name)
+    for name in ("load", "load_inline", "CppExtension", "CUDAExtension", "SyclExtension"):
+        with pytest.raises(NotImplementedError, match=f"cpp_extension.{name}: mine: Tenon does not load extensions"):
+            getattr(extension, name)("mine", ["a.cpp"])
+    with pytest.raises(NotImplementedError, match="BuildExtension"):
+        extension.BuildExtension.with_options(use_ninja=False)()
+    assert extension.CUDA_HOME is None and extension.include_paths() == extension.library_paths() == []
+    assert isinstance(extension.is_ninja_available(), bool)
 
 
 def test_a_gradient_is_set_under_its_inner_name():

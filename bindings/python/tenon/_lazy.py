@@ -19,6 +19,7 @@ _STORAGES = {
 _HOMES = {
     name: name
     for name in (
+        "__config__",
         "_dynamo",
         "accelerator",
         "amp",

@@ -3,4 +3,4 @@
 from tenon._lazy import lazy_attributes
 from tenon.utils import checkpoint, dlpack, hooks
 
-__getattr__ = lazy_attributes("tenon.utils", {"_pytree": "_pytree", "data": "data", "model_zoo": "model_zoo"})
+__getattr__ = lazy_attributes("tenon.utils", {name: name for name in ("_pytree", "cpp_extension", "data", "model_zoo")})
