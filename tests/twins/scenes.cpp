@@ -278,7 +278,7 @@ template <class Model>
 void show_lazy(Model model, const Tensor& x) {
   const Tensor out = model->forward(x);
   value("out", out);
-  out.exp().sum().backward();
+  out.exp().mean().backward();
   gradients(*model);
   state(*model);
 }
