@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <numeric>
-#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "backend/cpu/conv_window.h"
-#include "backend/cpu/elementwise_move.h"
 #include "backend/cpu/gemm.h"
 #include "backend/cpu/scratch.h"
 #include "tenon/base/parallel.h"
@@ -24,13 +25,15 @@ constexpr int64_t kBlocks = 16;
 // Tasks that there should be at least, and the least rows of weights that are worth unfolding for once more.
 constexpr int64_t kTasks = 8;
 constexpr int64_t kTaskRows = 64;
-// Weights are packed if they are used for so many positions.
-constexpr int64_t kPackedPositions = 128;
+// Sums of so many terms repay that a block goes by planes.
+constexpr int64_t kLeastTerms = 192;
 // Positions and taps of a part of a weight gradient.
-constexpr int64_t kGradientPositions = 384;
-constexpr int64_t kGradientTaps = 72;
-// Numbers that are worth a task of their own when they are moved.
-constexpr int64_t kMovedByTask = 1 << 15;
+constexpr int64_t kGradientPositions = 256;
+constexpr int64_t kGradientTaps = 288;
+// Fewer positions than this, or fewer output channels in a group, do not repay the packing of other things.
+constexpr int64_t kFewPositions = 128;
+constexpr int64_t kFewOutputs = 4;
+constexpr int64_t kPlainPlane = 100;
 // A window of more than so many times the input is not worth its room.
 constexpr int64_t kMostPadding = 4;
 
@@ -106,11 +109,31 @@ Taps backward_taps(const ConvGeometry& g, const std::array<int64_t, 3>& phase) {
   return taps;
 }
 
+// The geometry with its first dim that is no single point in front, which moves no element.
+ConvGeometry with_leading_dim(ConvGeometry g) {
+  if (g.in[0] == 1 && g.kernel[0] == 1 && g.padding[0] == 0) {
+    for (auto* of_dims : {&g.in, &g.out, &g.kernel, &g.stride, &g.padding, &g.dilation}) {
+      std::swap((*of_dims)[0], (*of_dims)[1]);
+    }
+  }
+  return g;
+}
+
+// Few channels of a group have little use of a window; large planes of a kernel of one element need none.
+bool is_better_unfolded(const ConvGeometry& g) {
+  const bool plain = g.kernel_size() == 1 && g.in == g.out && ConvGeometry::product(g.stride) == 1;
+  return (plain && g.out_plane() >= kPlainPlane) || (g.groups > 1 && g.out_channels / g.groups < kFewOutputs);
+}
+
 // The positions of all samples, cut into parts of samples or into groups of whole ones.
 class Blocks {
  public:
+  // Of at most `most` positions, unless a group is given.
   Blocks(int64_t batch, int64_t plane, int64_t most, int64_t unit)
       : plane_(plane), parts_(plane, most, unit), samples_(batch, std::max<int64_t>(most / plane, 1), 1) {}
+  // Groups of `samples` samples, but for the last.
+  Blocks(int64_t batch, int64_t plane, int64_t samples)
+      : plane_(plane), parts_(plane, plane, 1), samples_(batch, samples, samples) {}
   int64_t count() const { return samples_.count() * parts_.count(); }
   Span operator[](int64_t block) const {
     const int64_t group = block / parts_.count(), part = block % parts_.count();
@@ -118,11 +141,7 @@ class Blocks {
     const int64_t end = parts_.count() > 1 ? begin + parts_.size(part) : begin + samples_.size(group) * plane_;
     return {begin, end};
   }
-  int64_t largest() const {
-    int64_t size = 0;
-    for (int64_t i = 0; i < std::min(count(), parts_.count() + 1); ++i) size = std::max(size, (*this)[i].size());
-    return size;
-  }
+  int64_t largest() const { return parts_.count() > 1 ? (*this)[0].size() : samples_.size(0) * plane_; }
 
  private:
   int64_t plane_;
@@ -135,6 +154,68 @@ void for_each_task(int64_t count, const Body& body) {
     for (int64_t i = begin; i < end; ++i) body(i);
   });
 }
+
+// Where the weights of taps are within a whole weight. The matrix of a group has a row for each output channel, or for
+// each input channel if it is `by_input`, and the terms of each row are ordered as the taps of a window.
+class TapWeights {
+ public:
+  TapWeights(const ConvGeometry& g, const Taps& taps, bool by_input) {
+    const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups, size = g.kernel_size();
+    group_stride_ = inputs * outputs * size;
+    row_stride_ = by_input ? size : inputs * size;
+    channel_stride_ = by_input ? inputs * size : size;
+    const auto& [planes, lines, elements] = taps.elements;
+    step_ = taps.dims[1].taps * taps.dims[2].taps;
+    for (int64_t t0 = 0; t0 < taps.dims[0].taps; ++t0) {
+      for (int64_t t1 = 0; t1 < taps.dims[1].taps; ++t1) {
+        for (int64_t t2 = 0; t2 < taps.dims[2].taps; ++t2) {
+          elements_.push_back(((planes.first + t0 * planes.step) * g.kernel[1] + lines.first + t1 * lines.step) *
+                                  g.kernel[2] + elements.first + t2 * elements.step);
+        }
+      }
+    }
+  }
+
+  // Calls visit(element) for the terms of a row in their order.
+  template <class Visit>
+  void for_each_term(int64_t group, int64_t row, Span channels, const Visit& visit) const {
+    const int64_t first = group * group_stride_ + row * row_stride_;
+    for (size_t tap = 0; tap < elements_.size(); tap += static_cast<size_t>(step_)) {
+      for (int64_t channel = channels.begin; channel < channels.end; ++channel) {
+        const int64_t at = first + channel * channel_stride_;
+        for (int64_t t = 0; t < step_; ++t) visit(at + elements_[tap + static_cast<size_t>(t)]);
+      }
+    }
+  }
+
+  // Packs the terms of some rows into panels as PackKernels make them.
+  template <class T>
+  void pack(T* to, const T* w, int64_t group, Span rows, Span channels, int64_t max_rows) const {
+    const Panels panels(rows.size(), max_rows);
+    for (int64_t p = 0; p < panels.count; ++p) {
+      const int64_t row = rows.begin + panels.start(p), count = panels.start(p + 1) - panels.start(p);
+      const auto pack_rows = [&](auto rows_of_panel) {
+        const int64_t stride = row_stride_;
+        for_each_term(group, row, channels, [&, stride](int64_t element) {
+#pragma GCC unroll 8
+          for (int64_t i = 0; i < rows_of_panel; ++i) to[i] = w[element + i * stride];
+          to += rows_of_panel;
+        });
+      };
+      if (count == 8) {
+        pack_rows(std::integral_constant<int64_t, 8>());
+      } else {
+        pack_rows(count);
+      }
+    }
+  }
+
+  int64_t row_stride() const { return row_stride_; }
+
+ private:
+  int64_t group_stride_, row_stride_, channel_stride_, step_;
+  std::vector<int64_t> elements_;
+};
 
 // Where the result of a product over positions goes.
 template <class T>
@@ -157,85 +238,122 @@ class ForwardProduct {
         plane_(taps.plane()),
         dims_(taps.dims),
         chunks_(channels, kDepthBytes / static_cast<int64_t>(sizeof(T)) / taps_, 1),
-        blocks_(batch, plane_,
-                std::clamp(batch * plane_ * groups / kBlocks, kLeastPositions, kMostPositions) / kernel_.max_cols *
-                    kernel_.max_cols,
-                kernel_.lanes),
+        samples_by_plane_(samples_by_plane()),
+        blocks_(samples_by_plane_ > 0 ? Blocks(batch, plane_, samples_by_plane_)
+                                      : Blocks(batch, plane_, most_positions(), kernel_.lanes)),
         row_parts_(rows,
                    std::max(kTaskRows, (rows * blocks_.count() * groups + kTasks - 1) / kTasks), kernel_.max_rows) {}
 
-  // `weights` is a matrix of groups * rows by channels * taps.
-  void run(const Places<T>& to, const T* x, const T* weights) const {
-    const bool packs = batch_ * plane_ >= kPackedPositions;
-    const Scratch room(packs ? static_cast<size_t>(groups_ * rows_ * channels_ * taps_) * sizeof(T) : 0);
-    if (packs) {
-      for_each_task(groups_ * chunks_.count(), [&](int64_t task) {
-        const int64_t group = task / chunks_.count(), chunk = task % chunks_.count();
-        for (int64_t part = 0; part < row_parts_.count(); ++part) {
-          const int64_t row = row_parts_.begin(part);
-          packer(T{}).lhs(room.as<T>() + packed_at(group, chunk, row),
-                          weights + (group * rows_ + row) * depth() + chunks_.begin(chunk) * taps_,
-                          row_parts_.size(part), chunks_.size(chunk) * taps_, depth(), 1);
-        }
-      });
-    }
+  void run(const Places<T>& to, const T* x, const T* w, const TapWeights& weights) const {
+    const Scratch room(static_cast<size_t>(groups_ * rows_ * channels_ * taps_) * sizeof(T));
+    const int64_t panel_sets = chunks_.count() * row_parts_.count();
+    for_each_task(groups_ * panel_sets, [&](int64_t task) {
+      const int64_t group = task / panel_sets, chunk = task % panel_sets / row_parts_.count();
+      const int64_t part = task % row_parts_.count(), row = row_parts_.begin(part);
+      weights.pack(room.as<T>() + packed_at(group, chunk, row), w, group, {row, row + row_parts_.size(part)},
+                   {chunks_.begin(chunk), chunks_.begin(chunk) + chunks_.size(chunk)}, kernel_.max_rows);
+    });
     for_each_task(groups_ * blocks_.count() * row_parts_.count(), [&](int64_t task) {
       const int64_t part = task % row_parts_.count(), rest = task / row_parts_.count();
-      run_block(to, x, packs ? room.as<T>() : nullptr, weights, rest % groups_, blocks_[rest / groups_], part);
+      run_block(to, x, room.as<T>(), rest % groups_, blocks_[rest / groups_], part);
     });
   }
 
  private:
-  int64_t depth() const { return channels_ * taps_; }
   int64_t packed_at(int64_t group, int64_t chunk, int64_t row) const {
-    return group * rows_ * depth() + (rows_ * chunks_.begin(chunk) + row * chunks_.size(chunk)) * taps_;
+    return (group * rows_ * channels_ + rows_ * chunks_.begin(chunk) + row * chunks_.size(chunk)) * taps_;
   }
 
-  void run_block(const Places<T>& to, const T* x, const T* packed, const T* weights, int64_t group, Span block,
-                 int64_t part) const {
-    const ConvWindow window(dims_, block);
-    const int64_t most_channels = (channels_ + chunks_.count() - 1) / chunks_.count();
-    const std::vector<int64_t> tap_places = window.tap_places(most_channels);
-    const Panels panels((block.size() + kernel_.lanes - 1) / kernel_.lanes, kernel_.max_cols / kernel_.lanes);
-    std::vector<ConvPiece> pieces;
-    std::vector<size_t> first_pieces;
-    const auto panel_at = [&](int64_t panel) { return std::min(block.size(), panels.start(panel) * kernel_.lanes); };
-    for (int64_t p = 0; p < panels.count; ++p) {
-      first_pieces.push_back(pieces.size());
-      window.add_pieces({block.begin + panel_at(p), block.begin + panel_at(p + 1)}, pieces);
-    }
-    first_pieces.push_back(pieces.size());
+  int64_t most_positions() const {
+    return std::clamp(batch_ * plane_ * groups_ / kBlocks, kLeastPositions, kMostPositions) / kernel_.max_cols *
+           kernel_.max_cols;
+  }
 
-    const int64_t row0 = row_parts_.begin(part), rows = row_parts_.size(part);
+  // How many samples should go plane by plane, each panel leaving out the taps that meet padding alone; 0 where that
+  // does not serve: what is left out must outweigh the columns that fill up panels.
+  int64_t samples_by_plane() const {
+    const auto& [outer, middle, inner] = dims_;
+    if (outer.out == 1 || outer.taps == 1 || channels_ * taps_ < kLeastTerms) return 0;
+    int64_t met = 0;
+    for (int64_t o = 0; o < outer.out; ++o) {
+      met += positions_inside(outer.first + o * outer.stride, outer.step, outer.in, outer.taps).size();
+    }
+    const auto cost = [&](int64_t columns) {
+      return static_cast<double>((columns + kernel_.lanes - 1) / kernel_.lanes * kernel_.lanes) /
+             static_cast<double>(columns);
+    };
+    const int64_t columns = middle.out * inner.out;
+    const double share = static_cast<double>(met) / static_cast<double>(outer.out * outer.taps);
+    int64_t best = 0;
+    double least = cost(std::max<int64_t>(most_positions() / plane_, 1) * plane_);
+    for (int64_t samples = 1; samples <= std::min(batch_, kMostPositions / plane_); ++samples) {
+      if (samples * columns < 2 * kernel_.lanes || share * cost(samples * columns) >= least - 1e-3) continue;
+      least = share * cost(samples * columns);
+      best = samples;
+    }
+    return best;
+  }
+
+  // The columns that make a panel, and the taps of the first dim that they need.
+  struct Panel {
+    Span columns, taps;
+    int64_t width;
+    std::vector<ConvPiece> pieces;
+  };
+  std::vector<Panel> panels_of(const ConvWindow& window, int64_t size) const {
+    const int64_t planes = samples_by_plane_ > 0 ? dims_[0].out : 1, columns = size / planes;
+    const Panels cuts((columns + kernel_.lanes - 1) / kernel_.lanes, kernel_.max_cols / kernel_.lanes);
+    std::vector<Panel> panels;
+    for (int64_t plane = 0; plane < planes; ++plane) {
+      for (int64_t p = 0; p < cuts.count; ++p) {
+        const int64_t begin = cuts.start(p) * kernel_.lanes, end = cuts.start(p + 1) * kernel_.lanes;
+        const Span span{plane * columns + begin, plane * columns + std::min(columns, end)};
+        panels.push_back({span, window.outer_taps(span), end - begin, {}});
+        window.add_pieces(span, panels.back().pieces);
+      }
+    }
+    return panels;
+  }
+
+  void run_block(const Places<T>& to, const T* x, const T* packed, int64_t group, Span block, int64_t part) const {
+    const auto& [outer, middle, inner] = dims_;
+    const ConvWindow window(dims_, block, samples_by_plane_ > 0);
+    const std::vector<Panel> panels = panels_of(window, block.size());
+    const int64_t most_channels = (channels_ + chunks_.count() - 1) / chunks_.count();
+    const int64_t row0 = row_parts_.begin(part), rows = row_parts_.size(part), first_row = group * rows_ + row0;
     const bool in_place = lies_in_place(to, block);
-    const int64_t window_room = most_channels * window.channel_size() + kernel_.lanes;
-    const int64_t panel_room = most_channels * taps_ * kernel_.max_cols + kernel_.lanes;
+    const int64_t lanes = kernel_.lanes;
+    const int64_t window_room = (most_channels * window.channel_size() + 2 * lanes - 1) / lanes * lanes;
+    const int64_t panel_room = most_channels * taps_ * kernel_.max_cols + lanes;
     const Scratch room(static_cast<size_t>(window_room + panel_room + (in_place ? 0 : rows * block.size())) *
                        sizeof(T));
     T* const values = room.as<T>();
     T* const columns = values + window_room;
     T* const own = columns + panel_room;
-    const int64_t first_row = group * rows_ + row0, sample = block.begin / plane_;
-    T* const out = in_place ? to.data + sample * to.sample + first_row * to.channel + block.begin % plane_ : own;
-    const int64_t out_stride = in_place ? to.channel : block.size();
-
+    T* const out = in_place ? to.data + block.begin / plane_ * to.sample + first_row * to.channel + block.begin % plane_
+                            : own;
+    const int64_t out_stride = in_place ? to.channel : block.size(), in_plane = outer.in * middle.in * inner.in;
+    std::vector<int64_t> tap_places;
     for (int64_t chunk = 0; chunk < chunks_.count(); ++chunk) {
-      const int64_t channel = group * channels_ + chunks_.begin(chunk), k = chunks_.size(chunk) * taps_;
-      const int64_t in_plane = dims_[0].in * dims_[1].in * dims_[2].in;
-      window.fill(values, x + channel * in_plane, groups_ * channels_ * in_plane, chunks_.size(chunk));
-      const GemmOperand<T> a =
-          packed ? GemmOperand<T>{packed + packed_at(group, chunk, row0), 0, 0}
-                 : GemmOperand<T>{weights + first_row * depth() + chunks_.begin(chunk) * taps_, depth(), 1};
-      for (int64_t p = 0; p < panels.count; ++p) {
-        const size_t first = first_pieces[static_cast<size_t>(p)], last = first_pieces[static_cast<size_t>(p) + 1];
-        const int64_t width = (panels.start(p + 1) - panels.start(p)) * kernel_.lanes;
-        copies(T{}).rows(columns, width, values, tap_places.data(), k, pieces.data() + first,
-                         static_cast<int64_t>(last - first));
-        kernel_.multiply({rows, panel_at(p + 1) - panel_at(p), k, a, {columns, 0, 0}, packed != nullptr, true,
-                          out + panel_at(p), out_stride, T{1}, chunk == 0 ? T{0} : T{1}, nullptr});
+      const int64_t channel = group * channels_ + chunks_.begin(chunk), channels = chunks_.size(chunk);
+      const int64_t depth = channels * taps_, step = depth / outer.taps;
+      if (static_cast<int64_t>(tap_places.size()) != depth) tap_places = window.tap_places(channels);
+      window.fill(values, x + channel * in_plane, groups_ * channels_ * in_plane, channels);
+      for (const Panel& panel : panels) {
+        const int64_t first = panel.taps.begin * step, k = std::max<int64_t>(panel.taps.size(), 0) * step;
+        T* const to_panel = out + panel.columns.begin;
+        if (k == 0) {
+          for (int64_t r = 0; chunk == 0 && r < rows; ++r) std::fill_n(to_panel + r * out_stride, panel.columns.size(), T());
+          continue;
+        }
+        copies(T{}).rows(columns, panel.width, values, tap_places.data() + first, k, panel.pieces.data(),
+                         static_cast<int64_t>(panel.pieces.size()));
+        kernel_.multiply({rows, panel.columns.size(), k, {packed + packed_at(group, chunk, row0), 0, 0},
+                          {columns, 0, 0}, true, true, to_panel, out_stride, T{1}, chunk == 0 ? T{0} : T{1}, nullptr,
+                          depth, first});
       }
     }
-    if (!in_place) scatter(to, own, block, first_row, rows);
+    if (!in_place) scatter(to, own, window, block.size(), first_row, rows);
   }
 
   // Whether the block is a part of one sample whose positions follow each other in the result.
@@ -246,56 +364,32 @@ class ForwardProduct {
            (outer.out == 1 || to.strides[0] == middle.out * inner.out);
   }
 
-  void scatter(const Places<T>& to, const T* from, Span block, int64_t first_row, int64_t rows) const {
+  void scatter(const Places<T>& to, const T* from, const ConvWindow& window, int64_t size, int64_t first_row,
+               int64_t rows) const {
     const auto& [outer, middle, inner] = dims_;
-    for (int64_t at = block.begin; at < block.end;) {
-      const int64_t line = at % plane_ / inner.out, w = at % inner.out;
-      const int64_t count = std::min(inner.out - w, block.end - at);
-      T* const place = to.data + at / plane_ * to.sample + line / middle.out * to.strides[0] +
-                       line % middle.out * to.strides[1] + w * to.strides[2];
-      const T* const values = from + (at - block.begin);
-      for (int64_t row = 0; row < rows; ++row) {
-        T* const out = place + (first_row + row) * to.channel;
-        for (int64_t i = 0; i < count; ++i) out[i * to.strides[2]] = values[row * block.size() + i];
+    window.for_each_part({0, size}, [&](int64_t at, int64_t count, int64_t place) {
+      const int64_t line = at % plane_ / inner.out;
+      T* out = to.data + at / plane_ * to.sample + line / middle.out * to.strides[0] +
+               line % middle.out * to.strides[1] + at % inner.out * to.strides[2] + first_row * to.channel;
+      const T* values = from + place;
+      for (int64_t row = 0; row < rows; ++row, out += to.channel, values += size) {
+        if (to.strides[2] == 1) {
+          for (int64_t i = 0; i < count; ++i) out[i] = values[i];
+        } else {
+          for (int64_t i = 0; i < count; ++i) out[i * to.strides[2]] = values[i];
+        }
       }
-      at += count;
-    }
+    });
   }
 
   const GemmKernels<T>& kernel_ = kernels(T{});
   const int64_t batch_, groups_, channels_, rows_, taps_, plane_;
   const ConvDims dims_;
   const Cuts chunks_;
+  const int64_t samples_by_plane_;
   const Blocks blocks_;
   const Cuts row_parts_;
 };
-
-// Calls move(place, element) for the places of a matrix of the taps' weights and the elements of the whole weight. The
-// matrix has a row for each output channel, or for each input channel if `by_input`.
-template <class Move>
-void for_each_weight(const ConvGeometry& g, const Taps& taps, bool by_input, const Move& move) {
-  const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups, size = g.kernel_size();
-  const int64_t rows = by_input ? inputs : outputs, cols = by_input ? outputs : inputs;
-  const int64_t row_stride = by_input ? size : inputs * size, col_stride = by_input ? inputs * size : size;
-  const auto& [outer, middle, inner] = taps.dims;
-  const auto& [planes, lines, elements] = taps.elements;
-  const int64_t row_size = cols * taps.count();
-  parallel_for(0, g.groups * rows, std::max<int64_t>(1, kMovedByTask / row_size), [&](int64_t begin, int64_t end) {
-    int64_t place = begin * row_size;
-    for (int64_t row = begin; row < end; ++row) {
-      for (int64_t col = 0; col < cols; ++col) {
-        const int64_t first = row / rows * outputs * inputs * size + row % rows * row_stride + col * col_stride;
-        for (int64_t t0 = 0; t0 < outer.taps; ++t0) {
-          for (int64_t t1 = 0; t1 < middle.taps; ++t1) {
-            const int64_t plane = planes.first + t0 * planes.step, line = lines.first + t1 * lines.step;
-            const int64_t element = first + (plane * g.kernel[1] + line) * g.kernel[2] + elements.first;
-            for (int64_t t2 = 0; t2 < inner.taps; ++t2) move(place++, element + t2 * elements.step);
-          }
-        }
-      }
-    }
-  });
-}
 
 // The sums over positions of the products of an output's gradient with what the taps meet.
 template <class T>
@@ -308,83 +402,86 @@ class GradientProduct {
         taps_(taps),
         blocks_(g.batch, g.out_plane(), kGradientPositions, kernel_.lanes),
         ranges_(inputs_, std::max<int64_t>(kGradientTaps / taps.count(), 1), 1),
-        slices_(blocks_.count(),
-                std::max<int64_t>(blocks_.count() * g.groups * ranges_.count() / kTasks, 1), 1) {}
+        slices_(blocks_.count(), std::max<int64_t>(blocks_.count() * g.groups * ranges_.count() / kTasks, 1), 1) {}
 
-  // Writes a matrix of groups * outputs by inputs * taps.
-  void run(T* to, const T* gy, const T* x) const {
-    const int64_t positions = g_.batch * g_.out_plane(), width = padded_outputs();
-    const Scratch room(static_cast<size_t>(g_.groups * width * positions) * sizeof(T));
-    pack_gradient(room.as<T>(), gy);
+  void run(T* gw, const T* gy, const T* x) const {
     const int64_t slice_size = g_.groups * inputs_ * taps_.count() * outputs_;
-    const Scratch sums(static_cast<size_t>(slices_.count() * slice_size) * sizeof(T));
+    const Scratch room(static_cast<size_t>(slices_.count() * slice_size) * sizeof(T));
+    T* const sums = room.as<T>();
     for_each_task(slices_.count() * g_.groups * ranges_.count(), [&](int64_t task) {
-      const int64_t range = task % ranges_.count(), rest = task / ranges_.count();
-      const int64_t group = rest % g_.groups, slice = rest / g_.groups;
-      T* const out = sums.as<T>() + slice * slice_size +
-                     (group * inputs_ + ranges_.begin(range)) * taps_.count() * outputs_;
-      add_up(out, room.as<T>() + group * width * positions, x, group, range, slice);
+      const int64_t slice = task / (g_.groups * ranges_.count());
+      const int64_t group = task / ranges_.count() % g_.groups, range = task % ranges_.count();
+      add_up(sums + slice * slice_size + sums_at(group, range), gy, x, group, range, slice);
     });
-    const int64_t rows = inputs_ * taps_.count(), part = std::max<int64_t>(1, kMovedByTask / outputs_);
-    const Cuts parts(rows, part, 1);
-    const auto move = move_block_of(sizeof(T));
-    for_each_task(g_.groups * parts.count(), [&](int64_t task) {
-      const int64_t group = task / parts.count(), row = parts.begin(task % parts.count());
-      const int64_t count = parts.size(task % parts.count());
-      T* const first = sums.as<T>() + (group * rows + row) * outputs_;
+    for_each_task(g_.groups * ranges_.count(), [&](int64_t task) {
+      const int64_t group = task / ranges_.count(), range = task % ranges_.count();
+      T* const first = sums + sums_at(group, range);
+      const int64_t size = ranges_.size(range) * taps_.count() * outputs_;
       for (int64_t slice = 1; slice < slices_.count(); ++slice) {
         const T* const next = first + slice * slice_size;
-        for (int64_t i = 0; i < count * outputs_; ++i) first[i] += next[i];
+        for (int64_t i = 0; i < size; ++i) first[i] += next[i];
       }
-      constexpr int64_t kSize = sizeof(T);
-      move(reinterpret_cast<const char*>(first), kSize, outputs_ * kSize,
-           reinterpret_cast<char*>(to + group * outputs_ * rows + row), rows * kSize, kSize, outputs_, count);
+      turn(gw, first, group, range);
     });
   }
 
  private:
-  int64_t padded_outputs() const { return (outputs_ + kernel_.lanes - 1) / kernel_.lanes * kernel_.lanes; }
-
-  // Packs the gradient of every block into panels of output channels.
-  void pack_gradient(T* to, const T* gy) const {
-    const int64_t plane = g_.out_plane(), positions = g_.batch * plane;
-    for_each_task(g_.groups * blocks_.count(), [&](int64_t task) {
-      const int64_t group = task / blocks_.count();
-      const Span block = blocks_[task % blocks_.count()];
-      T* const out = to + (group * positions + block.begin) * padded_outputs();
-      const int64_t sample = block.begin / plane, samples = (block.end - 1) / plane - sample + 1;
-      const T* from = gy + (sample * g_.out_channels + group * outputs_) * plane + block.begin % plane;
-      if (samples == 1) return packer(T{}).rhs(out, from, outputs_, block.size(), plane, 1);
-      const Scratch room(static_cast<size_t>(outputs_ * block.size()) * sizeof(T));
-      for (int64_t row = 0; row < outputs_; ++row) {
-        for (int64_t s = 0; s < samples; ++s) {
-          std::copy_n(from + (s * g_.out_channels + row) * plane, plane, room.as<T>() + row * block.size() + s * plane);
-        }
-      }
-      packer(T{}).rhs(out, room.as<T>(), outputs_, block.size(), block.size(), 1);
-    });
+  int64_t sums_at(int64_t group, int64_t range) const {
+    return (group * inputs_ + ranges_.begin(range)) * taps_.count() * outputs_;
   }
 
   // The sums over a slice of the blocks for a range of the channels: a row for each tap, a column for each output.
-  void add_up(T* out, const T* packed, const T* x, int64_t group, int64_t range, int64_t slice) const {
-    const int64_t channels = ranges_.size(range), rows = channels * taps_.count();
-    const int64_t row_size = (blocks_.largest() / kernel_.lanes + 1 | 1) * kernel_.lanes;
+  void add_up(T* out, const T* gy, const T* x, int64_t group, int64_t range, int64_t slice) const {
+    const int64_t channels = ranges_.size(range), rows = channels * taps_.count(), plane = g_.out_plane();
+    // Rows that are a multiple of a page apart would share few places of the caches.
+    const int64_t row_size = ((blocks_.largest() / kernel_.lanes + 1) | 1) * kernel_.lanes;
     const T* const first = x + (group * inputs_ + ranges_.begin(range)) * g_.in_plane();
+    const Scratch unfolded(static_cast<size_t>(rows * row_size + kernel_.lanes) * sizeof(T));
+    const Scratch gathered(static_cast<size_t>(outputs_ * blocks_.largest()) * sizeof(T));
+    const int64_t width = (outputs_ + kernel_.lanes - 1) / kernel_.lanes * kernel_.lanes;
+    const Scratch packed(static_cast<size_t>(width * blocks_.largest()) * sizeof(T));
     std::vector<ConvPiece> pieces;
     for (int64_t b = 0; b < slices_.size(slice); ++b) {
       const Span block = blocks_[slices_.begin(slice) + b];
-      const ConvWindow window(taps_.dims, block);
-      const int64_t window_room = channels * window.channel_size() + kernel_.lanes;
-      const Scratch room(static_cast<size_t>(window_room + rows * row_size + kernel_.lanes) * sizeof(T));
-      T* const unfolded = room.as<T>() + window_room;
-      window.fill(room.as<T>(), first, g_.in_channels * g_.in_plane(), channels);
+      const ConvWindow window(taps_.dims, block, false);
+      const Scratch values(static_cast<size_t>(channels * window.channel_size() + kernel_.lanes) * sizeof(T));
+      window.fill(values.as<T>(), first, g_.in_channels * g_.in_plane(), channels);
       pieces.clear();
-      window.add_pieces(block, pieces);
-      copies(T{}).rows(unfolded, row_size, room.as<T>(), window.tap_places(channels).data(), rows, pieces.data(),
-                       static_cast<int64_t>(pieces.size()));
-      kernel_.multiply({rows, outputs_, block.size(), {unfolded, row_size, 1},
-                        {packed + block.begin * padded_outputs(), 0, 0}, false, true, out, outputs_, T{1},
-                        b == 0 ? T{0} : T{1}, nullptr});
+      window.add_pieces({0, block.size()}, pieces);
+      copies(T{}).rows(unfolded.as<T>(), row_size, values.as<T>(), window.tap_places(channels).data(), rows,
+                       pieces.data(), static_cast<int64_t>(pieces.size()));
+      const int64_t sample = block.begin / plane, samples = (block.end - 1) / plane - sample + 1;
+      const T* gradient = gy + (sample * g_.out_channels + group * outputs_) * plane + block.begin % plane;
+      if (samples > 1) gradient = gather(gathered.as<T>(), gradient, samples);
+      packer(T{}).rhs(packed.as<T>(), gradient, outputs_, block.size(), samples > 1 ? block.size() : plane, 1);
+      kernel_.multiply({rows, outputs_, block.size(), {unfolded.as<T>(), row_size, 1}, {packed.as<T>(), 0, 0}, false,
+                        true, out, outputs_, T{1}, b == 0 ? T{0} : T{1}, nullptr});
+    }
+  }
+
+  // Several samples' planes next to each other.
+  const T* gather(T* to, const T* from, int64_t samples) const {
+    const int64_t plane = g_.out_plane();
+    for (int64_t row = 0; row < outputs_; ++row) {
+      for (int64_t s = 0; s < samples; ++s) {
+        std::copy_n(from + (s * g_.out_channels + row) * plane, plane, to + (row * samples + s) * plane);
+      }
+    }
+    return to;
+  }
+
+  // Puts sums, a row for each tap, where the weights of the taps are.
+  void turn(T* gw, const T* sums, int64_t group, int64_t range) const {
+    const TapWeights weights(g_, taps_, false);
+    const int64_t begin = ranges_.begin(range);
+    constexpr int64_t kTile = 16;
+    for (int64_t row0 = 0; row0 < outputs_; row0 += kTile) {
+      const int64_t rows = std::min(kTile, outputs_ - row0);
+      const T* from = sums + row0;
+      weights.for_each_term(group, row0, {begin, begin + ranges_.size(range)}, [&](int64_t element) {
+        for (int64_t i = 0; i < rows; ++i) gw[element + i * weights.row_stride()] = from[i];
+        from += outputs_;
+      });
     }
   }
 
@@ -399,26 +496,25 @@ class GradientProduct {
 }  // namespace
 
 template <class T>
-bool conv_forward(T* y, const T* x, const T* w, const ConvGeometry& g) {
+bool conv_forward(T* y, const T* x, const T* w, const ConvGeometry& geometry) {
+  const ConvGeometry g = with_leading_dim(geometry);
   const Taps taps = forward_taps(g);
-  if (!taps.fits()) return false;
+  if (!taps.fits() || is_better_unfolded(g)) return false;
   if (taps.count() == 0) return std::fill_n(y, g.batch * g.out_channels * g.out_plane(), T()), true;
-  const bool whole = taps.count() == g.kernel_size();
-  const int64_t inputs = g.in_channels / g.groups;
-  const Scratch room(whole ? 0 : static_cast<size_t>(g.out_channels * inputs * taps.count()) * sizeof(T));
-  if (!whole) {
-    for_each_weight(g, taps, false, [to = room.as<T>(), w](int64_t place, int64_t i) { to[place] = w[i]; });
-  }
-  const ForwardProduct<T> product(g.batch, g.groups, inputs, g.out_channels / g.groups, taps);
-  product.run({y, g.out_channels * g.out_plane(), g.out_plane(), {g.out[1] * g.out[2], g.out[2], 1}}, x,
-              whole ? w : room.as<T>());
+  const ForwardProduct<T> product(g.batch, g.groups, g.in_channels / g.groups, g.out_channels / g.groups, taps);
+  product.run({y, g.out_channels * g.out_plane(), g.out_plane(), {g.out[1] * g.out[2], g.out[2], 1}}, x, w,
+              TapWeights(g, taps, false));
   return true;
 }
 
 template <class T>
-bool conv_input_gradient(T* gx, const T* gy, const T* w, const ConvGeometry& g) {
+bool conv_input_gradient(T* gx, const T* gy, const T* w, const ConvGeometry& geometry) {
+  const ConvGeometry g = with_leading_dim(geometry);
   const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
-  if (inputs < 4 * ConvGeometry::product(g.stride) && ConvGeometry::product(g.stride) > 1) return false;
+  const int64_t phases = ConvGeometry::product(g.stride);
+  if ((phases > 1 && inputs < 4 * phases) || g.batch * g.in_plane() < kFewPositions || is_better_unfolded(g)) {
+    return false;
+  }
   const auto for_each_phase = [&g](const auto& visit) {
     std::array<int64_t, 3> phase;
     for (phase[0] = 0; phase[0] < std::min(g.stride[0], g.in[0]); ++phase[0]) {
@@ -433,30 +529,22 @@ bool conv_input_gradient(T* gx, const T* gy, const T* w, const ConvGeometry& g) 
   if (has_gaps) std::fill_n(gx, g.batch * g.in_channels * g.in_plane(), T());
   for_each_phase([&](const std::array<int64_t, 3>& phase, const Taps& taps) {
     if (taps.count() == 0) return;
-    const Scratch room(static_cast<size_t>(g.in_channels * outputs * taps.count()) * sizeof(T));
-    for_each_weight(g, taps, true, [to = room.as<T>(), w](int64_t place, int64_t i) { to[place] = w[i]; });
     const int64_t first = (phase[0] * g.in[1] + phase[1]) * g.in[2] + phase[2];
     const ForwardProduct<T> product(g.batch, g.groups, outputs, inputs, taps);
     product.run({gx + first, g.in_channels * g.in_plane(), g.in_plane(),
                  {g.stride[0] * g.in[1] * g.in[2], g.stride[1] * g.in[2], g.stride[2]}},
-                gy, room.as<T>());
+                gy, w, TapWeights(g, taps, true));
   });
   return true;
 }
 
 template <class T>
-bool conv_weight_gradient(T* gw, const T* gy, const T* x, const ConvGeometry& g) {
+bool conv_weight_gradient(T* gw, const T* gy, const T* x, const ConvGeometry& geometry) {
+  const ConvGeometry g = with_leading_dim(geometry);
   const Taps taps = forward_taps(g);
-  if (!taps.fits()) return false;
-  const bool whole = taps.count() == g.kernel_size();
-  if (!whole) std::fill_n(gw, g.out_channels * (g.in_channels / g.groups) * g.kernel_size(), T());
-  if (taps.count() == 0) return true;
-  const int64_t inputs = g.in_channels / g.groups;
-  const Scratch room(whole ? 0 : static_cast<size_t>(g.out_channels * inputs * taps.count()) * sizeof(T));
-  GradientProduct<T>(g, taps).run(whole ? gw : room.as<T>(), gy, x);
-  if (!whole) {
-    for_each_weight(g, taps, false, [gw, from = room.as<T>()](int64_t place, int64_t i) { gw[i] = from[place]; });
-  }
+  if (!taps.fits() || is_better_unfolded(g) || (g.batch == 1 && g.out_plane() < kFewPositions)) return false;
+  if (taps.count() < g.kernel_size()) std::fill_n(gw, g.out_channels * (g.in_channels / g.groups) * g.kernel_size(), T());
+  if (taps.count() > 0) GradientProduct<T>(g, taps).run(gw, gy, x);
   return true;
 }
 

@@ -71,6 +71,8 @@ struct GemmBlock {
   T alpha;
   T beta;         // 0: c is not read
   const T* bias;  // over columns, unit stride; or null
+  // Of the packed panels of a: a product may take the part of them that begins at a_first.
+  int64_t a_depth = k, a_first = 0;
 };
 
 // The same with both operands of unit stride along k, and any strides in c.
