@@ -18,22 +18,21 @@ namespace {
 
 // A stretch of the sums whose panels stay in the nearer caches.
 constexpr int64_t kDepthBytes = 1536;
-// Positions of a block, and how many blocks there should be at least.
-constexpr int64_t kLeastPositions = 192;
+// Positions of a block at most.
 constexpr int64_t kMostPositions = 1024;
-constexpr int64_t kBlocks = 16;
-// Tasks that there should be at least, and the least rows of weights that are worth unfolding for once more.
+// Tasks that there should be at least, how many rows of weights make one, and what threads unfold at a time.
 constexpr int64_t kTasks = 8;
-constexpr int64_t kTaskRows = 64;
-// Sums of so many terms repay that a block goes by planes.
-constexpr int64_t kLeastTerms = 192;
+constexpr int64_t kTaskRows = 48;
+constexpr int64_t kSharedBytes = int64_t{16} << 20;
+// What it takes to copy a vector of the result, in terms of its sum.
+constexpr double kScatterTime = 12;
 // Positions and taps of a part of a weight gradient.
 constexpr int64_t kGradientPositions = 256;
 constexpr int64_t kGradientTaps = 288;
-// Fewer positions than this, or fewer output channels in a group, do not repay the packing of other things.
+// Fewer positions than this in all, or fewer rows of weights than this on a large plane, do not repay packing.
 constexpr int64_t kFewPositions = 128;
-constexpr int64_t kFewOutputs = 4;
-constexpr int64_t kPlainPlane = 100;
+constexpr int64_t kFewRows = 4;
+constexpr int64_t kLargePlane = 100;
 // A window of more than so many times the input is not worth its room.
 constexpr int64_t kMostPadding = 4;
 
@@ -119,10 +118,10 @@ ConvGeometry with_leading_dim(ConvGeometry g) {
   return g;
 }
 
-// Few channels of a group have little use of a window; large planes of a kernel of one element need none.
-bool is_better_unfolded(const ConvGeometry& g) {
+// Few rows of weights have little use of panels; large planes of a kernel of one element need none.
+bool is_better_unfolded(const ConvGeometry& g, int64_t rows) {
   const bool plain = g.kernel_size() == 1 && g.in == g.out && ConvGeometry::product(g.stride) == 1;
-  return (plain && g.out_plane() >= kPlainPlane) || (g.groups > 1 && g.out_channels / g.groups < kFewOutputs);
+  return (plain || rows < kFewRows) && g.out_plane() >= kLargePlane;
 }
 
 // The positions of all samples, cut into parts of samples or into groups of whole ones.
@@ -197,7 +196,6 @@ class TapWeights {
       const auto pack_rows = [&](auto rows_of_panel) {
         const int64_t stride = row_stride_;
         for_each_term(group, row, channels, [&, stride](int64_t element) {
-#pragma GCC unroll 8
           for (int64_t i = 0; i < rows_of_panel; ++i) to[i] = w[element + i * stride];
           to += rows_of_panel;
         });
@@ -238,11 +236,10 @@ class ForwardProduct {
         plane_(taps.plane()),
         dims_(taps.dims),
         chunks_(channels, kDepthBytes / static_cast<int64_t>(sizeof(T)) / taps_, 1),
-        samples_by_plane_(samples_by_plane()),
-        blocks_(samples_by_plane_ > 0 ? Blocks(batch, plane_, samples_by_plane_)
-                                      : Blocks(batch, plane_, most_positions(), kernel_.lanes)),
-        row_parts_(rows,
-                   std::max(kTaskRows, (rows * blocks_.count() * groups + kTasks - 1) / kTasks), kernel_.max_rows) {}
+        grouping_(grouping()),
+        blocks_(grouping_.samples > 0 ? Blocks(batch, plane_, grouping_.samples)
+                                      : Blocks(batch, plane_, kMostPositions, kernel_.lanes)),
+        row_parts_(rows, part_rows(blocks_.count() * groups), kernel_.max_rows) {}
 
   void run(const Places<T>& to, const T* x, const T* w, const TapWeights& weights) const {
     const Scratch room(static_cast<size_t>(groups_ * rows_ * channels_ * taps_) * sizeof(T));
@@ -253,9 +250,9 @@ class ForwardProduct {
       weights.pack(room.as<T>() + packed_at(group, chunk, row), w, group, {row, row + row_parts_.size(part)},
                    {chunks_.begin(chunk), chunks_.begin(chunk) + chunks_.size(chunk)}, kernel_.max_rows);
     });
-    for_each_task(groups_ * blocks_.count() * row_parts_.count(), [&](int64_t task) {
-      const int64_t part = task % row_parts_.count(), rest = task / row_parts_.count();
-      run_block(to, x, room.as<T>(), rest % groups_, blocks_[rest / groups_], part);
+    if (row_parts_.count() > 1) return run_few_blocks(to, x, room.as<T>());
+    for_each_task(groups_ * blocks_.count(), [&](int64_t task) {
+      run_block(to, x, room.as<T>(), task % groups_, blocks_[task / groups_]);
     });
   }
 
@@ -264,96 +261,189 @@ class ForwardProduct {
     return (group * rows_ * channels_ + rows_ * chunks_.begin(chunk) + row * chunks_.size(chunk)) * taps_;
   }
 
-  int64_t most_positions() const {
-    return std::clamp(batch_ * plane_ * groups_ / kBlocks, kLeastPositions, kMostPositions) / kernel_.max_cols *
-           kernel_.max_cols;
+  // The time of the panels of so many columns for one term, in units of a full vector's.
+  double cost(int64_t columns) const {
+    constexpr std::array<double, 4> kOfWidth = {0, 1.6, 2.2, 3};
+    const Panels panels((columns + kernel_.lanes - 1) / kernel_.lanes, kernel_.max_cols / kernel_.lanes);
+    double sum = 0;
+    for (int64_t p = 0; p < panels.count; ++p) {
+      sum += kOfWidth[static_cast<size_t>(panels.start(p + 1) - panels.start(p))];
+    }
+    return sum;
   }
 
-  // How many samples should go plane by plane, each panel leaving out the taps that meet padding alone; 0 where that
-  // does not serve: what is left out must outweigh the columns that fill up panels.
-  int64_t samples_by_plane() const {
+  // Groups of samples small enough to go together, cut where that leaves few columns empty. By planes, panels can leave
+  // out the taps that meet padding alone.
+  struct Grouping {
+    int64_t samples = 0;
+    bool by_plane = false;
+  };
+  Grouping grouping() const {
     const auto& [outer, middle, inner] = dims_;
-    if (outer.out == 1 || outer.taps == 1 || channels_ * taps_ < kLeastTerms) return 0;
+    if (plane_ > kMostPositions / 2) return {};
     int64_t met = 0;
     for (int64_t o = 0; o < outer.out; ++o) {
       met += positions_inside(outer.first + o * outer.stride, outer.step, outer.in, outer.taps).size();
     }
-    const auto cost = [&](int64_t columns) {
-      return static_cast<double>((columns + kernel_.lanes - 1) / kernel_.lanes * kernel_.lanes) /
-             static_cast<double>(columns);
-    };
-    const int64_t columns = middle.out * inner.out;
-    const double share = static_cast<double>(met) / static_cast<double>(outer.out * outer.taps);
-    int64_t best = 0;
-    double least = cost(std::max<int64_t>(most_positions() / plane_, 1) * plane_);
+    const double terms = static_cast<double>(channels_ * taps_);
+    const int64_t line = middle.out * inner.out;
+    Grouping best;
+    double least = 0;
     for (int64_t samples = 1; samples <= std::min(batch_, kMostPositions / plane_); ++samples) {
-      if (samples * columns < 2 * kernel_.lanes || share * cost(samples * columns) >= least - 1e-3) continue;
-      least = share * cost(samples * columns);
-      best = samples;
+      const int64_t groups = batch_ / samples, rest = batch_ % samples;
+      for (const bool by_plane : {false, true}) {
+        const int64_t columns = by_plane ? line : plane_;
+        double time = static_cast<double>(groups) * cost(samples * columns) + (rest > 0 ? cost(rest * columns) : 0);
+        if (by_plane) time *= static_cast<double>(met) / static_cast<double>(outer.taps);
+        time *= (samples > 1 || by_plane ? 1 + kScatterTime / terms : 1);
+        if (best.samples == 0 || time < least) least = time, best = {samples, by_plane};
+      }
     }
     return best;
   }
+  // Of a task, where there are so many blocks.
+  int64_t part_rows(int64_t blocks) const { return std::max(kTaskRows, (rows_ * blocks + kTasks - 1) / kTasks); }
 
-  // The columns that make a panel, and the taps of the first dim that they need.
+  // The columns that make a panel, the taps of the first dim that they need, and the width of the panels before it.
   struct Panel {
     Span columns, taps;
-    int64_t width;
+    int64_t width, at;
     std::vector<ConvPiece> pieces;
   };
-  std::vector<Panel> panels_of(const ConvWindow& window, int64_t size) const {
-    const int64_t planes = samples_by_plane_ > 0 ? dims_[0].out : 1, columns = size / planes;
-    const Panels cuts((columns + kernel_.lanes - 1) / kernel_.lanes, kernel_.max_cols / kernel_.lanes);
+  struct Plan {
+    Span block;
+    ConvWindow window;
     std::vector<Panel> panels;
+    int64_t width;
+  };
+  Plan plan_of(Span block) const {
+    Plan plan{block, ConvWindow(dims_, block, grouping_.by_plane), {}, 0};
+    const int64_t planes = grouping_.by_plane ? dims_[0].out : 1, columns = block.size() / planes;
+    const Panels cuts((columns + kernel_.lanes - 1) / kernel_.lanes, kernel_.max_cols / kernel_.lanes);
     for (int64_t plane = 0; plane < planes; ++plane) {
       for (int64_t p = 0; p < cuts.count; ++p) {
         const int64_t begin = cuts.start(p) * kernel_.lanes, end = cuts.start(p + 1) * kernel_.lanes;
         const Span span{plane * columns + begin, plane * columns + std::min(columns, end)};
-        panels.push_back({span, window.outer_taps(span), end - begin, {}});
-        window.add_pieces(span, panels.back().pieces);
+        plan.panels.push_back({span, plan.window.outer_taps(span), end - begin, plan.width, {}});
+        plan.window.add_pieces(span, plan.panels.back().pieces);
+        plan.width += end - begin;
       }
     }
-    return panels;
+    return plan;
   }
 
-  void run_block(const Places<T>& to, const T* x, const T* packed, int64_t group, Span block, int64_t part) const {
-    const auto& [outer, middle, inner] = dims_;
-    const ConvWindow window(dims_, block, samples_by_plane_ > 0);
-    const std::vector<Panel> panels = panels_of(window, block.size());
-    const int64_t most_channels = (channels_ + chunks_.count() - 1) / chunks_.count();
-    const int64_t row0 = row_parts_.begin(part), rows = row_parts_.size(part), first_row = group * rows_ + row0;
+  int64_t most_channels() const { return (channels_ + chunks_.count() - 1) / chunks_.count(); }
+  int64_t most_depth() const { return most_channels() * taps_; }
+  int64_t window_room(const Plan& plan) const {
+    return (most_channels() * plan.window.channel_size() + 2 * kernel_.lanes - 1) / kernel_.lanes * kernel_.lanes;
+  }
+  // Fills a window with a chunk of a group's channels.
+  void fill(T* values, const T* x, const Plan& plan, int64_t group, int64_t chunk) const {
+    const int64_t in_plane = dims_[0].in * dims_[1].in * dims_[2].in;
+    plan.window.fill(values, x + (group * channels_ + chunks_.begin(chunk)) * in_plane, groups_ * channels_ * in_plane,
+                     chunks_.size(chunk));
+  }
+  // The terms of a chunk that a panel needs.
+  Span terms(const Panel& panel, int64_t chunk) const {
+    const int64_t step = chunks_.size(chunk) * taps_ / dims_[0].taps;
+    return {panel.taps.begin * step, std::max(panel.taps.begin, panel.taps.end) * step};
+  }
+  void unfold(T* columns, const T* values, const Panel& panel, const std::vector<int64_t>& tap_places,
+              int64_t chunk) const {
+    const Span span = terms(panel, chunk);
+    copies(T{}).rows(columns, panel.width, values, tap_places.data() + span.begin, span.size(), panel.pieces.data(),
+                     static_cast<int64_t>(panel.pieces.size()));
+  }
+  // Adds a chunk's products to the results of a panel, which the first chunk sets.
+  void multiply(T* out, int64_t out_stride, const T* packed, const T* columns, const Panel& panel, int64_t group,
+                int64_t chunk, int64_t part) const {
+    const Span span = terms(panel, chunk);
+    const int64_t rows = row_parts_.size(part), count = panel.columns.size();
+    if (span.size() == 0) {
+      for (int64_t r = 0; chunk == 0 && r < rows; ++r) std::fill_n(out + r * out_stride, count, T());
+      return;
+    }
+    kernel_.multiply({rows, count, span.size(), {packed + packed_at(group, chunk, row_parts_.begin(part)), 0, 0},
+                      {columns, 0, 0}, true, true, out, out_stride, T{1}, chunk == 0 ? T{0} : T{1}, nullptr,
+                      chunks_.size(chunk) * taps_, span.begin});
+  }
+
+  // All rows of weights for a block, a panel at a time.
+  void run_block(const Places<T>& to, const T* x, const T* packed, int64_t group, Span block) const {
+    const Plan plan = plan_of(block);
+    const int64_t panel_room = most_depth() * kernel_.max_cols + kernel_.lanes;
     const bool in_place = lies_in_place(to, block);
-    const int64_t lanes = kernel_.lanes;
-    const int64_t window_room = (most_channels * window.channel_size() + 2 * lanes - 1) / lanes * lanes;
-    const int64_t panel_room = most_channels * taps_ * kernel_.max_cols + lanes;
-    const Scratch room(static_cast<size_t>(window_room + panel_room + (in_place ? 0 : rows * block.size())) *
+    const Scratch room(static_cast<size_t>(window_room(plan) + panel_room + (in_place ? 0 : rows_ * block.size())) *
                        sizeof(T));
     T* const values = room.as<T>();
-    T* const columns = values + window_room;
-    T* const own = columns + panel_room;
-    T* const out = in_place ? to.data + block.begin / plane_ * to.sample + first_row * to.channel + block.begin % plane_
-                            : own;
-    const int64_t out_stride = in_place ? to.channel : block.size(), in_plane = outer.in * middle.in * inner.in;
+    T* const columns = values + window_room(plan);
+    const Result result = in_place ? place_of(to, group, block) : Result{columns + panel_room, block.size()};
     std::vector<int64_t> tap_places;
     for (int64_t chunk = 0; chunk < chunks_.count(); ++chunk) {
-      const int64_t channel = group * channels_ + chunks_.begin(chunk), channels = chunks_.size(chunk);
-      const int64_t depth = channels * taps_, step = depth / outer.taps;
-      if (static_cast<int64_t>(tap_places.size()) != depth) tap_places = window.tap_places(channels);
-      window.fill(values, x + channel * in_plane, groups_ * channels_ * in_plane, channels);
-      for (const Panel& panel : panels) {
-        const int64_t first = panel.taps.begin * step, k = std::max<int64_t>(panel.taps.size(), 0) * step;
-        T* const to_panel = out + panel.columns.begin;
-        if (k == 0) {
-          for (int64_t r = 0; chunk == 0 && r < rows; ++r) std::fill_n(to_panel + r * out_stride, panel.columns.size(), T());
-          continue;
-        }
-        copies(T{}).rows(columns, panel.width, values, tap_places.data() + first, k, panel.pieces.data(),
-                         static_cast<int64_t>(panel.pieces.size()));
-        kernel_.multiply({rows, panel.columns.size(), k, {packed + packed_at(group, chunk, row0), 0, 0},
-                          {columns, 0, 0}, true, true, to_panel, out_stride, T{1}, chunk == 0 ? T{0} : T{1}, nullptr,
-                          depth, first});
+      tap_places = plan.window.tap_places(chunks_.size(chunk));
+      fill(values, x, plan, group, chunk);
+      for (const Panel& panel : plan.panels) {
+        unfold(columns, values, panel, tap_places, chunk);
+        multiply(result.data + panel.columns.begin, result.stride, packed, columns, panel, group, chunk, 0);
       }
     }
-    if (!in_place) scatter(to, own, window, block.size(), first_row, rows);
+    if (!in_place) scatter(to, result, plan, group, {0, rows_});
+  }
+
+  // Where blocks are too few for the threads, they unfold all panels of some chunks first, and then share the rows.
+  void run_few_blocks(const Places<T>& to, const T* x, const T* packed) const {
+    std::vector<Plan> plans;
+    int64_t width = 0;
+    for (int64_t b = 0; b < blocks_.count(); ++b) {
+      plans.push_back(plan_of(blocks_[b]));
+      for (Panel& panel : plans.back().panels) panel.at += width;
+      width += plans.back().width + kernel_.lanes;  // beyond a block's last row, a vector may reach
+    }
+    const int64_t units = groups_ * blocks_.count(), parts = row_parts_.count();
+    const int64_t chunk_room = width * most_depth();
+    const int64_t most_chunks = kSharedBytes / (groups_ * chunk_room * static_cast<int64_t>(sizeof(T)));
+    const Cuts rounds(chunks_.count(), std::max<int64_t>(most_chunks, 1), 1);
+    const int64_t round_chunks = (chunks_.count() + rounds.count() - 1) / rounds.count();
+    const Scratch columns(static_cast<size_t>(groups_ * round_chunks * chunk_room) * sizeof(T));
+    const Scratch own(static_cast<size_t>(groups_ * rows_ * batch_ * plane_) * sizeof(T));
+    const auto columns_of = [&](int64_t group, int64_t chunk, const Panel& panel) {
+      return columns.as<T>() + (group * round_chunks + chunk) * chunk_room + panel.at * most_depth();
+    };
+    for (int64_t round = 0; round < rounds.count(); ++round) {
+      const int64_t first = rounds.begin(round), count = rounds.size(round);
+      for_each_task(units * count, [&](int64_t task) {
+        const int64_t group = task / count % groups_, chunk = task % count;
+        const Plan& plan = plans[static_cast<size_t>(task / count / groups_)];
+        const Scratch values(static_cast<size_t>(window_room(plan)) * sizeof(T));
+        fill(values.as<T>(), x, plan, group, first + chunk);
+        const std::vector<int64_t> tap_places = plan.window.tap_places(chunks_.size(first + chunk));
+        for (const Panel& panel : plan.panels) {
+          unfold(columns_of(group, chunk, panel), values.as<T>(), panel, tap_places, first + chunk);
+        }
+      });
+      for_each_task(units * parts, [&](int64_t task) {
+        const int64_t part = task % parts, group = task / parts % groups_;
+        const Plan& plan = plans[static_cast<size_t>(task / parts / groups_)];
+        const Span rows{row_parts_.begin(part), row_parts_.begin(part) + row_parts_.size(part)};
+        const Result result{own.as<T>() + (group * batch_ * plane_ + plan.block.begin) * rows_, plan.block.size()};
+        for (int64_t chunk = 0; chunk < count; ++chunk) {
+          for (const Panel& panel : plan.panels) {
+            multiply(result.data + rows.begin * result.stride + panel.columns.begin, result.stride, packed,
+                     columns_of(group, chunk, panel), panel, group, first + chunk, part);
+          }
+        }
+        if (round == rounds.count() - 1) scatter(to, result, plan, group, rows);
+      });
+    }
+  }
+
+  // The first element of a block's results, a row after another.
+  struct Result {
+    T* data;
+    int64_t stride;
+  };
+  Result place_of(const Places<T>& to, int64_t group, Span block) const {
+    return {to.data + block.begin / plane_ * to.sample + group * rows_ * to.channel + block.begin % plane_, to.channel};
   }
 
   // Whether the block is a part of one sample whose positions follow each other in the result.
@@ -364,15 +454,15 @@ class ForwardProduct {
            (outer.out == 1 || to.strides[0] == middle.out * inner.out);
   }
 
-  void scatter(const Places<T>& to, const T* from, const ConvWindow& window, int64_t size, int64_t first_row,
-               int64_t rows) const {
+  void scatter(const Places<T>& to, const Result& result, const Plan& plan, int64_t group, Span rows) const {
     const auto& [outer, middle, inner] = dims_;
-    window.for_each_part({0, size}, [&](int64_t at, int64_t count, int64_t place) {
+    plan.window.for_each_part({0, plan.block.size()}, [&](int64_t at, int64_t count, int64_t place) {
       const int64_t line = at % plane_ / inner.out;
       T* out = to.data + at / plane_ * to.sample + line / middle.out * to.strides[0] +
-               line % middle.out * to.strides[1] + at % inner.out * to.strides[2] + first_row * to.channel;
-      const T* values = from + place;
-      for (int64_t row = 0; row < rows; ++row, out += to.channel, values += size) {
+               line % middle.out * to.strides[1] + at % inner.out * to.strides[2] +
+               (group * rows_ + rows.begin) * to.channel;
+      const T* values = result.data + rows.begin * result.stride + place;
+      for (int64_t row = rows.begin; row < rows.end; ++row, out += to.channel, values += result.stride) {
         if (to.strides[2] == 1) {
           for (int64_t i = 0; i < count; ++i) out[i] = values[i];
         } else {
@@ -386,7 +476,7 @@ class ForwardProduct {
   const int64_t batch_, groups_, channels_, rows_, taps_, plane_;
   const ConvDims dims_;
   const Cuts chunks_;
-  const int64_t samples_by_plane_;
+  const Grouping grouping_;
   const Blocks blocks_;
   const Cuts row_parts_;
 };
@@ -499,7 +589,7 @@ template <class T>
 bool conv_forward(T* y, const T* x, const T* w, const ConvGeometry& geometry) {
   const ConvGeometry g = with_leading_dim(geometry);
   const Taps taps = forward_taps(g);
-  if (!taps.fits() || is_better_unfolded(g)) return false;
+  if (!taps.fits() || is_better_unfolded(g, g.out_channels / g.groups)) return false;
   if (taps.count() == 0) return std::fill_n(y, g.batch * g.out_channels * g.out_plane(), T()), true;
   const ForwardProduct<T> product(g.batch, g.groups, g.in_channels / g.groups, g.out_channels / g.groups, taps);
   product.run({y, g.out_channels * g.out_plane(), g.out_plane(), {g.out[1] * g.out[2], g.out[2], 1}}, x, w,
@@ -512,9 +602,8 @@ bool conv_input_gradient(T* gx, const T* gy, const T* w, const ConvGeometry& geo
   const ConvGeometry g = with_leading_dim(geometry);
   const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
   const int64_t phases = ConvGeometry::product(g.stride);
-  if ((phases > 1 && inputs < 4 * phases) || g.batch * g.in_plane() < kFewPositions || is_better_unfolded(g)) {
-    return false;
-  }
+  const bool is_single = g.batch == 1 && g.in_plane() < kFewPositions;
+  if ((phases > 1 && inputs < 4 * phases) || is_single || is_better_unfolded(g, inputs)) return false;
   const auto for_each_phase = [&g](const auto& visit) {
     std::array<int64_t, 3> phase;
     for (phase[0] = 0; phase[0] < std::min(g.stride[0], g.in[0]); ++phase[0]) {
@@ -542,7 +631,8 @@ template <class T>
 bool conv_weight_gradient(T* gw, const T* gy, const T* x, const ConvGeometry& geometry) {
   const ConvGeometry g = with_leading_dim(geometry);
   const Taps taps = forward_taps(g);
-  if (!taps.fits() || is_better_unfolded(g) || (g.batch == 1 && g.out_plane() < kFewPositions)) return false;
+  const bool is_single = g.batch == 1 && g.out_plane() < kFewPositions;
+  if (!taps.fits() || is_single || is_better_unfolded(g, g.out_channels / g.groups)) return false;
   if (taps.count() < g.kernel_size()) std::fill_n(gw, g.out_channels * (g.in_channels / g.groups) * g.kernel_size(), T());
   if (taps.count() > 0) GradientProduct<T>(g, taps).run(gw, gy, x);
   return true;
