@@ -24,15 +24,18 @@ constexpr int64_t kMostPositions = 1024;
 constexpr int64_t kTasks = 8;
 constexpr int64_t kTaskRows = 48;
 constexpr int64_t kSharedBytes = int64_t{16} << 20;
+// Multiplications that are worth a task.
+constexpr int64_t kSmallTask = 1 << 16;
 // What it takes to copy a vector of the result, in terms of its sum.
 constexpr double kScatterTime = 12;
 // Positions and taps of a part of a weight gradient.
 constexpr int64_t kGradientPositions = 256;
 constexpr int64_t kGradientTaps = 288;
-// Fewer positions than this in all, or fewer rows of weights than this on a large plane, do not repay packing.
+// Fewer positions than this in all do not repay packing, nor so many on each plane for a kernel of one element.
 constexpr int64_t kFewPositions = 128;
-constexpr int64_t kFewRows = 4;
 constexpr int64_t kLargePlane = 100;
+// Up to so many output channels of a group, a weight gradient is a table of dot products.
+constexpr int64_t kDotOutputs = 8;
 // A window of more than so many times the input is not worth its room.
 constexpr int64_t kMostPadding = 4;
 
@@ -42,6 +45,10 @@ const PackKernels<float>& packer(float) { return gemm_pack().from_float; }
 const PackKernels<double>& packer(double) { return gemm_pack().from_double; }
 const ConvCopies<float>& copies(float) { return conv_copies().of_float; }
 const ConvCopies<double>& copies(double) { return conv_copies().of_double; }
+void sum(const ConvSums<float>& sums) { conv_sums().of_float(sums); }
+void sum(const ConvSums<double>& sums) { conv_sums().of_double(sums); }
+void dot(const DotBlock<float>& block) { gemm_dot().dot_float(block); }
+void dot(const DotBlock<double>& block) { gemm_dot().dot_double(block); }
 
 // The taps of a dim in terms of the kernel's elements: tap t is element first + t * step.
 struct Elements {
@@ -118,10 +125,9 @@ ConvGeometry with_leading_dim(ConvGeometry g) {
   return g;
 }
 
-// Few rows of weights have little use of panels; large planes of a kernel of one element need none.
-bool is_better_unfolded(const ConvGeometry& g, int64_t rows) {
-  const bool plain = g.kernel_size() == 1 && g.in == g.out && ConvGeometry::product(g.stride) == 1;
-  return (plain || rows < kFewRows) && g.out_plane() >= kLargePlane;
+// Large planes of a kernel of one element need no unfolding.
+bool needs_no_unfolding(const ConvGeometry& g) {
+  return g.kernel_size() == 1 && g.in == g.out && ConvGeometry::product(g.stride) == 1 && g.out_plane() >= kLargePlane;
 }
 
 // The positions of all samples, cut into parts of samples or into groups of whole ones.
@@ -250,6 +256,7 @@ class ForwardProduct {
       weights.pack(room.as<T>() + packed_at(group, chunk, row), w, group, {row, row + row_parts_.size(part)},
                    {chunks_.begin(chunk), chunks_.begin(chunk) + chunks_.size(chunk)}, kernel_.max_rows);
     });
+    if (rows_ <= kFewRows) return run_few_rows(to, x, room.as<T>());
     if (row_parts_.count() > 1) return run_few_blocks(to, x, room.as<T>());
     for_each_task(groups_ * blocks_.count(), [&](int64_t task) {
       run_block(to, x, room.as<T>(), task % groups_, blocks_[task / groups_]);
@@ -281,6 +288,7 @@ class ForwardProduct {
   Grouping grouping() const {
     const auto& [outer, middle, inner] = dims_;
     if (plane_ > kMostPositions / 2) return {};
+    if (rows_ <= kFewRows) return {kMostPositions / plane_, false};
     int64_t met = 0;
     for (int64_t o = 0; o < outer.out; ++o) {
       met += positions_inside(outer.first + o * outer.stride, outer.step, outer.in, outer.taps).size();
@@ -388,6 +396,34 @@ class ForwardProduct {
       }
     }
     if (!in_place) scatter(to, result, plan, group, {0, rows_});
+  }
+
+  // Few rows of weights do not repay panels. Groups that make a task together share the plan of a block.
+  void run_few_rows(const Places<T>& to, const T* x, const T* packed) const {
+    const Cuts ranges(groups_, std::max<int64_t>(kSmallTask / (rows_ * channels_ * taps_ * blocks_.largest()), 1), 1);
+    for_each_task(blocks_.count() * ranges.count(), [&](int64_t task) {
+      const Plan plan = plan_of(blocks_[task / ranges.count()]);
+      std::vector<ConvPiece> pieces;
+      plan.window.add_pieces({0, plan.block.size()}, pieces);
+      const bool in_place = lies_in_place(to, plan.block);
+      const Scratch room(static_cast<size_t>(window_room(plan) + (in_place ? 0 : rows_ * plan.block.size())) *
+                         sizeof(T));
+      T* const values = room.as<T>();
+      const int64_t range = task % ranges.count(), last = ranges.begin(range) + ranges.size(range);
+      std::vector<int64_t> tap_places;
+      for (int64_t group = ranges.begin(range); group < last; ++group) {
+        const Result result = in_place ? place_of(to, group, plan.block)
+                                       : Result{values + window_room(plan), plan.block.size()};
+        for (int64_t chunk = 0; chunk < chunks_.count(); ++chunk) {
+          const int64_t terms = chunks_.size(chunk) * taps_;
+          if (static_cast<int64_t>(tap_places.size()) != terms) tap_places = plan.window.tap_places(chunks_.size(chunk));
+          fill(values, x, plan, group, chunk);
+          sum(ConvSums<T>{result.data, result.stride, rows_, packed + packed_at(group, chunk, 0), values,
+                          tap_places.data(), terms, pieces.data(), static_cast<int64_t>(pieces.size()), chunk > 0});
+        }
+        if (!in_place) scatter(to, result, plan, group, {0, rows_});
+      }
+    });
   }
 
   // Where blocks are too few for the threads, they unfold all panels of some chunks first, and then share the rows.
@@ -543,7 +579,13 @@ class GradientProduct {
       const int64_t sample = block.begin / plane, samples = (block.end - 1) / plane - sample + 1;
       const T* gradient = gy + (sample * g_.out_channels + group * outputs_) * plane + block.begin % plane;
       if (samples > 1) gradient = gather(gathered.as<T>(), gradient, samples);
-      packer(T{}).rhs(packed.as<T>(), gradient, outputs_, block.size(), samples > 1 ? block.size() : plane, 1);
+      const int64_t stride = samples > 1 ? block.size() : plane;
+      if (outputs_ <= kDotOutputs) {
+        dot({rows, outputs_, block.size(), unfolded.as<T>(), row_size, gradient, stride, out, outputs_, 1, T{1},
+             b == 0 ? T{0} : T{1}, nullptr, 0, 0});
+        continue;
+      }
+      packer(T{}).rhs(packed.as<T>(), gradient, outputs_, block.size(), stride, 1);
       kernel_.multiply({rows, outputs_, block.size(), {unfolded.as<T>(), row_size, 1}, {packed.as<T>(), 0, 0}, false,
                         true, out, outputs_, T{1}, b == 0 ? T{0} : T{1}, nullptr});
     }
@@ -589,7 +631,7 @@ template <class T>
 bool conv_forward(T* y, const T* x, const T* w, const ConvGeometry& geometry) {
   const ConvGeometry g = with_leading_dim(geometry);
   const Taps taps = forward_taps(g);
-  if (!taps.fits() || is_better_unfolded(g, g.out_channels / g.groups)) return false;
+  if (!taps.fits() || needs_no_unfolding(g)) return false;
   if (taps.count() == 0) return std::fill_n(y, g.batch * g.out_channels * g.out_plane(), T()), true;
   const ForwardProduct<T> product(g.batch, g.groups, g.in_channels / g.groups, g.out_channels / g.groups, taps);
   product.run({y, g.out_channels * g.out_plane(), g.out_plane(), {g.out[1] * g.out[2], g.out[2], 1}}, x, w,
@@ -601,9 +643,8 @@ template <class T>
 bool conv_input_gradient(T* gx, const T* gy, const T* w, const ConvGeometry& geometry) {
   const ConvGeometry g = with_leading_dim(geometry);
   const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
-  const int64_t phases = ConvGeometry::product(g.stride);
   const bool is_single = g.batch == 1 && g.in_plane() < kFewPositions;
-  if ((phases > 1 && inputs < 4 * phases) || is_single || is_better_unfolded(g, inputs)) return false;
+  if (is_single || needs_no_unfolding(g)) return false;
   const auto for_each_phase = [&g](const auto& visit) {
     std::array<int64_t, 3> phase;
     for (phase[0] = 0; phase[0] < std::min(g.stride[0], g.in[0]); ++phase[0]) {
@@ -632,7 +673,7 @@ bool conv_weight_gradient(T* gw, const T* gy, const T* x, const ConvGeometry& ge
   const ConvGeometry g = with_leading_dim(geometry);
   const Taps taps = forward_taps(g);
   const bool is_single = g.batch == 1 && g.out_plane() < kFewPositions;
-  if (!taps.fits() || is_single || is_better_unfolded(g, g.out_channels / g.groups)) return false;
+  if (!taps.fits() || is_single || needs_no_unfolding(g)) return false;
   if (taps.count() < g.kernel_size()) std::fill_n(gw, g.out_channels * (g.in_channels / g.groups) * g.kernel_size(), T());
   if (taps.count() > 0) GradientProduct<T>(g, taps).run(gw, gy, x);
   return true;

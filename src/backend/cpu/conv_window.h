@@ -106,4 +106,26 @@ struct ConvCopyTable {
 };
 const ConvCopyTable& conv_copies();
 
+// For at most kFewRows rows of weights: sums straight from a window. Row r of `out`, which begins at r * out_stride,
+// gets at each piece's places the sum over k of weights[k * rows + r] * window[tap_places[k] + ...], added to what is
+// there if `accumulate`.
+inline constexpr int64_t kFewRows = 4;
+template <class T>
+struct ConvSums {
+  T* out;
+  int64_t out_stride, rows;
+  const T* weights;
+  const T* window;
+  const int64_t* tap_places;
+  int64_t terms;
+  const ConvPiece* pieces;
+  int64_t count;
+  bool accumulate;
+};
+struct ConvSumTable {
+  void (*of_float)(const ConvSums<float>& sums);
+  void (*of_double)(const ConvSums<double>& sums);
+};
+const ConvSumTable& conv_sums();
+
 }  // namespace tenon::cpu
