@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -24,6 +25,8 @@ constexpr int64_t kMostPositions = 1024;
 constexpr int64_t kTasks = 8;
 constexpr int64_t kTaskRows = 48;
 constexpr int64_t kSharedBytes = int64_t{16} << 20;
+// Lines shorter than a vector's share of this waste too much of it where sums go straight from the window.
+constexpr int64_t kShortLine = 3;
 // Multiplications that are worth a task.
 constexpr int64_t kSmallTask = 1 << 16;
 // What it takes to copy a vector of the result, in terms of its sum.
@@ -31,9 +34,11 @@ constexpr double kScatterTime = 12;
 // Positions and taps of a part of a weight gradient.
 constexpr int64_t kGradientPositions = 256;
 constexpr int64_t kGradientTaps = 288;
-// Fewer positions than this in all do not repay packing, nor so many on each plane for a kernel of one element.
+// Fewer positions than this in all do not repay packing, nor so many on each plane for a kernel of one element, or for
+// the gradient that strides spread over the input.
 constexpr int64_t kFewPositions = 128;
 constexpr int64_t kLargePlane = 100;
+constexpr int64_t kStridedPlane = 64;
 // Up to so many output channels of a group, a weight gradient is a table of dot products.
 constexpr int64_t kDotOutputs = 8;
 // A window of more than so many times the input is not worth its room.
@@ -256,7 +261,7 @@ class ForwardProduct {
       weights.pack(room.as<T>() + packed_at(group, chunk, row), w, group, {row, row + row_parts_.size(part)},
                    {chunks_.begin(chunk), chunks_.begin(chunk) + chunks_.size(chunk)}, kernel_.max_rows);
     });
-    if (rows_ <= kFewRows) return run_few_rows(to, x, room.as<T>());
+    if (sums_directly()) return run_few_rows(to, x, room.as<T>());
     if (row_parts_.count() > 1) return run_few_blocks(to, x, room.as<T>());
     for_each_task(groups_ * blocks_.count(), [&](int64_t task) {
       run_block(to, x, room.as<T>(), task % groups_, blocks_[task / groups_]);
@@ -264,6 +269,7 @@ class ForwardProduct {
   }
 
  private:
+  bool sums_directly() const { return rows_ <= kFewRows && dims_[2].out * kShortLine >= kernel_.lanes; }
   int64_t packed_at(int64_t group, int64_t chunk, int64_t row) const {
     return (group * rows_ * channels_ + rows_ * chunks_.begin(chunk) + row * chunks_.size(chunk)) * taps_;
   }
@@ -288,7 +294,7 @@ class ForwardProduct {
   Grouping grouping() const {
     const auto& [outer, middle, inner] = dims_;
     if (plane_ > kMostPositions / 2) return {};
-    if (rows_ <= kFewRows) return {kMostPositions / plane_, false};
+    if (sums_directly()) return {kMostPositions / plane_, false};
     int64_t met = 0;
     for (int64_t o = 0; o < outer.out; ++o) {
       met += positions_inside(outer.first + o * outer.stride, outer.step, outer.in, outer.taps).size();
@@ -461,14 +467,17 @@ class ForwardProduct {
         const int64_t part = task % parts, group = task / parts % groups_;
         const Plan& plan = plans[static_cast<size_t>(task / parts / groups_)];
         const Span rows{row_parts_.begin(part), row_parts_.begin(part) + row_parts_.size(part)};
-        const Result result{own.as<T>() + (group * batch_ * plane_ + plan.block.begin) * rows_, plan.block.size()};
+        const bool in_place = lies_in_place(to, plan.block);
+        const Result result = in_place ? place_of(to, group, plan.block)
+                                       : Result{own.as<T>() + (group * batch_ * plane_ + plan.block.begin) * rows_,
+                                                plan.block.size()};
         for (int64_t chunk = 0; chunk < count; ++chunk) {
           for (const Panel& panel : plan.panels) {
             multiply(result.data + rows.begin * result.stride + panel.columns.begin, result.stride, packed,
                      columns_of(group, chunk, panel), panel, group, first + chunk, part);
           }
         }
-        if (round == rounds.count() - 1) scatter(to, result, plan, group, rows);
+        if (!in_place && round == rounds.count() - 1) scatter(to, result, plan, group, rows);
       });
     }
   }
@@ -482,29 +491,42 @@ class ForwardProduct {
     return {to.data + block.begin / plane_ * to.sample + group * rows_ * to.channel + block.begin % plane_, to.channel};
   }
 
-  // Whether the block is a part of one sample whose positions follow each other in the result.
-  bool lies_in_place(const Places<T>& to, Span block) const {
+  // Whether the positions of a sample follow each other in the result.
+  bool keeps_order(const Places<T>& to) const {
     const auto& [outer, middle, inner] = dims_;
-    return block.begin / plane_ == (block.end - 1) / plane_ && (inner.out == 1 || to.strides[2] == 1) &&
-           (middle.out == 1 || to.strides[1] == inner.out) &&
+    return (inner.out == 1 || to.strides[2] == 1) && (middle.out == 1 || to.strides[1] == inner.out) &&
            (outer.out == 1 || to.strides[0] == middle.out * inner.out);
+  }
+  bool lies_in_place(const Places<T>& to, Span block) const {
+    return block.begin / plane_ == (block.end - 1) / plane_ && keeps_order(to);
   }
 
   void scatter(const Places<T>& to, const Result& result, const Plan& plan, int64_t group, Span rows) const {
+    const auto copy = [&](T* out, int64_t stride, int64_t place, int64_t count) {
+      out += (group * rows_ + rows.begin) * to.channel;
+      const T* values = result.data + rows.begin * result.stride + place;
+      for (int64_t row = rows.begin; row < rows.end; ++row, out += to.channel, values += result.stride) {
+        if (stride == 1) {
+          for (int64_t i = 0; i < count; ++i) out[i] = values[i];
+        } else {
+          for (int64_t i = 0; i < count; ++i) out[i * stride] = values[i];
+        }
+      }
+    };
+    if (keeps_order(to) && !grouping_.by_plane) {
+      for (int64_t at = plan.block.begin; at < plan.block.end;) {
+        const int64_t count = std::min(plane_ - at % plane_, plan.block.end - at);
+        copy(to.data + at / plane_ * to.sample + at % plane_, 1, at - plan.block.begin, count);
+        at += count;
+      }
+      return;
+    }
     const auto& [outer, middle, inner] = dims_;
     plan.window.for_each_part({0, plan.block.size()}, [&](int64_t at, int64_t count, int64_t place) {
       const int64_t line = at % plane_ / inner.out;
-      T* out = to.data + at / plane_ * to.sample + line / middle.out * to.strides[0] +
-               line % middle.out * to.strides[1] + at % inner.out * to.strides[2] +
-               (group * rows_ + rows.begin) * to.channel;
-      const T* values = result.data + rows.begin * result.stride + place;
-      for (int64_t row = rows.begin; row < rows.end; ++row, out += to.channel, values += result.stride) {
-        if (to.strides[2] == 1) {
-          for (int64_t i = 0; i < count; ++i) out[i] = values[i];
-        } else {
-          for (int64_t i = 0; i < count; ++i) out[i * to.strides[2]] = values[i];
-        }
-      }
+      copy(to.data + at / plane_ * to.sample + line / middle.out * to.strides[0] + line % middle.out * to.strides[1] +
+               at % inner.out * to.strides[2],
+           to.strides[2], place, count);
     });
   }
 
@@ -531,13 +553,20 @@ class GradientProduct {
         slices_(blocks_.count(), std::max<int64_t>(blocks_.count() * g.groups * ranges_.count() / kTasks, 1), 1) {}
 
   void run(T* gw, const T* gy, const T* x) const {
+    std::vector<Plan> plans;
+    plans.reserve(static_cast<size_t>(blocks_.count()));
+    for (int64_t b = 0; b < blocks_.count(); ++b) {
+      plans.push_back({blocks_[b], ConvWindow(taps_.dims, blocks_[b], false), {}});
+      plans.back().window.add_pieces({0, plans.back().block.size()}, plans.back().pieces);
+    }
     const int64_t slice_size = g_.groups * inputs_ * taps_.count() * outputs_;
     const Scratch room(static_cast<size_t>(slices_.count() * slice_size) * sizeof(T));
     T* const sums = room.as<T>();
     for_each_task(slices_.count() * g_.groups * ranges_.count(), [&](int64_t task) {
       const int64_t slice = task / (g_.groups * ranges_.count());
       const int64_t group = task / ranges_.count() % g_.groups, range = task % ranges_.count();
-      add_up(sums + slice * slice_size + sums_at(group, range), gy, x, group, range, slice);
+      const std::span<const Plan> part(plans.data() + slices_.begin(slice), static_cast<size_t>(slices_.size(slice)));
+      add_up(sums + slice * slice_size + sums_at(group, range), gy, x, group, range, part);
     });
     for_each_task(g_.groups * ranges_.count(), [&](int64_t task) {
       const int64_t group = task / ranges_.count(), range = task % ranges_.count();
@@ -552,12 +581,18 @@ class GradientProduct {
   }
 
  private:
+  struct Plan {
+    Span block;
+    ConvWindow window;
+    std::vector<ConvPiece> pieces;
+  };
+
   int64_t sums_at(int64_t group, int64_t range) const {
     return (group * inputs_ + ranges_.begin(range)) * taps_.count() * outputs_;
   }
 
-  // The sums over a slice of the blocks for a range of the channels: a row for each tap, a column for each output.
-  void add_up(T* out, const T* gy, const T* x, int64_t group, int64_t range, int64_t slice) const {
+  // The sums over some blocks for a range of the channels: a row for each tap, a column for each output.
+  void add_up(T* out, const T* gy, const T* x, int64_t group, int64_t range, std::span<const Plan> plans) const {
     const int64_t channels = ranges_.size(range), rows = channels * taps_.count(), plane = g_.out_plane();
     // Rows that are a multiple of a page apart would share few places of the caches.
     const int64_t row_size = ((blocks_.largest() / kernel_.lanes + 1) | 1) * kernel_.lanes;
@@ -566,28 +601,31 @@ class GradientProduct {
     const Scratch gathered(static_cast<size_t>(outputs_ * blocks_.largest()) * sizeof(T));
     const int64_t width = (outputs_ + kernel_.lanes - 1) / kernel_.lanes * kernel_.lanes;
     const Scratch packed(static_cast<size_t>(width * blocks_.largest()) * sizeof(T));
-    std::vector<ConvPiece> pieces;
-    for (int64_t b = 0; b < slices_.size(slice); ++b) {
-      const Span block = blocks_[slices_.begin(slice) + b];
-      const ConvWindow window(taps_.dims, block, false);
-      const Scratch values(static_cast<size_t>(channels * window.channel_size() + kernel_.lanes) * sizeof(T));
+    int64_t window_room = 0;
+    for (const Plan& plan : plans) window_room = std::max(window_room, channels * plan.window.channel_size());
+    const Scratch values(static_cast<size_t>(window_room + kernel_.lanes) * sizeof(T));
+    std::vector<int64_t> tap_places;
+    int64_t channel_size = 0;
+    for (const auto& [block, window, pieces] : plans) {
+      if (std::exchange(channel_size, window.channel_size()) != window.channel_size()) {
+        tap_places = window.tap_places(channels);
+      }
       window.fill(values.as<T>(), first, g_.in_channels * g_.in_plane(), channels);
-      pieces.clear();
-      window.add_pieces({0, block.size()}, pieces);
-      copies(T{}).rows(unfolded.as<T>(), row_size, values.as<T>(), window.tap_places(channels).data(), rows,
-                       pieces.data(), static_cast<int64_t>(pieces.size()));
+      copies(T{}).rows(unfolded.as<T>(), row_size, values.as<T>(), tap_places.data(), rows, pieces.data(),
+                       static_cast<int64_t>(pieces.size()));
       const int64_t sample = block.begin / plane, samples = (block.end - 1) / plane - sample + 1;
       const T* gradient = gy + (sample * g_.out_channels + group * outputs_) * plane + block.begin % plane;
       if (samples > 1) gradient = gather(gathered.as<T>(), gradient, samples);
       const int64_t stride = samples > 1 ? block.size() : plane;
+      const T beta = &block == &plans.front().block ? T{0} : T{1};
       if (outputs_ <= kDotOutputs) {
-        dot({rows, outputs_, block.size(), unfolded.as<T>(), row_size, gradient, stride, out, outputs_, 1, T{1},
-             b == 0 ? T{0} : T{1}, nullptr, 0, 0});
+        dot({outputs_, rows, block.size(), gradient, stride, unfolded.as<T>(), row_size, out, 1, outputs_, T{1},
+             beta, nullptr, 0, 0});
         continue;
       }
       packer(T{}).rhs(packed.as<T>(), gradient, outputs_, block.size(), stride, 1);
       kernel_.multiply({rows, outputs_, block.size(), {unfolded.as<T>(), row_size, 1}, {packed.as<T>(), 0, 0}, false,
-                        true, out, outputs_, T{1}, b == 0 ? T{0} : T{1}, nullptr});
+                        true, out, outputs_, T{1}, beta, nullptr});
     }
   }
 
@@ -644,7 +682,8 @@ bool conv_input_gradient(T* gx, const T* gy, const T* w, const ConvGeometry& geo
   const ConvGeometry g = with_leading_dim(geometry);
   const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
   const bool is_single = g.batch == 1 && g.in_plane() < kFewPositions;
-  if (is_single || needs_no_unfolding(g)) return false;
+  const bool is_strided = ConvGeometry::product(g.stride) > 1 && g.out_plane() >= kStridedPlane;
+  if (is_single || is_strided || needs_no_unfolding(g)) return false;
   const auto for_each_phase = [&g](const auto& visit) {
     std::array<int64_t, 3> phase;
     for (phase[0] = 0; phase[0] < std::min(g.stride[0], g.in[0]); ++phase[0]) {
