@@ -5,7 +5,7 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/conv_product.h"
-#include "backend/cpu/conv_window.h"
+#include "backend/cpu/conv_taps.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/scratch.h"
 #include "backend/cpu/wrapping.h"
@@ -19,11 +19,6 @@ constexpr int64_t kBlockBytes = int64_t{16} << 20;
 constexpr int64_t kLeastColumns = 8;
 // Numbers that are worth a task of their own when they are moved.
 constexpr int64_t kMovedByTask = 1 << 15;
-
-bool needs_no_unfolding(const ConvGeometry& g) {
-  return g.kernel_size() == 1 && g.in == g.out && g.stride == std::array<int64_t, 3>{1, 1, 1} &&
-         g.padding == std::array<int64_t, 3>{0, 0, 0};
-}
 
 // Neighbouring output positions of one line: (d, h, w) for w in [begin, end).
 struct Run {
@@ -104,8 +99,9 @@ template <class T>
 void unfold(T* columns, const T* x, const ConvGeometry& g, int64_t begin, int64_t end) {
   const int64_t taps = g.in_channels * g.kernel_size();
   parallel_for(0, taps, std::max<int64_t>(1, kMovedByTask / (end - begin)), [&](int64_t first_tap, int64_t last_tap) {
-    for_each_tap(g, first_tap, last_tap,
-                 [&](int64_t row, const Tap& tap) { unfold_tap(columns + row * (end - begin), x, g, tap, begin, end); });
+    for_each_tap(g, first_tap, last_tap, [&](int64_t row, const Tap& tap) {
+      unfold_tap(columns + row * (end - begin), x, g, tap, begin, end);
+    });
   });
 }
 
@@ -151,7 +147,7 @@ class Conv {
  public:
   explicit Conv(const ConvGeometry& geometry)
       : g_(geometry),
-        plain_(needs_no_unfolding(g_)),
+        plain_(is_plain(g_)),
         in_group_(g_.in_channels / g_.groups),
         out_group_(g_.out_channels / g_.groups) {}
 

@@ -1,3 +1,4 @@
+// Windows of convolutions: where the pieces are, and how they are filled.
 #include "backend/cpu/conv_window.h"
 
 #include <algorithm>
@@ -26,7 +27,12 @@ Span positions_inside(int64_t offset, int64_t stride, int64_t size, int64_t coun
 }
 
 ConvWindow::ConvWindow(const ConvDims& dims, Span positions, bool by_plane)
-    : dims_(dims), by_plane_(by_plane), first_(positions.begin), line_(dims[2].out), plane_(dims[1].out * line_), sample_(dims[0].out * plane_) {
+    : dims_(dims),
+      by_plane_(by_plane),
+      first_(positions.begin),
+      line_(dims[2].out),
+      plane_(dims[1].out * line_),
+      sample_(dims[0].out * plane_) {
   auto& [outer, middle, inner] = dims_;
   const auto narrow = [](ConvDim& dim, int64_t first, int64_t last) {
     dim.first += first * dim.stride;
@@ -120,11 +126,12 @@ void ConvWindow::fill(T* to, const T* x, int64_t sample_size, int64_t channels) 
           continue;
         }
         T* const row = plane + rows.begin * row_size_;
-        const T* const from = channel + ((segment.first_plane + p) * middle.in + middle.first + rows.begin) * inner.in +
-                              inner.first;
+        // Of what may be outside of the input: added up before it becomes a place.
+        const int64_t at = ((segment.first_plane + p) * middle.in + middle.first + rows.begin) * inner.in + inner.first;
         if (in_order) {
           std::fill_n(plane, rows.begin * row_size_, T());
-          copy_padded(row, row_size_, along_row.begin, along_row.size(), from + along_row.begin, inner.in, rows.size());
+          copy_padded(row, row_size_, along_row.begin, along_row.size(), channel + (at + along_row.begin),
+                      inner.in, rows.size());
           std::fill(plane + rows.end * row_size_, plane + plane_size_, T());
           continue;
         }
@@ -135,7 +142,7 @@ void ConvWindow::fill(T* to, const T* x, int64_t sample_size, int64_t channels) 
             const Span part = positions_inside(inner.first + phase, inner.stride, inner.in, phase_size_);
             if (part.size() <= 0) continue;
             copy_strided(row + r * row_size_ + phase * phase_size_ + part.begin,
-                         from + r * inner.in + phase + part.begin * inner.stride, part.size(), inner.stride);
+                         channel + (at + r * inner.in + phase + part.begin * inner.stride), part.size(), inner.stride);
           }
         }
       }

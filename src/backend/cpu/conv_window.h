@@ -90,12 +90,12 @@ class ConvWindow {
 // Per instruction set; T is float or double.
 template <class T>
 struct ConvCopies {
-  // Row r of `to`, which begins at r * row_size, gets the pieces at tap_places[r]. What follows a row may be overwritten
-  // by less than a vector.
+  // Row r of `to`, which begins at r * row_size, gets the pieces at tap_places[r]. What follows a row may be
+  // overwritten by less than a vector.
   void (*rows)(T* to, int64_t row_size, const T* window, const int64_t* tap_places, int64_t rows,
                const ConvPiece* pieces, int64_t count);
-  // Row r of `to`, which begins at r * row_size, becomes `before` zeros, `count` elements from r * from_row on, and zeros
-  // up to its end. What follows the last row may be overwritten by less than a vector.
+  // Row r of `to`, which begins at r * row_size, becomes `before` zeros, `count` elements from r * from_row on, and
+  // zeros up to its end. What follows the last row may be overwritten by less than a vector.
   void (*padded)(T* to, int64_t row_size, int64_t before, int64_t count, const T* from, int64_t from_row, int64_t rows);
   // to[i] = from[i * stride].
   void (*strided)(T* to, const T* from, int64_t count, int64_t stride);

@@ -1,6 +1,6 @@
 // Copies of a convolution's input in whole vectors, and sums straight from them. Depends on conv_window.h and Highway.
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "backend/cpu/conv_copies.cpp"
+#define HWY_TARGET_INCLUDE "backend/cpu/conv_loops.cpp"
 #include "backend/cpu/simd.h"
 
 #include <algorithm>
