@@ -118,7 +118,7 @@ TEST(Crash, WhatAKernelKeepsBesidesTensorsCountsTowardsTheMemoryLimit) {
   const Tensor weight = generic_values({1, 16, 5, 5}, 2, kFloat);
   // Results alone would fit.
   EXPECT_PRED2(has_part, error_with_room_for(size_t{4} << 20, [&] { x.sort(); }), "sort: out of memory: requested");
-  EXPECT_PRED2(has_part, error_with_room_for(size_t{256} << 10, [&] { conv2d(image, weight); }),
+  EXPECT_PRED2(has_part, error_with_room_for(size_t{96} << 10, [&] { conv2d(image, weight); }),
                "out of memory: requested");
 }
 

@@ -2,6 +2,7 @@
 // packing of its operands. One table of them per instruction set. Depends on base alone.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "tenon/base/dtype.h"
@@ -22,6 +23,22 @@ struct Panels {
  private:
   int64_t smaller_;
   int64_t larger_count_;
+};
+
+// A length cut into parts of nearly equal size, each a multiple of `unit` but the last.
+class Cuts {
+ public:
+  Cuts(int64_t length, int64_t part, int64_t unit)
+      : length_(length), unit_(unit), panels_((length + unit - 1) / unit, std::max<int64_t>(part / unit, 1)) {}
+  int64_t count() const { return panels_.count; }
+  int64_t begin(int64_t part) const { return panels_.start(part) * unit_; }
+  int64_t size(int64_t part) const { return std::min(length_, begin(part + 1)) - begin(part); }
+  int64_t padded() const { return panels_.units * unit_; }
+
+ private:
+  int64_t length_;
+  int64_t unit_;
+  Panels panels_;
 };
 
 // A register tile has at most tile_rows x tile_vectors vectors: they leave room for one row of b and a broadcast of a.
@@ -54,6 +71,8 @@ struct GemmBlock {
   T alpha;
   T beta;         // 0: c is not read
   const T* bias;  // over columns, unit stride; or null
+  // Of the packed panels of a: a product may take the part of them that begins at a_first.
+  int64_t a_depth = k, a_first = 0;
 };
 
 // The same with both operands of unit stride along k, and any strides in c.

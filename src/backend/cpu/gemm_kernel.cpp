@@ -164,7 +164,8 @@ void multiply(const GemmBlock<T>& block) {
       const int64_t count = rows.start(i + 1) - row;
       T* c = block.c + row * block.c_row_stride + column;
       if (block.a_packed) {
-        run[count - 1](block, block.a.data + row * block.k, 1, count, b, b_stride, c, bias, tail);
+        const T* a = block.a.data + row * block.a_depth + block.a_first * count;
+        run[count - 1](block, a, 1, count, b, b_stride, c, bias, tail);
       } else {
         run[count - 1](block, block.a.data + row * block.a.outer_stride, block.a.outer_stride, block.a.k_stride, b,
                        b_stride, c, bias, tail);

@@ -44,22 +44,6 @@ const PackKernels<float>& packer(float, ScalarType source) {
 }
 const PackKernels<double>& packer(double, ScalarType) { return gemm_pack().from_double; }
 
-// A length cut into parts of nearly equal size, each a multiple of `unit` but the last.
-class Cuts {
- public:
-  Cuts(int64_t length, int64_t part, int64_t unit)
-      : length_(length), unit_(unit), panels_((length + unit - 1) / unit, std::max<int64_t>(part / unit, 1)) {}
-  int64_t count() const { return panels_.count; }
-  int64_t begin(int64_t part) const { return panels_.start(part) * unit_; }
-  int64_t size(int64_t part) const { return std::min(length_, begin(part + 1)) - begin(part); }
-  int64_t padded() const { return panels_.units * unit_; }
-
- private:
-  int64_t length_;
-  int64_t unit_;
-  Panels panels_;
-};
-
 // Calls body(i) for each i in [0, count), in parallel if there is work for it.
 template <class Body>
 void for_each(int64_t count, bool serial, const Body& body) {
