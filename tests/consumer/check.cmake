@@ -14,7 +14,11 @@ run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK_DIR}/build -G ${TENO
   -D CMAKE_PREFIX_PATH=${WORK_DIR}/installed
   -D Torch_DIR=${WORK_DIR}/installed/share/tenon/libtorch/share/cmake/Torch -D CMAKE_CXX_COMPILER=${TENON_CMAKE_CXX_COMPILER}
   -D CMAKE_CXX_FLAGS=${TENON_CMAKE_CXX_FLAGS}
-  -D CMAKE_BUILD_TYPE=Release -D EACH_HEADER=${TENON_BUILD_SHARED_LIBS})
+  -D CMAKE_BUILD_TYPE=Release -D IS_SHARED=${TENON_BUILD_SHARED_LIBS})
 run(${CMAKE_COMMAND} --build ${WORK_DIR}/build --parallel 2)
 run(${WORK_DIR}/build/consumer)
+file(SIZE ${WORK_DIR}/build/consumer size)
+if(size GREATER 7000000)
+  message(FATAL_ERROR "the consumer has ${size} bytes, so it holds what it does not call")
+endif()
 run(${WORK_DIR}/build/torch_consumer)
