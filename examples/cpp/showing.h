@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -68,4 +69,5 @@ inline void save_curves(const std::string& path, const std::string& title,
          << "</text>\n";
   }
   file << "</svg>\n";
+  if (!file.flush()) throw std::runtime_error("cannot write " + path);
 }

@@ -9,7 +9,7 @@ set_target_properties(tenon-sentiment PROPERTIES EXCLUDE_FROM_ALL ${BUILD_SHARED
   RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
 if(NOT BUILD_SHARED_LIBS)
   # The linker warns of the CUDA plug-in's dlopen, which a program that stays on the CPU never calls.
-  target_link_options(tenon-sentiment PRIVATE -static -s LINKER:--gc-sections)
+  target_link_options(tenon-sentiment PRIVATE -static -s)
 endif()
 
 # Headers only, of Debian's libboost-dev; without them there is no --http.

@@ -73,6 +73,7 @@ Options parse_options(int argc, char** argv) {
                                                                        {"--limit", {&options.limit, 1}},
                                                                        {"--seed", {&options.seed, 0}},
                                                                        {"--threads", {&options.threads, 1}}};
+  constexpr int64_t kMost = 1'000'000'000;
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
     if (name == "--help") {
@@ -95,8 +96,9 @@ Options parse_options(int argc, char** argv) {
     const auto& [value, least] = number->second;
     char* end = nullptr;
     *value = std::strtoll(argv[i], &end, 10);
-    if (end == argv[i] || *end != '\0' || *value < least)
-      throw tenon::ValueError(tenon::concat(name, " must be a number of at least ", least, ", got '", argv[i], "'"));
+    if (end == argv[i] || *end != '\0' || *value < least || *value > kMost)
+      throw tenon::ValueError(
+          tenon::concat(name, " must be a number from ", least, " to ", kMost, ", got '", argv[i], "'"));
   }
   return options;
 }

@@ -10,8 +10,9 @@ prints the same numbers; with --pytorch this one runs on PyTorch and its tokeniz
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,6 +35,7 @@ DataLoader, TensorDataset = torch.utils.data.DataLoader, torch.utils.data.Tensor
 
 VOCABULARY, LENGTH, BATCH = 10000, 128, 32
 MADE_UP = 20000
+MOST = 1_000_000_000
 PAD, PAD_ID = "<pad>", 0
 NAMES = ["negative", "positive"]
 
@@ -98,9 +100,15 @@ def judge(model: TextClassifier, reviews: torch.utils.data.TensorDataset) -> Jud
     return Judged(loss / len(reviews), right / len(reviews), matrix, torch.cat(probabilities))
 
 
+def natural(text: str) -> int:
+    if not 0 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to {MOST}, got {text}")
+    return int(text)
+
+
 def positive(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    if not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to {MOST}, got {text}")
     return int(text)
 
 
@@ -111,7 +119,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=positive, default=6)
     parser.add_argument("--patience", type=positive, default=2, help="stop after so many epochs that are no better")
     parser.add_argument("--limit", type=positive, help="learn from the first reviews only")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=natural, default=0)
     parser.add_argument("--threads", type=positive)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--predictions", type=Path, help="write what is said of each held out review into this file")
@@ -132,6 +140,17 @@ def write_predictions(path: Path, reviews: Sequence[Review], probabilities: torc
             print(review.id, review.document, review.label, f"{NAMES[said]} {row[said]:.3f}", sep="\t", file=file)
 
 
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Tells of a damaged file, which may fail in many ways, in one."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{path} is damaged: {error!r}") from error
+
+
 def train(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     tokenizer_file, model_file = options.out / "tokenizer.json", options.out / "model.safetensors"
@@ -147,13 +166,18 @@ def train(options: argparse.Namespace) -> None:
     parts = torch.utils.data.random_split(reviews, sizes, torch.Generator().manual_seed(options.seed))
     training, held_out = ([reviews[i] for i in part.indices] for part in parts)
 
-    state: dict[str, Any] | None = torch.load(checkpoint) if options.resume and checkpoint.exists() else None
+    state: dict[str, Any] | None = None
     given = {"seed": options.seed, "reviews": len(reviews)}
-    if state is not None and state["given"] != given:
-        raise ValueError(f"{checkpoint} goes on with {state['given']}, not {given}")
-    if state is None:
+    if options.resume and checkpoint.exists():
+        with reading(checkpoint):
+            state = torch.load(checkpoint)
+            before = state["given"]
+        if before != given:
+            raise ValueError(f"{checkpoint} goes on with {before}, not {given}")
+    else:
         train_tokenizer(training).save(str(tokenizer_file))
-    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    with reading(tokenizer_file):
+        tokenizer = Tokenizer.from_file(str(tokenizer_file))
     encoded, unseen = encode(tokenizer, training), encode(tokenizer, held_out)
     print(f"{len(training)} reviews to learn from, {len(held_out)} held out, {tokenizer.get_vocab_size()} tokens")
 
@@ -166,9 +190,10 @@ def train(options: argparse.Namespace) -> None:
     unseen_losses: list[float] = []
     accuracies: list[float] = []
     if state is not None:
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        losses, unseen_losses, accuracies = state["losses"], state["unseen_losses"], state["accuracies"]
+        with reading(checkpoint):
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            losses, unseen_losses, accuracies = state["losses"], state["unseen_losses"], state["accuracies"]
         print(f"going on after epoch {len(losses)}")
 
     pace = Pace((options.epochs - len(losses)) * len(training), "reviews")

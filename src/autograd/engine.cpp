@@ -181,6 +181,11 @@ class Pass {
       : task_(task), selective_(!task.inputs.empty()), grad_mode_(task.create_graph) {}
 
   uint64_t number() const { return number_; }
+  // Nodes that are not of this pass, such as one that another node holds, lead nowhere that it knows of.
+  bool leads_to(const Node& node) {
+    const NodeState* state = selective_ ? table_.find(&node) : nullptr;
+    return !state || state->flags != 0;
+  }
   void at_end(std::function<void()> body) { at_end_.push_back(std::move(body)); }
 
   std::vector<Tensor> run() {
@@ -360,6 +365,10 @@ bool owned_alone(const Tensor& grad) {
 }
 
 std::vector<Tensor> run_backward(const BackwardTask& task) { return Pass(task).run(); }
+
+bool wants_input_grad(const Node& node, size_t i) {
+  return node.needs_input_grad(i) && (!innermost_pass || innermost_pass->leads_to(*node.next_edges()[i].node));
+}
 
 uint64_t current_pass() { return innermost_pass ? innermost_pass->number() : 0; }
 

@@ -23,6 +23,10 @@ struct BackwardTask {
 // The gradients of `task.inputs`, undefined where none arrived; empty when accumulating.
 std::vector<Tensor> run_backward(const BackwardTask& task);
 
+// Whether the gradient of the node's input i is worth computing: whether it has one, and the pass that runs on this
+// thread, if any, leads there.
+bool wants_input_grad(const Node& node, size_t i);
+
 // The number of the pass that runs on this thread, the innermost one; 0 outside of any.
 TENON_API uint64_t current_pass();
 // Has `body` called at the end of that pass, before it returns; never if the pass fails. There must be one.

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "autograd/engine.h"
 #include "autograd/meta.h"
 #include "tensor/make.h"
 
@@ -144,7 +145,7 @@ void AutogradContext::mark_non_differentiable(const variable_list& outputs) {
 }
 
 bool AutogradContext::needs_input_grad(size_t tensor_input) const {
-  return node_ && node_->needs_input_grad(tensor_input);
+  return node_ && wants_input_grad(*node_, tensor_input);
 }
 
 namespace detail {

@@ -1,6 +1,8 @@
 // Recording an op: edges to its inputs, history of its outputs, and what it saves.
 #include "autograd/record.h"
 
+#include "autograd/engine.h"
+
 namespace tenon {
 namespace {
 
@@ -32,6 +34,8 @@ bool needs_record(TensorPointers inputs) {
   }
   return false;
 }
+
+bool BackwardContext::needs(size_t i) const { return wants_input_grad(node_, i); }
 
 Grads RecordedNode::apply(Grads&& grads) {
   for (const Tensor& grad : grads) {

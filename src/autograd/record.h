@@ -29,7 +29,7 @@ class BackwardContext {
   // The i-th saved tensor; undefined if it was so when saved.
   Tensor saved(size_t i) const;
   // Whether anyone wants the gradient of input i.
-  bool needs(size_t i) const;
+  TENON_API bool needs(size_t i) const;
 
  private:
   const Grads& grads_;
@@ -55,7 +55,6 @@ class TENON_API RecordedNode : public Node {
 };
 
 inline Tensor BackwardContext::saved(size_t i) const { return node_.saved(i); }
-inline bool BackwardContext::needs(size_t i) const { return node_.needs_input_grad(i); }
 
 template <class F>
 class LambdaNode final : public RecordedNode {

@@ -8,6 +8,28 @@
 
 namespace tenon {
 
+// X(family, its kernels of the instruction set in force), for each member of Backend, in its order.
+#define TENON_FORALL_CPU_FAMILIES(X)       \
+  X(memory, cpu_memory)                    \
+  X(elementwise, cpu::elementwise_table()) \
+  X(reduction, cpu::reduction_table())     \
+  X(scan, cpu::scan_table())               \
+  X(matmul, cpu::matmul_table())           \
+  X(softmax, cpu::softmax_table())         \
+  X(conv, cpu::conv_table())               \
+  X(sort, cpu::sort_table())               \
+  X(index, cpu::index_table())             \
+  X(norm, cpu::norm_table())               \
+  X(random, cpu_random)                    \
+  X(pool, cpu::pool_table())               \
+  X(linalg, cpu::linalg_table())           \
+  X(fft, cpu::fft_table())                 \
+  X(resample, cpu::resample_table())       \
+  X(grid, cpu::grid_table())               \
+  X(ctc, cpu::ctc_table())                 \
+  X(optim, cpu::optim_table())             \
+  X(recurrent, cpu::recurrent_table())
+
 template <auto Family>
 struct CpuFamily;
 #define TENON_CPU_FAMILY(name, kernels)              \
@@ -15,25 +37,7 @@ struct CpuFamily;
   struct CpuFamily<&Backend::name> {                 \
     static const auto& table() { return (kernels); } \
   };
-TENON_CPU_FAMILY(memory, cpu_memory)
-TENON_CPU_FAMILY(elementwise, cpu::elementwise_table())
-TENON_CPU_FAMILY(reduction, cpu::reduction_table())
-TENON_CPU_FAMILY(scan, cpu::scan_table())
-TENON_CPU_FAMILY(matmul, cpu::matmul_table())
-TENON_CPU_FAMILY(softmax, cpu::softmax_table())
-TENON_CPU_FAMILY(conv, cpu::conv_table())
-TENON_CPU_FAMILY(sort, cpu::sort_table())
-TENON_CPU_FAMILY(index, cpu::index_table())
-TENON_CPU_FAMILY(norm, cpu::norm_table())
-TENON_CPU_FAMILY(random, cpu_random)
-TENON_CPU_FAMILY(pool, cpu::pool_table())
-TENON_CPU_FAMILY(linalg, cpu::linalg_table())
-TENON_CPU_FAMILY(fft, cpu::fft_table())
-TENON_CPU_FAMILY(resample, cpu::resample_table())
-TENON_CPU_FAMILY(grid, cpu::grid_table())
-TENON_CPU_FAMILY(ctc, cpu::ctc_table())
-TENON_CPU_FAMILY(optim, cpu::optim_table())
-TENON_CPU_FAMILY(recurrent, cpu::recurrent_table())
+TENON_FORALL_CPU_FAMILIES(TENON_CPU_FAMILY)
 #undef TENON_CPU_FAMILY
 
 // The backend of a device other than the CPU; throws DeviceError saying why it is unavailable.

@@ -34,7 +34,7 @@ struct GatedForward {
   GatedStates<const float> initial;
   // [N, 4 H]. Holds the input's share of the gates in its first gates() H columns, and becomes what backward needs.
   float* gates;
-  // What each step began with: the hidden state and the cell state, [N, H].
+  // What each step began with, for backward: the hidden state and the cell state, [N, H]. Null where none follows.
   GatedStates<float> before;
   float* outputs;  // [N, H]
   GatedStates<float> last;

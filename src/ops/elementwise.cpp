@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "autograd/engine.h"
 #include "autograd/record.h"
 #include "backend/kernels_of.h"
 #include "ops/view.h"
@@ -183,7 +184,7 @@ class ElementwiseNode final : public Node {
     const bool fused = !GradMode::is_enabled() && is_floating_point(common_);
     for (int i = 0; i < op_.arity; ++i) {
       // A truth value, which an in-place form writes into a float tensor, does not change with its inputs.
-      if (!needs_input_grad(static_cast<size_t>(i)) || op_.rule == expr::Rule::BOOL) continue;
+      if (!wants_input_grad(*this, static_cast<size_t>(i)) || op_.rule == expr::Rule::BOOL) continue;
       TENON_CHECK_AS(NotImplementedError, op_.gradient[i], op_.user_name, ": the derivative is not implemented");
       result[static_cast<size_t>(i)] = fused ? fused_gradient(i, g, values) : formula_gradient(i, g, values);
     }

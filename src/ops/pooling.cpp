@@ -79,6 +79,12 @@ void check_input(const Pooling& p, const Tensor& input, bool integers) {
   }
 }
 
+void check_channels(const Pooling& p, const Tensor& input) {
+  const bool may_be_empty = p.adaptive && input.dim() == static_cast<int64_t>(p.dims) + 1;
+  TENON_CHECK(may_be_empty || input.size(-static_cast<int64_t>(p.dims) - 1) > 0, p.op,
+              ": only the batch dim may be empty, got shape ", input.sizes());
+}
+
 DimVector output_sizes(const Pooling& p, IntArrayRef input) {
   DimVector sizes = input;
   const size_t lead = input.size() - p.dims;
@@ -209,8 +215,7 @@ DimVector by_plane(IntArrayRef sizes, size_t dims, const char* op) {
 
 TwoTensors max(const Tensor& input, const Pooling& p) {
   check_input(p, input, true);
-  TENON_CHECK(p.adaptive || input.size(-static_cast<int64_t>(p.dims) - 1) > 0, p.op,
-              ": only the batch dim may be empty, got shape ", input.sizes());
+  check_channels(p, input);
   Tensor values, indices;
   {
     NoGradGuard no_grad;
@@ -236,6 +241,8 @@ TwoTensors max(const Tensor& input, const Pooling& p) {
 
 Tensor average(const Tensor& input, Pooling p, bool count_include_pad, optional<int64_t> divisor_override) {
   check_input(p, input, !p.adaptive);
+  // As PyTorch, whose means in fewer dims may have no channels.
+  if (p.adaptive && p.dims == 3) check_channels(p, input);
   p.count_include_pad = count_include_pad;
   if (divisor_override) {
     TENON_CHECK(*divisor_override != 0, p.op, ": divisor_override must not be zero");

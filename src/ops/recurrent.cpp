@@ -240,8 +240,11 @@ Run run_kernel(Cell cell, const Sequences& in, const State& initial, const Weigh
     return make_tensor({rows, columns}, kFloat, in.data.device(), "recurrent");
   };
   const Tensor bias_ih = given(w.bias_ih), bias_hh = given(w.bias_hh);
-  const Tensor gates = fresh(total, 4 * hidden), before = fresh(total, hidden);
-  const Tensor before_cell = is_lstm ? fresh(total, hidden) : Tensor();
+  const Tensor* const all_inputs[] = {&in.data, &w.ih, &w.hh, &bias_ih, &bias_hh, &initial.hidden, &initial.cell};
+  const TensorPointers inputs(all_inputs, is_lstm ? kInputs : kCell);
+  const bool recorded = needs_record(inputs);
+  const Tensor gates = fresh(total, 4 * hidden), before = recorded ? fresh(total, hidden) : Tensor();
+  const Tensor before_cell = recorded && is_lstm ? fresh(total, hidden) : Tensor();
   Run run{fresh(total, hidden), {fresh(batch, hidden), is_lstm ? fresh(batch, hidden) : Tensor()}};
   {
     NoGradGuard no_grad;
@@ -258,20 +261,13 @@ Run run_kernel(Cell cell, const Sequences& in, const State& initial, const Weigh
                      .outputs = data_of(run.outputs),
                      .last = {data_of(run.last.hidden), data_of(run.last.cell)}});
   }
-  const auto record_run = [&](TensorPointers outputs, TensorPointers inputs) {
-    record_all("recurrent", outputs, inputs,
-               {&in.data, &w.ih, &w.hh, &bias_ih, &bias_hh, &initial.hidden, &initial.cell, &gates, &before,
-                &before_cell},
-               [cell, sizes = in.batch_sizes, backwards](const BackwardContext& ctx) -> Grads {
-                 return (GradMode::is_enabled() ? composed_grads : kernel_grads)(cell, sizes, backwards, ctx);
-               });
-  };
-  if (is_lstm) {
-    record_run({&run.outputs, &run.last.hidden, &run.last.cell},
-               {&in.data, &w.ih, &w.hh, &bias_ih, &bias_hh, &initial.hidden, &initial.cell});
-  } else {
-    record_run({&run.outputs, &run.last.hidden}, {&in.data, &w.ih, &w.hh, &bias_ih, &bias_hh, &initial.hidden});
-  }
+  const Tensor* const outputs[] = {&run.outputs, &run.last.hidden, &run.last.cell};
+  record_all("recurrent", TensorPointers(outputs, is_lstm ? 3 : 2), inputs,
+             {&in.data, &w.ih, &w.hh, &bias_ih, &bias_hh, &initial.hidden, &initial.cell, &gates, &before,
+              &before_cell},
+             [cell, sizes = in.batch_sizes, backwards](const BackwardContext& ctx) -> Grads {
+               return (GradMode::is_enabled() ? composed_grads : kernel_grads)(cell, sizes, backwards, ctx);
+             });
   return run;
 }
 

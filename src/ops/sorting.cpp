@@ -1,6 +1,9 @@
 // Sorts and the selections made of them: topk, kthvalue, medians, modes and quantiles.
+#include <algorithm>
+#include <compare>
 #include <iterator>
 #include <limits>
+#include <utility>
 
 #include "autograd/record.h"
 #include "backend/kernels_of.h"
@@ -21,25 +24,59 @@ void check_sortable(const char* op, const Tensor& self) {
   TENON_CHECK(!self.is_complex(), op, ": Sort does not support complex dtypes, got ", self.dtype());
 }
 
-// What a selection of `count` elements from each row gives, `dim` in its place; not recorded.
+// Whether dim `a` lies within dim `b` by their strides, or the other way round, or neither is known.
+std::partial_ordering compare_dims(const Tensor& self, size_t a, size_t b) {
+  const int64_t stride_a = self.strides()[a], stride_b = self.strides()[b];
+  if (stride_a == 0 || stride_b == 0) return std::partial_ordering::unordered;
+  if (stride_a != stride_b) return stride_a <=> stride_b;
+  return self.sizes()[a] > self.sizes()[b] ? std::partial_ordering::greater : std::partial_ordering::unordered;
+}
+
+// Fresh memory with self's sizes and the order of its dims, without the gaps and overlaps that it may have.
+Tensor make_in_order(const Tensor& self, ScalarType dtype, const char* op) {
+  if (self.is_non_overlapping_and_dense()) return make_like(self, dtype);
+  SmallVec<size_t, 6> order;  // innermost first
+  for (size_t d = self.sizes().size(); d-- > 0;) order.push_back(d);
+  for (size_t i = 1; i < order.size(); ++i) {
+    size_t moving = i;
+    for (size_t j = i; j-- > 0;) {
+      const std::partial_ordering found = compare_dims(self, order[j], order[moving]);
+      if (found < 0) break;
+      if (found > 0) std::swap(order[j], order[std::exchange(moving, j)]);
+    }
+  }
+  DimVector strides(self.sizes().size());
+  int64_t next = 1;
+  for (const size_t d : order) {
+    strides[d] = next;
+    next *= std::max<int64_t>(self.sizes()[d], 1);
+  }
+  return make_tensor_strided(self.sizes(), strides, dtype, self.device(), op);
+}
+
+// What a selection of `count` elements from each row gives, `dim` in its place; not recorded. `in_order`: with the order
+// of self's dims in memory.
 struct Selected {
   template <class Run>
-  Selected(const char* op, const Tensor& self, int64_t dim, int64_t count, const Run& run) {
+  Selected(const char* op, const Tensor& self, int64_t dim, int64_t count, bool in_order, const Run& run) {
+    NoGradGuard no_grad;
     check_sortable(op, self);
     const Tensor rows = as_rows(self, dim);
     Tensor row_values = make_tensor({rows.size(0), count}, self.dtype(), self.device(), op);
     Tensor row_indices = make_tensor({rows.size(0), count}, kLong, self.device(), op);
     if (row_values.numel() > 0) run(view_of(row_values), view_of(row_indices), view_of(rows));
-    if (rows.numel() == 0) {
+    const bool are_rows = dim + 1 >= self.dim() && (!in_order || self.is_contiguous());
+    const auto placed = [&](const Tensor& found) {
+      if (are_rows && rows.numel() > 0) return from_rows(found, self, dim);
       DimVector sizes = self.impl()->sizes;
       sizes[static_cast<size_t>(dim)] = count;
-      values = make_tensor(sizes, self.dtype(), self.device(), op);
-      indices = make_tensor(sizes, kLong, self.device(), op);
-    } else {
-      const bool dense = self.is_contiguous() || count != rows.size(1);
-      values = dense ? from_rows(row_values, self, dim).contiguous() : from_rows(row_values, self, dim);
-      indices = dense ? from_rows(row_indices, self, dim).contiguous() : from_rows(row_indices, self, dim);
-    }
+      const Tensor out =
+          in_order ? make_in_order(self, found.dtype(), op) : make_tensor(sizes, found.dtype(), self.device(), op);
+      if (out.numel() > 0) out.copy_(from_rows(found, self, dim));
+      return out;
+    };
+    values = placed(row_values);
+    indices = placed(row_indices);
   }
 
   Tensor values, indices;
@@ -66,14 +103,14 @@ ValuesIndices pick(const char* op, const Tensor& self, int64_t dim, const Tensor
 }
 
 Selected sorted_rows(const char* op, const Tensor& self, int64_t dim, bool descending) {
-  return Selected(op, self, dim, self.dim() == 0 ? 1 : self.size(dim),
+  return Selected(op, self, dim, self.dim() == 0 ? 1 : self.size(dim), true,
                   [&](const TensorView& values, const TensorView& indices, const TensorView& in) {
                     sort_kernels(self, op).sort(values, indices, in, descending);
                   });
 }
 
 Tensor kth_indices(const char* op, const Tensor& self, int64_t dim, int64_t k) {
-  return Selected(op, self, dim, 1,
+  return Selected(op, self, dim, 1, false,
                   [&](const TensorView& values, const TensorView& indices, const TensorView& in) {
                     sort_kernels(self, op).kthvalue(values, indices, in, k);
                   })
@@ -188,7 +225,7 @@ ValuesIndices topk(const Tensor& self, int64_t k, int64_t dim, bool largest, boo
   const int64_t n = self.dim() == 0 ? 1 : self.size(d);
   TENON_CHECK(k >= 0 && k <= n, "topk: selected index k out of range: k is ", k, ", dim ", d, " has size ", n);
   if (self.dim() == 0 && k == 0) return {empty({0}, self.options()), empty({0}, TensorOptions(kLong))};
-  const Selected top("topk", self, d, k,
+  const Selected top("topk", self, d, k, false,
                      [&](const TensorView& values, const TensorView& indices, const TensorView& in) {
                        sort_kernels(self, "topk").topk(values, indices, in, largest, sorted);
                      });

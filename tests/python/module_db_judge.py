@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import tenon
 import torch
 from compare import kind_of
-from op_db_judge import Tolerance, cheap_seeding, difference, dtype_name, flatten, is_close, to_tenon, to_torch
+from op_db_judge import Tolerance, cheap_sampling, difference, dtype_name, flatten, is_close, to_tenon, to_torch
 from torch.nn.utils.rnn import PackedSequence
 from torch.testing._internal.common_modules import ModuleErrorEnum, ModuleInfo, module_db
 
@@ -318,7 +318,7 @@ def judge(info: ModuleInfo) -> Verdicts:
     verdicts, count = dict.fromkeys(CHECKS, PASSED), 0
     if not hasattr(tenon.nn, info.module_cls.__name__):
         return Verdicts(dict.fromkeys(ALL_CHECKS, "Tenon lacks the class"), 0)
-    with warnings.catch_warnings(), cheap_seeding():
+    with warnings.catch_warnings(), cheap_sampling():
         warnings.simplefilter("ignore")
         for sample in samples(info):
             count += 1

@@ -19,7 +19,9 @@ import tenon
 import torch
 from compare import kind_of
 from torch.testing._internal import common_methods_invocations as methods
+from torch.testing._internal import common_utils
 from torch.testing._internal.common_device_type import precisionOverride, toleranceOverride
+from torch.testing._internal.opinfo import core
 from torch.testing._internal.opinfo.core import DecorateInfo, OpInfo
 
 # Every dtype that both libraries have, and what is checked in it where PyTorch supports it.
@@ -166,11 +168,20 @@ class _Torch:
         return getattr(tenon, name)
 
 
-def cheap_seeding() -> contextlib.AbstractContextManager[Any]:
-    """PyTorch seeds before each sample, and its manual_seed writes down a stack trace for CUDA each time: here, not."""
-    if torch.cuda.is_available():
-        return contextlib.nullcontext()
-    return unittest.mock.patch.object(torch, "manual_seed", torch.default_generator.manual_seed)
+@contextlib.contextmanager
+def cheap_sampling() -> Iterator[None]:
+    """Makes PyTorch's samples cheaper to get, the same ones.
+
+    It seeds before each, and its manual_seed writes down a stack trace for CUDA each time; and it looks through the
+    whole stack, sources and all, for a unittest that runs.
+    """
+    with contextlib.ExitStack() as stack:
+        if not torch.cuda.is_available():
+            seed = torch.default_generator.manual_seed
+            stack.enter_context(unittest.mock.patch.object(torch, "manual_seed", seed))
+        for module in (common_utils, core):
+            stack.enter_context(unittest.mock.patch.object(module, "extract_test_fn", lambda: None))
+        yield
 
 
 def seeded(op: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -630,7 +641,7 @@ def samples_of(entry: Entry, info: OpInfo) -> list[Any]:
 
 def run_entry(entry: Entry, info: OpInfo, form: Form, device: str) -> Verdict:
     """Runs all samples of an entry; the first that Tenon lacks or fails says what became of it."""
-    with warnings.catch_warnings(), cheap_seeding():
+    with warnings.catch_warnings(), cheap_sampling():
         warnings.simplefilter("ignore")
         torch.manual_seed(0)
         samples = samples_of(entry, info)

@@ -10,7 +10,7 @@ import warnings
 import pytest
 import tenon
 import torch
-from op_db_judge import REFUSALS, Call, Lacking, cheap_seeding, flatten, forms, methods, to_tenon
+from op_db_judge import REFUSALS, Call, Lacking, cheap_sampling, flatten, forms, methods, to_tenon
 
 MANY, COMMON = 1000, 10_000
 # What one entry of op_db may take, for calls and for backward passes.
@@ -104,7 +104,7 @@ def quiet():
     threads = tenon.get_num_threads()
     tenon.set_num_threads(1)
     gc.collect()
-    with warnings.catch_warnings(), cheap_seeding():
+    with warnings.catch_warnings(), cheap_sampling():
         warnings.simplefilter("ignore")
         yield
     tenon.set_num_threads(threads)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import tenon
 import torch
-from op_db_judge import Call, Lacking, flatten, forms, methods, to_tenon
+from op_db_judge import Call, Lacking, cheap_sampling, flatten, forms, methods, to_tenon
 
 # Entries whose results have nodes of other names, by reason.
 KNOWN = {
@@ -59,7 +59,7 @@ def both_names(info: Any) -> tuple[list[str], list[str]] | None:
 def compared() -> dict[str, tuple[list[str], list[str]]]:
     """What `both_names` gives, by entry."""
     result = {}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), cheap_sampling():
         warnings.simplefilter("ignore")
         for info in methods.op_db:
             if info.supports_autograd and (names := both_names(info)):

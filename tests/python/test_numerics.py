@@ -218,3 +218,46 @@ def test_random_networks_draw_pytorchs_numbers():
                 scale=1.0,
             )
         check("native_dropout", lambda m: drawn(m, lambda m, x: m.native_dropout(x, 0.4, True)), ulps=2)
+
+
+LAYOUTS = {
+    "contiguous": lambda m: m.arange(24.0).reshape(2, 3, 4),
+    "transposed": lambda m: m.arange(24.0).reshape(4, 3, 2).transpose(0, 2),
+    "permuted": lambda m: m.arange(24.0).reshape(3, 4, 2).permute(2, 0, 1),
+    "expanded": lambda m: m.arange(6.0).reshape(2, 3, 1).expand(2, 3, 4),
+    "with gaps": lambda m: m.arange(48.0).reshape(2, 3, 8)[:, :, ::2],
+    "transposed, with gaps": lambda m: m.arange(48.0).reshape(4, 6, 2)[:, ::2].transpose(0, 2),
+    "overlapping": lambda m: m.arange(24.0).as_strided((2, 3, 4), (4, 1, 1)),
+    "empty": lambda m: m.zeros(4, 0, 2).transpose(0, 2),
+    "of ones": lambda m: m.arange(4.0).reshape(4, 1, 1).transpose(0, 2),
+}
+
+
+def test_sorts_keep_the_order_of_dims_in_memory():
+    with comparisons() as check:
+        for name, make in LAYOUTS.items():
+            for dim in range(3):
+                codes = {
+                    "sort": lambda x, d=dim: x.sort(dim=d, stable=True),
+                    "argsort": lambda x, d=dim: x.argsort(dim=d, stable=True),
+                    "msort": lambda x: x.msort(),
+                    "topk": lambda x, d=dim: x.topk(min(2, x.shape[d]), dim=d)[0],
+                    "topk of all": lambda x, d=dim: x.topk(x.shape[d], dim=d)[0],
+                    "kthvalue": lambda x, d=dim: x.kthvalue(1, d, keepdim=True)[0],
+                    "its place": lambda x, d=dim: x.kthvalue(1, d, keepdim=True)[1].stride(),
+                }
+                for op, code in codes.items():
+                    check((name, dim, op), lambda m, make=make, code=code: code(make(m)))
+
+
+def test_adaptive_pools_of_no_channels():
+    with comparisons() as check:
+        for dims in (1, 2, 3):
+            for lead in ((2, 0), (0, 2), (0,), (0, 0)):
+                for kind in ("max", "avg"):
+                    check(
+                        (dims, lead, kind),
+                        lambda m, d=dims, lead=lead, kind=kind: getattr(
+                            m.nn.functional, f"adaptive_{kind}_pool{d}d"
+                        )(m.zeros(*lead, *[4] * d), 2),
+                    )

@@ -141,6 +141,17 @@ def test_the_number_of_threads_changes_no_bit(name: str) -> None:
             assert all(tenon.equal(first, again) for first, again in zip(results[0], other))
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize("name", ["GRU", "LSTM"])
+def test_runs_without_gradients_give_the_same_bits(name: str, sizes: tuple[int, ...], packed: bool) -> None:
+    case = Case(name, sizes, {"bidirectional": True}, packed)
+    layer, inputs, outputs = case(tenon)
+    with tenon.no_grad():
+        again = run(tenon, layer, inputs[0], tuple(inputs[1:]) if name == "LSTM" else inputs[1], case.lengths)
+    assert all(tenon.equal(first, other) for first, other in zip(outputs, again, strict=True))
+
+
 def test_a_weight_that_was_edited_since_is_found_out() -> None:
     layer, inputs, outputs = Case("GRU", (5, 4, 3, 6), {}, False)(tenon)
     with tenon.no_grad():

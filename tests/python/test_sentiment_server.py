@@ -8,8 +8,10 @@ import os
 import pty
 import random
 import resource
+import select
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -153,11 +155,16 @@ def test_a_terminal_gets_a_prompt(reference):
     with started(reference, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as server:
         os.close(theirs)
         shown = b""
+
+        def read():
+            assert select.select([ours], [], [], 30)[0], shown
+            return os.read(ours, 1000)
+
         while not shown.endswith(b"> "):
-            shown += os.read(ours, 1000)
+            shown += read()
         os.write(ours, b"good film\n")
         while shown.count(b"> ") < 2:
-            shown += os.read(ours, 1000)
+            shown += read()
         os.write(ours, b"q\n")
         assert server.wait(30) == 0
     os.close(ours)
@@ -193,6 +200,25 @@ def test_interrupts_and_readers_that_leave_end_it(reference):
             server.stdin = None
 
 
+def test_pipes_that_do_not_wait_are_waited_for(reference):
+    count = 20_000
+    theirs, ours = os.pipe(), os.pipe()
+    for end in (theirs[0], ours[1]):
+        os.set_blocking(end, False)
+    with started(reference, stdin=theirs[0], stdout=ours[1]) as server:
+        os.close(theirs[0])
+        os.close(ours[1])
+        # What it reads is not there yet, and what it writes has more than there is room for.
+        time.sleep(0.2)
+        writer = threading.Thread(target=lambda: (os.write(theirs[1], b"good\n" * count), os.close(theirs[1])))
+        writer.start()
+        time.sleep(0.2)
+        with os.fdopen(ours[0]) as file:
+            assert len(file.readlines()) == count
+        writer.join()
+        assert server.wait(30) == 0
+
+
 def refused(done, part):
     assert done.returncode == 1 and done.stdout == b"", done
     error = done.stderr.decode()
@@ -225,6 +251,25 @@ def test_numbers_that_overflow_are_said(reference, tmp_path):
     state = {**reference.state, "ln1.weight": torch.full((2, 128), 3e38)}
     save_file(state, tmp_path / "model.safetensors")
     refused(run(reference, "--model", tmp_path / "model.safetensors", text=b"good\n"), "no number")
+
+
+def test_answers_before_one_that_overflows_are_given(reference, tmp_path):
+    texts = reviews(60, seed=9)
+    with torch.no_grad():
+        rows = [reference.bpe.encode(text).ids or [0] for text in texts]
+        firsts = [reference.gru(reference.embedding(torch.tensor([ids])))[1][0, 0, 0].item() for ids in rows]
+    good = [text for text, first in zip(texts, firsts) if first < 0.05]
+    bad = next(text for text, first in zip(texts, firsts) if first > 0.2)
+    weight = torch.zeros(2, 128)
+    weight[1, 0] = 3.4e38
+    state = {**reference.state, "ln1.weight": weight, "ln1.bias": torch.tensor([0.0, 3e38])}
+    save_file(state, tmp_path / "model.safetensors")
+    wanted = answers(reference, "--model", tmp_path / "model.safetensors", text=lines_of(good))
+    assert len(wanted) == len(good) > 10
+    for options in ([], ["--batch", "-"]):
+        done = run(reference, "--model", tmp_path / "model.safetensors", *options, text=lines_of([*good, bad, *good]))
+        assert done.returncode == 1 and b"no number" in done.stderr
+        assert done.stdout.decode().splitlines() == wanted
 
 
 def test_damaged_models_are_refused(reference, tmp_path):
@@ -299,7 +344,10 @@ def test_what_is_cut_off_does_not_matter(reference, tmp_path, change):
 
 @pytest.mark.parametrize(
     "options",
-    [["--model"], ["--nothing"], ["--batch", "a", "--http", "0"], ["--http", "nowhere:1"], ["--http", "99999"]],
+    [
+        ["--model"], ["--nothing"], ["--batch", "a", "--http", "0"], ["--json", "--http", "0"],
+        ["--http", "nowhere:1"], ["--http", "99999"],
+    ],  # fmt: skip
 )
 def test_a_wrong_command_line_is_told(reference, options):
     done = run(reference, *options)

@@ -5,6 +5,8 @@ build folder of this checkout.
 """
 
 import importlib.util
+import io
+import random
 import re
 import subprocess
 import sys
@@ -131,6 +133,51 @@ def test_training_goes_on_with_nothing_else(tmp_path, capsys, other):
     assert refused.returncode == 1 and "goes on with" in refused.stderr
 
 
+def damaged(whole):
+    """Files that begin as checkpoints do, or are other pickles."""
+    draw = random.Random(7)
+    yield from (whole[:length] for length in (0, 10, len(whole) // 2, len(whole) - 1))
+    for value in ([1.0], {"given": 3}, {"given": {"seed": 0, "reviews": 60}}):
+        file = io.BytesIO()
+        tenon.save(value, file)
+        yield file.getvalue()
+    for _ in range(10):
+        # Of the pickle, which comes first.
+        changed = bytearray(whole)
+        changed[draw.randrange(60, 600)] ^= 1 << draw.randrange(8)
+        yield bytes(changed)
+
+
+def test_damaged_checkpoints_are_told_without_a_traceback(tmp_path, capsys):
+    arguments = ["--limit", 60, "--epochs", 1, "--out", tmp_path]
+    checkpoint = tmp_path / "checkpoint.pt"
+    for native in (False, True):
+        run_native(*arguments) if native else run(capsys, *arguments)
+        whole, told = checkpoint.read_bytes(), 0
+        for content in damaged(whole):
+            checkpoint.write_bytes(content)
+            if native:
+                done = run_native(*arguments, "--resume")
+                assert done.returncode == (done.stderr.count("sentiment_train: ") > 0), done
+                told += done.returncode
+                continue
+            try:
+                run(capsys, *arguments, "--resume")
+            except (OSError, ValueError) as error:
+                assert str(tmp_path) in str(error)
+                told += 1
+        assert told >= 7
+
+
+def test_a_picture_that_cannot_be_written_is_told(tmp_path, capsys):
+    arguments = ["--limit", 60, "--epochs", 1, "--out", tmp_path]
+    (tmp_path / "losses.svg").symlink_to("/dev/full")
+    with pytest.raises(OSError):
+        run(capsys, *arguments)
+    native = run_native(*arguments)
+    assert native.returncode == 1 and "losses.svg" in native.stderr
+
+
 @pytest.mark.parametrize("native", [False, True])
 def test_training_ends_early_and_keeps_the_best(tmp_path, capsys, native):
     arguments = ["--limit", 400, "--patience", 2, "--epochs", 40, "--out", tmp_path]
@@ -244,7 +291,8 @@ def test_what_is_missing_is_told_without_a_traceback(tmp_path):
     assert done.returncode == 1 and done.stderr == f"train.py: [Errno 2] No such file or directory: '{missing}'\n"
     native = run_native("--data", missing, "--out", tmp_path)
     assert native.returncode == 1 and native.stderr == f"sentiment_train: cannot read {missing}\n"
-    for arguments in (["--epochs", "0"], ["--epochs", "six"], ["--speed", "9"], ["--limit"]):
+    beyond = [[name, "99999999999999999999"] for name in ("--epochs", "--threads", "--limit", "--seed")]
+    for arguments in (["--epochs", "0"], ["--epochs", "six"], ["--speed", "9"], ["--limit"], *beyond):
         assert run_native(*arguments).returncode == 1
         with pytest.raises(SystemExit):
             ON_TENON.parse_options(arguments)

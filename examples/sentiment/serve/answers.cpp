@@ -1,11 +1,13 @@
 // See answers.h.
 #include "serve/answers.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <stdexcept>
 #include <string_view>
 #include <system_error>
 
@@ -26,6 +28,10 @@ void write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t put = ::write(descriptor, text.data(), text.size());
     if (put < 0 && errno == EINTR) continue;
+    if (put < 0 && errno == EAGAIN) {
+      wait_for(descriptor, POLLOUT);
+      continue;
+    }
     if (put < 0) throw std::system_error(errno, std::generic_category(), "cannot write");
     text.remove_prefix(static_cast<size_t>(put));
   }
@@ -33,11 +39,14 @@ void write_all(int descriptor, std::string_view text) {
 
 void write_answers(const Judge& judge, const std::vector<std::string>& lines, bool json) {
   std::string text;
-  for (const Answer& answer : judge.answer(std::vector<std::string_view>(lines.begin(), lines.end()))) {
+  const auto answers = judge.answer(std::vector<std::string_view>(lines.begin(), lines.end()));
+  for (const Answer& answer : answers) {
+    if (!answer.is_known()) break;
     text += json ? as_json(answer) : format("%s %.3f", label_of(answer), static_cast<double>(answer.probability));
     text += '\n';
   }
   write_all(STDOUT_FILENO, text);
+  if (!std::ranges::all_of(answers, &Answer::is_known)) throw std::runtime_error(kUnknown);
 }
 
 bool says_end(const std::string& line) { return line == "q" || line == "exit" || line == "quit"; }

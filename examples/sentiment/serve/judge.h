@@ -1,6 +1,7 @@
 // The trained model and its tokenizer: texts to answers.
 #pragma once
 
+#include <cmath>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,8 +14,12 @@ namespace sentiment {
 
 struct Answer {
   bool positive;
-  float probability;  // of what it says
+  float probability;  // of what it says; NaN where the model's numbers overflow
+
+  bool is_known() const { return !std::isnan(probability); }
 };
+
+inline constexpr const char* kUnknown = "the model gives no number for a text";
 
 class Judge {
  public:

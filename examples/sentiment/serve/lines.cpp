@@ -2,6 +2,7 @@
 #include "serve/lines.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,11 @@
 #include <system_error>
 
 namespace sentiment {
+
+void wait_for(int descriptor, short events) {
+  pollfd waited{.fd = descriptor, .events = events, .revents = 0};
+  ::poll(&waited, 1, -1);
+}
 
 InputFile::InputFile(const std::string& path)
     : descriptor_(path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
@@ -26,6 +32,10 @@ bool LineReader::next(std::vector<std::string>& lines, size_t wanted) {
   while (!ended_ && lines.size() < wanted && bytes_ < kMostBytes) {
     const ssize_t got = ::read(descriptor_, buffer_.data(), buffer_.size());
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) {
+      wait_for(descriptor_, POLLIN);
+      continue;
+    }
     if (got < 0) throw std::system_error(errno, std::generic_category(), "cannot read");
     if (got > 0) {
       take(buffer_.data(), static_cast<size_t>(got), lines);

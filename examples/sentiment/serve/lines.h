@@ -7,6 +7,9 @@
 
 namespace sentiment {
 
+// Waits until a descriptor that does not wait by itself is ready for events, POLLIN or POLLOUT.
+void wait_for(int descriptor, short events);
+
 // A file descriptor that closes itself, unless it is the standard input.
 class InputFile {
  public:

@@ -50,6 +50,7 @@ Options read_options(int argc, char** argv) {
   if (options.model.empty()) throw UsageError("--model FILE.safetensors is missing");
   if (options.tokenizer.empty()) throw UsageError("--tokenizer tokenizer.json is missing");
   if (options.batch && options.http) throw UsageError("--batch and --http exclude each other");
+  if (options.json && options.http) throw UsageError("--http answers with JSON only, without --json");
   return options;
 }
 

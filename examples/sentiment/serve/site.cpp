@@ -100,7 +100,9 @@ Response Site::answer(const Request& request) const {
   }
   try {
     const std::string_view text = asked["text"].get_ref<const std::string&>();
-    return respond(http::status::ok, kJson, as_json(judge_.answer({&text, 1}).front()));
+    const Answer answer = judge_.answer({&text, 1}).front();
+    if (!answer.is_known()) return refusal(http::status::internal_server_error, kUnknown);
+    return respond(http::status::ok, kJson, as_json(answer));
   } catch (const std::exception&) {
     return refusal(http::status::internal_server_error, "the review could not be answered");
   }

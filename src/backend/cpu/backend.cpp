@@ -4,34 +4,15 @@
 #include <mutex>
 
 #include "backend/cpu/isa.h"
-#include "backend/cpu/kernels.h"
-#include "backend/cpu/memory.h"
-#include "backend/cpu/random.h"
+#include "backend/kernels_of.h"
 
 namespace tenon {
 namespace {
 
 Backend make_backend() {
-  return {.name = "cpu",
-          .memory = &cpu_memory,
-          .elementwise = &cpu::elementwise_table(),
-          .reduction = &cpu::reduction_table(),
-          .scan = &cpu::scan_table(),
-          .matmul = &cpu::matmul_table(),
-          .softmax = &cpu::softmax_table(),
-          .conv = &cpu::conv_table(),
-          .sort = &cpu::sort_table(),
-          .index = &cpu::index_table(),
-          .norm = &cpu::norm_table(),
-          .random = &cpu_random,
-          .pool = &cpu::pool_table(),
-          .linalg = &cpu::linalg_table(),
-          .fft = &cpu::fft_table(),
-          .resample = &cpu::resample_table(),
-          .grid = &cpu::grid_table(),
-          .ctc = &cpu::ctc_table(),
-          .optim = &cpu::optim_table(),
-          .recurrent = &cpu::recurrent_table()};
+#define TENON_FAMILY(name, kernels) .name = &(kernels),
+  return {.name = "cpu", TENON_FORALL_CPU_FAMILIES(TENON_FAMILY)};
+#undef TENON_FAMILY
 }
 
 // Tables differ by instruction set, so there is a backend for each; it is made when first asked for.

@@ -4,7 +4,7 @@
 #include <bit>
 #include <vector>
 
-#include "backend/cpu/gemm.h"
+#include "backend/cpu/gemm_product.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/recurrent_gates.h"
 #include "backend/cpu/scratch.h"
@@ -24,7 +24,7 @@ class PackedRhs {
  public:
   PackedRhs(const float* data, int64_t n, int64_t k, int64_t col_stride, int64_t k_stride)
       : n_(n), k_(k), packed_(static_cast<size_t>((n + kPartCols - 1) / kPartCols * kPartCols * k) * sizeof(float)) {
-    for_parts([&](int64_t col, int64_t cols) {
+    for_parts(kBlockRows, [&](int64_t col, int64_t cols) {
       gemm_pack().from_float.rhs(packed_.as<float>() + col * k_, data + col * col_stride, cols, k_, col_stride,
                                  k_stride);
     });
@@ -33,7 +33,7 @@ class PackedRhs {
   // c = beta c + a @ this (+ bias).
   void multiply(int64_t rows, const float* a, int64_t a_stride, float* c, int64_t c_stride, float beta,
                 const float* bias) const {
-    for_parts([&](int64_t col, int64_t cols) {
+    for_parts(rows, [&](int64_t col, int64_t cols) {
       gemm_.multiply({rows, cols, k_,
                       {a, a_stride, 1},
                       {packed_.as<float>() + col * k_, 0, 0},
@@ -42,9 +42,11 @@ class PackedRhs {
   }
 
  private:
+  // Calls body(col, cols) for all parts; the few small ones of a step of one row are not worth other threads.
   template <class Body>
-  void for_parts(const Body& body) const {
-    parallel_for(0, (n_ + kPartCols - 1) / kPartCols, 1, [&](int64_t begin, int64_t end) {
+  void for_parts(int64_t rows, const Body& body) const {
+    const int64_t grain = std::max<int64_t>(1, kSerialProduct / (rows * k_ * kPartCols));
+    parallel_for(0, (n_ + kPartCols - 1) / kPartCols, grain, [&](int64_t begin, int64_t end) {
       for (int64_t part = begin; part < end; ++part) {
         const int64_t col = part * kPartCols;
         body(col, std::min(kPartCols, n_ - col));
@@ -124,34 +126,40 @@ void forward_block(const GatedRun& run, const GatedForward& data, const PackedRh
                    const RowBlock& block) {
   const int64_t n = run.hidden;
   const bool is_lstm = run.cell == GatedCell::Lstm;
-  const Scratch cells(static_cast<size_t>(block.most * n) * sizeof(float));
+  const int64_t size = block.most * n;
+  const Scratch scratch(static_cast<size_t>(3 * size) * sizeof(float));
+  float* const cells = scratch.as<float>();
+  // What a step begins with: kept for backward, or in one place for all steps.
+  const auto before_of = [&](int64_t i, float* kept, int64_t place) {
+    return kept ? kept + block.at(i) * n : cells + place * size;
+  };
   for (int64_t i = 0; i < block.steps(); ++i) {
     const int64_t rows = block.rows(i), earlier = block.rows(i - 1), later = block.rows(i + 1);
     if (rows == 0) continue;
     const int64_t at = block.at(i);
     float* const gates = data.gates + at * 4 * n;
-    float* const before = data.before.hidden + at * n;
+    float* const before = before_of(i, data.before.hidden, 1);
     float* const out = data.outputs + at * n;
     // The states that begin here, then those that go on or end.
     const auto begin_states = [&](const float* initial, float* to) {
       move_rows(from_row(initial, block.first, n), to, earlier, rows, n);
     };
-    const auto pass_on = [&](const float* from, float* befores, float* last) {
-      if (later > 0) move_rows(from, befores + block.at(i + 1) * n, 0, std::min(rows, later), n);
+    const auto pass_on = [&](const float* from, float* kept, int64_t place, float* last) {
+      if (later > 0) move_rows(from, before_of(i + 1, kept, place), 0, std::min(rows, later), n);
       move_rows(from, last + block.first * n, later, rows, n);
     };
     begin_states(data.initial.hidden, before);
     weight.multiply(rows, before, n, gates, 4 * n, 1, data.bias);
     if (is_lstm) {
-      float* const before_cell = data.before.cell + at * n;
+      float* const before_cell = before_of(i, data.before.cell, 2);
       begin_states(data.initial.cell, before_cell);
-      recurrent_gates().lstm({rows, n, gates, before_cell, out, cells.as<float>()});
-      pass_on(cells.as<float>(), data.before.cell, data.last.cell);
+      recurrent_gates().lstm({rows, n, gates, before_cell, out, cells});
+      pass_on(cells, data.before.cell, 2, data.last.cell);
     } else {
       candidate->multiply(rows, before, n, gates + 3 * n, 4 * n, 0, from_row(data.bias, 2, n));
       recurrent_gates().gru({rows, n, gates, before, out, nullptr});
     }
-    pass_on(out, data.before.hidden, data.last.hidden);
+    pass_on(out, data.before.hidden, 1, data.last.hidden);
   }
 }
 
