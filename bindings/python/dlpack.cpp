@@ -121,6 +121,10 @@ Device from_dl(DLDevice device) {
   }
 }
 
+nb::tuple dl_device(Device device) {
+  return device.is_cpu() ? nb::make_tuple(int{kDLCPU}, 0) : nb::make_tuple(int{kDLCUDA}, std::max(device.index(), 0));
+}
+
 template <class... Parts>
 [[noreturn]] void fail_export(const Parts&... why) {
   PyErr_SetString(PyExc_BufferError, concat(why...).c_str());
@@ -210,6 +214,13 @@ Tensor take(Managed* managed) {
 }
 
 template <class Managed>
+Tensor take_owned(Owned<Managed> managed) {
+  Tensor result = take(managed.get());
+  managed.release();
+  return result;
+}
+
+template <class Managed>
 Tensor take_capsule(PyObject* capsule) {
   using T = Traits<Managed>;
   auto* managed = static_cast<Managed*>(PyCapsule_GetPointer(capsule, T::name));
@@ -238,26 +249,42 @@ Tensor shared(const Tensor& tensor) {
   return result;
 }
 
-// What object.__dlpack__ gives for these keywords; the object itself where it has none.
-nb::object exported_by(nb::handle object, nb::dict keywords) {
-  static PyObject* const method = PyUnicode_InternFromString("__dlpack__");
-  static PyObject* const version_name = PyUnicode_InternFromString("max_version");
-  static PyObject* const version = checked(Py_BuildValue("(II)", kMajorVersion, kMinorVersion));
-  static PyObject* const no_arguments = checked(PyTuple_New(0));
-  nb::object function = nb::steal(PyObject_GetAttr(object.ptr(), method));
+// What object.__dlpack__ gives for a device and for copy, if they are not None; the object itself where it has none.
+nb::object exported_by(nb::handle object, nb::handle device, nb::handle copy) {
+  const nb::object function = nb::steal(PyObject_GetAttrString(object.ptr(), "__dlpack__"));
   if (!function.is_valid()) {
     if (!PyErr_ExceptionMatches(PyExc_AttributeError)) throw_python_error();
     PyErr_Clear();
     return nb::borrow(object);
   }
-  check_status(PyDict_SetItem(keywords.ptr(), version_name, version));
-  nb::object capsule = nb::steal(PyObject_Call(function.ptr(), no_arguments, keywords.ptr()));
-  if (capsule.is_valid()) return capsule;
-  if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw_python_error();
-  PyErr_Clear();
+  nb::dict keywords;
+  if (!copy.is_none()) keywords["copy"] = copy;
+  if (!device.is_none()) {
+    Device where;
+    TENON_CHECK_TYPE(to_device(device.ptr(), where), "from_dlpack: argument 'device' must be device, not ",
+                     type_name(device.ptr()));
+    keywords["dl_device"] = dl_device(where);
+  }
+  try {
+    return function(nb::arg("max_version") = nb::make_tuple(kMajorVersion, kMinorVersion), **keywords);
+  } catch (const nb::python_error& error) {
+    if (!error.matches(PyExc_TypeError)) throw;
+  }
   // Producers older than DLPack 1.0 take no max_version.
-  check_status(PyDict_DelItem(keywords.ptr(), version_name));
-  return steal(PyObject_Call(function.ptr(), no_arguments, keywords.ptr()));
+  return function(**keywords);
+}
+
+// The same without either, in a hurry; invalid where that fails so that it is worth another call.
+nb::object exported_by(nb::handle object) {
+  static PyObject* const method = PyUnicode_InternFromString("__dlpack__");
+  static PyObject* const names = checked(Py_BuildValue("(s)", "max_version"));
+  static PyObject* const version = checked(Py_BuildValue("(II)", kMajorVersion, kMinorVersion));
+  PyObject* const arguments[] = {object.ptr(), version};
+  nb::object capsule = nb::steal(PyObject_VectorcallMethod(method, arguments, 1, names));
+  if (capsule.is_valid()) return capsule;
+  if (!PyErr_ExceptionMatches(PyExc_AttributeError) && !PyErr_ExceptionMatches(PyExc_TypeError)) throw_python_error();
+  PyErr_Clear();
+  return capsule;
 }
 
 // --- PyTorch's own functions
@@ -323,49 +350,34 @@ nb::object dlpack(nb::handle self, nb::handle, nb::handle max_version, nb::handl
   return make_capsule<DLManagedTensor>(exported, copied);
 }
 
-nb::tuple dlpack_device(const Tensor& self) {
-  return self.is_cpu() ? nb::make_tuple(int{kDLCPU}, 0)
-                       : nb::make_tuple(int{kDLCUDA}, std::max(self.device().index(), 0));
-}
+nb::tuple dlpack_device(const Tensor& self) { return dl_device(self.device()); }
 
 Tensor from_dlpack(nb::handle ext_tensor, nb::handle device, nb::handle copy) {
   if (device.is_none() && copy.is_none()) {
     if (Py_TYPE(ext_tensor.ptr()) == tensor_type && !any_mode()) return shared(unwrap(ext_tensor.ptr()));
-    if (auto exported = exported_by_pytorch(ext_tensor)) {
-      Tensor result = take(exported.get());
-      exported.release();
-      return result;
-    }
+    if (auto exported = exported_by_pytorch(ext_tensor)) return take_owned(std::move(exported));
+    if (const nb::object capsule = exported_by(ext_tensor); capsule.is_valid()) return take_capsule(capsule.ptr());
   }
-  nb::dict keywords;
-  if (!copy.is_none()) keywords["copy"] = copy;
-  if (!device.is_none()) {
-    Device where;
-    TENON_CHECK_TYPE(to_device(device.ptr(), where), "from_dlpack: argument 'device' must be device, not ",
-                     type_name(device.ptr()));
-    keywords["dl_device"] =
-        nb::make_tuple(int{where.is_cpu() ? kDLCPU : kDLCUDA}, where.is_cpu() ? 0 : std::max(where.index(), 0));
-  }
-  return take_capsule(exported_by(ext_tensor, keywords).ptr());
+  return take_capsule(exported_by(ext_tensor, device, copy).ptr());
 }
 
 Tensor from_torch(nb::handle tensor) {
-  const bool is_plain = pytorch_api(Py_TYPE(tensor.ptr())) && !requires_grad(tensor);
-  return from_dlpack(is_plain ? nb::borrow(tensor) : nb::object(tensor.attr("detach")()), nb::none(), nb::none());
+  if (auto exported = exported_by_pytorch(tensor)) return take_owned(std::move(exported));
+  return from_dlpack(tensor.attr("detach")(), nb::none(), nb::none());
 }
 
 nb::object to_torch(nb::handle self) {
-  static PyObject* const torch_name = PyUnicode_InternFromString("torch");
+  static PyObject* const module = PyUnicode_InternFromString("torch");
+  static PyObject* const name = PyUnicode_InternFromString("Tensor");
   const Tensor& tensor = unwrap(self.ptr());
-  const nb::object torch = imported(torch_name);
+  const nb::object type = attribute_of_module(module, name);
   if (tensor.storage()->read_only()) {
     // PyTorch would write through it.
     fail_export("to_torch: the memory of this tensor is read-only, which PyTorch cannot be told; clone() it");
   }
-  const nb::object type = torch.attr("Tensor");
   const ExchangeApi* api =
       tensor.is_cpu() && PyType_Check(type.ptr()) ? pytorch_api(reinterpret_cast<PyTypeObject*>(type.ptr())) : nullptr;
-  if (!api) return torch.attr("from_dlpack")(tensor.detach());
+  if (!api) return nb::module_::import_("torch").attr("from_dlpack")(tensor.detach());
   void* result = nullptr;
   check_status(api->make_object(export_tensor<DLManagedTensorVersioned>(tensor, false).release(), &result));
   return nb::steal(static_cast<PyObject*>(result));

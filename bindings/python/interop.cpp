@@ -225,15 +225,20 @@ void add_buffer_slots(std::vector<PyType_Slot>& slots) {
   slots.push_back({Py_bf_releasebuffer, reinterpret_cast<void*>(release_buffer)});
 }
 
-nb::object imported(PyObject* name) {
-  nb::object module = nb::steal(PyImport_GetModule(name));
-  return module.is_valid() ? module : steal(PyImport_Import(name));
+nb::object attribute_of_module(PyObject* module, PyObject* name) {
+  if (PyObject* loaded = PyDict_GetItemWithError(PyImport_GetModuleDict(), module)) {
+    nb::object found = nb::steal(PyObject_GetAttr(loaded, name));
+    if (found.is_valid()) return found;
+  }
+  // Another thread may be about to import it.
+  PyErr_Clear();
+  return steal(PyObject_GetAttr(nb::object(steal(PyImport_Import(module))).ptr(), name));
 }
 
 nb::object to_numpy(nb::handle self, bool force) {
-  static PyObject* const numpy_name = PyUnicode_InternFromString("numpy");
-  static PyObject* const asarray_name = PyUnicode_InternFromString("asarray");
-  const nb::object numpy = imported(numpy_name);
+  static PyObject* const module = PyUnicode_InternFromString("numpy");
+  static PyObject* const name = PyUnicode_InternFromString("asarray");
+  const nb::object asarray = attribute_of_module(module, name);
   nb::object shown = nb::borrow(self);
   if (force) {
     const Tensor on_cpu = [&] {
@@ -248,14 +253,14 @@ nb::object to_numpy(nb::handle self, bool force) {
   TENON_CHECK_TYPE(tensor.is_cpu(), "can't convert ", tensor.device(),
                    " device type tensor to numpy. Use Tensor.cpu() first.");
   TENON_CHECK_TYPE(tensor.dtype() != kBFloat16, "Got unsupported ScalarType BFloat16");
-  return steal(PyObject_CallOneArg(nb::object(steal(PyObject_GetAttr(numpy.ptr(), asarray_name))).ptr(), shown.ptr()));
+  return asarray(shown);
 }
 
 void init_interop(nb::module_& module) {
-  module.def("from_dlpack", from_dlpack, nb::arg("ext_tensor"), nb::kw_only(), nb::arg("device") = nb::none(),
+  module.def("from_dlpack", from_dlpack, nb::arg("ext_tensor").none(), nb::kw_only(), nb::arg("device") = nb::none(),
              nb::arg("copy") = nb::none(),
              "A tensor that shares the memory of any object with `__dlpack__`, or of a DLPack capsule.");
-  module.def("from_torch", from_torch, nb::arg("tensor"),
+  module.def("from_torch", from_torch, nb::arg("tensor").none(),
              "A tensor that shares the memory of a PyTorch tensor; gradients do not cross.");
 }
 

@@ -17,8 +17,8 @@ bool dtype_of_numpy(PyObject* object, ScalarType& out);
 
 void add_buffer_slots(std::vector<PyType_Slot>& slots);
 
-// The module of this name, imported if it has not been.
-nb::object imported(PyObject* name);
+// An attribute of a module, which is imported if it has not been.
+nb::object attribute_of_module(PyObject* module, PyObject* name);
 
 // Tensor.numpy().
 nb::object to_numpy(nb::handle self, bool force);

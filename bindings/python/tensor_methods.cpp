@@ -223,7 +223,8 @@ void add_exchange() {
   method("numpy", to_numpy, nb::kw_only(), nb::arg("force") = false,
          "A NumPy array that shares this tensor's memory; `force` detaches and copies to the CPU as needed.");
   method("__dlpack__", dlpack, nb::kw_only(), nb::arg("stream") = nb::none(), nb::arg("max_version") = nb::none(),
-         nb::arg("dl_device") = nb::none(), nb::arg("copy") = nb::none(), "A DLPack capsule over this tensor's memory.");
+         nb::arg("dl_device") = nb::none(), nb::arg("copy") = nb::none(),
+         "A DLPack capsule over this tensor's memory.");
   method("__dlpack_device__", dlpack_device, "The DLPack code of the device type, and the device's index.");
   method("to_torch", to_torch, "A PyTorch tensor that shares this tensor's memory; gradients do not cross.");
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,9 @@ def to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
 
 
 # --- copying and pickling
+
+# Functions of the extension go by their names in it.
+copyreg.pickle(type(_C.from_dlpack), lambda function: function.__name__)
 
 
 def reduce_ex(self: Tensor, protocol: int) -> tuple:
