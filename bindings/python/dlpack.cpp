@@ -147,13 +147,13 @@ using Owned = std::unique_ptr<Managed, decltype(&release<Managed>)>;
 template <class Managed>
 struct Exported {
   Managed managed;
-  // Nobody else has this one, so that its sizes and strides stay what they are.
-  Tensor tensor;
+  StoragePtr storage;
+  DimVector shape, strides;
 };
 
 template <class Managed>
 Owned<Managed> export_tensor(const Tensor& tensor, bool copied) {
-  auto* exported = new Exported<Managed>{{}, tensor.detach()};
+  auto* exported = new Exported<Managed>{{}, tensor.storage(), DimVector(tensor.sizes()), DimVector(tensor.strides())};
   tensor.storage()->pin();
   Managed& managed = exported->managed;
   const bool cuda = tensor.is_cuda();
@@ -161,8 +161,8 @@ Owned<Managed> export_tensor(const Tensor& tensor, bool copied) {
                     {cuda ? kDLCUDA : kDLCPU, cuda ? std::max(tensor.device().index(), 0) : 0},
                     int32_t(tensor.dim()),
                     to_dl(tensor.dtype()),
-                    const_cast<int64_t*>(exported->tensor.sizes().data()),
-                    const_cast<int64_t*>(exported->tensor.strides().data()),
+                    exported->shape.data(),
+                    exported->strides.data(),
                     0};
   managed.context = exported;
   managed.deleter = [](Managed* self) { delete static_cast<Exported<Managed>*>(self->context); };
@@ -243,7 +243,7 @@ Tensor take_capsule(PyObject* capsule) {
 Tensor shared(const Tensor& tensor) {
   refuse_gradients(tensor);
   tensor.storage()->pin();
-  Tensor result = from_blob(tensor.data_ptr(), tensor.sizes(), tensor.strides(), [kept = tensor.detach()](void*) {},
+  Tensor result = from_blob(tensor.data_ptr(), tensor.sizes(), tensor.strides(), [kept = tensor.storage()](void*) {},
                             TensorOptions(tensor.dtype()).device(tensor.device()));
   if (tensor.storage()->read_only()) result.storage()->set_read_only();
   return result;
