@@ -159,8 +159,9 @@ TENON_HOST_DEVICE inline double incomplete_gamma(double a, double x, bool upper)
   if (std::isinf(x)) return upper ? 0 : 1;
   if (a > 200 && std::fabs(x - a) < 0.4 * a) return gamma_uniform(a, x, upper);
   if (upper && x <= 1.5 && a < 1) return upper_gamma_series(a, x);
-  // For small x the fraction takes many terms, each with its rounding; 1 - P is better unless it is small.
-  if (x <= a || (x <= 3 && (!upper || 2 * a > x))) return upper ? 1 - gamma_series(a, x) : gamma_series(a, x);
+  // For small x the fraction takes many terms, each with its rounding, unless a is whole; 1 - P is better if not small.
+  const bool fraction_is_best = x > a && (x > 3 || (upper && (2 * a <= x || a == std::floor(a))));
+  if (!fraction_is_best) return upper ? 1 - gamma_series(a, x) : gamma_series(a, x);
   return upper ? gamma_fraction(a, x) : 1 - gamma_fraction(a, x);
 }
 
