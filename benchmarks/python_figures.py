@@ -4,6 +4,8 @@ Both libraries live in one process and run in turns; each is given as a module w
 """
 
 import gc
+import importlib
+import multiprocessing
 import statistics
 import subprocess
 import sys
@@ -14,6 +16,12 @@ from contextlib import contextmanager
 CALLS = 2000
 CHAIN = 1_000_000
 STEPS_PER_TURN = 40
+# What every exchange is measured beside.
+FROM_NUMPY = "torch.from_numpy"
+EXCHANGES = [
+    "py_from_numpy_1G", "py_from_dlpack_1G", "py_from_dlpack_1G_own", "py_from_dlpack_1G_torch", "py_from_torch_1G",
+    "py_to_torch_1G", "py_dlpack_1G", "py_numpy_1G",
+]
 
 
 def in_turns(bodies, turns, clock=time.perf_counter, settle=0.0):
@@ -72,35 +80,102 @@ def call_bodies(library):
     }
 
 
-def exchange_bodies(library, numpy):
-    """{figure: body}: CALLS exchanges of 1 GB with NumPy each, which share it."""
+def exchange_bodies(libraries, numpy):
+    """{library: {figure: body}}: CALLS exchanges of 1 GB each, which share it; FROM_NUMPY beside each of them."""
     array = numpy.zeros(1 << 28, numpy.float32)
-    tensor = library.from_numpy(array)
+    tensors = {name: library.from_numpy(array) for name, library in libraries.items()}
 
-    return {
-        "py_from_numpy_1G": repeated(lambda: library.from_numpy(array)),
-        "py_from_dlpack_1G": repeated(lambda: library.from_dlpack(array)),
-        "py_numpy_1G": repeated(tensor.numpy),
-    }
+    def with_numpy(library, tensor):
+        return {
+            "py_from_numpy_1G": repeated(lambda: library.from_numpy(array)),
+            "py_from_dlpack_1G": repeated(lambda: library.from_dlpack(array)),
+            "py_from_dlpack_1G_own": repeated(lambda: library.from_dlpack(tensor)),
+            "py_dlpack_1G": repeated(lambda: tensor.__dlpack__(max_version=(1, 0))),
+            "py_numpy_1G": repeated(tensor.numpy),
+        }
+
+    bodies = {name: with_numpy(library, tensors[name]) for name, library in libraries.items()}
+    if "torch" in libraries:
+        tenon, torch = libraries["tenon"], libraries["torch"]
+        own, theirs = tensors["tenon"], tensors["torch"]
+        take = repeated(lambda: torch.from_dlpack(own))
+        bodies["torch"] |= {"py_from_dlpack_1G_torch": take, "py_from_torch_1G": take, "py_to_torch_1G": take}
+        bodies["tenon"] |= {
+            "py_from_dlpack_1G_torch": repeated(lambda: tenon.from_dlpack(theirs)),
+            "py_from_torch_1G": repeated(lambda: tenon.from_torch(theirs)),
+            "py_to_torch_1G": repeated(own.to_torch),
+        }
+        bodies[FROM_NUMPY] = dict.fromkeys(bodies["tenon"], bodies["torch"]["py_from_numpy_1G"])
+    return bodies
 
 
-def threads_gain(library, turns, tensors=8, passes=20):
-    """How many times as fast two Python threads are as one on tensors of a million floats; ops keep to one thread."""
+def sine_sums(values, passes=20):
+    """The work that is shared by threads or by processes."""
+    for x in values:
+        for _ in range(passes):
+            (x.sin() * x).sum().item()
+
+
+def million_floats(library, tensors):
+    """Tensors to work on, with an op's own threads off."""
     library.set_num_threads(1)
-    values = [library.rand(1_000_000) for _ in range(tensors)]
+    return [library.rand(1_000_000) for _ in range(tensors)]
 
-    def work(x):
-        return sum((x.sin() * x).sum().item() for _ in range(passes))
 
-    def body(threads):
-        def run():
-            with ThreadPoolExecutor(threads) as pool:
-                list(pool.map(work, values))
+def work_on_request(name, tensors, pipe):
+    """A process that works whenever it is asked to, and answers with the CPU time that it took."""
+    values = million_floats(importlib.import_module(name), tensors)
+    while pipe.recv():
+        start = time.process_time()
+        sine_sums(values)
+        pipe.send(time.process_time() - start)
 
-        return run
 
-    times = in_turns({threads: body(threads) for threads in (1, 2)}, turns)
-    return statistics.median(times[1]) / statistics.median(times[2])
+@contextmanager
+def workers(name, count, tensors):
+    """A function that lets `count` processes work on `tensors` tensors each, and tells their CPU time."""
+    context = multiprocessing.get_context("spawn")
+    pipes, processes = [], []
+    for _ in range(count):
+        pipe, their_end = context.Pipe()
+        pipes.append(pipe)
+        processes.append(context.Process(target=work_on_request, args=(name, tensors, their_end), daemon=True))
+        processes[-1].start()
+
+    def run():
+        for pipe in pipes:
+            pipe.send(True)
+        return sum(pipe.recv() for pipe in pipes)
+
+    run()
+    yield run
+    for pipe, process in zip(pipes, processes):
+        pipe.send(False)
+        process.join()
+
+
+def threads_gain(library, turns, tensors=8):
+    """{"threads" | "processes": (gain, share)}: how many times as fast two of them are as one thread, and the share of
+    two cores that they had meanwhile. Processes share nothing, so theirs is what the machine had to give.
+    """
+    values = million_floats(library, tensors)
+    busy = {"one": [], "threads": [], "processes": []}
+
+    def in_threads(count):
+        start = time.process_time()
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(sine_sums, [values[i::count] for i in range(count)]))
+        return time.process_time() - start
+
+    with workers(library.__name__, 2, tensors // 2) as in_processes:
+        ways = {"one": lambda: in_threads(1), "threads": lambda: in_threads(2), "processes": in_processes}
+        times = in_turns({way: lambda way=way: busy[way].append(ways[way]()) for way in ways}, turns)
+    one = statistics.median(times["one"])
+    return {
+        way: (one / statistics.median(times[way]),
+              statistics.median(cpu / (2 * wall) for cpu, wall in zip(busy[way], times[way])))
+        for way in ("threads", "processes")
+    }
 
 
 def chain_times(library, length=CHAIN):

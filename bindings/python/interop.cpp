@@ -12,6 +12,7 @@
 #include "stable_abi.h"
 #include "tenon/base/shape.h"
 #include "tenon/ops/ops.h"
+#include "tensor_type.h"
 
 namespace tenon::python {
 namespace {
@@ -224,9 +225,43 @@ void add_buffer_slots(std::vector<PyType_Slot>& slots) {
   slots.push_back({Py_bf_releasebuffer, reinterpret_cast<void*>(release_buffer)});
 }
 
+nb::object attribute_of_module(PyObject* module, PyObject* name) {
+  if (PyObject* loaded = PyDict_GetItemWithError(PyImport_GetModuleDict(), module)) {
+    nb::object found = nb::steal(PyObject_GetAttr(loaded, name));
+    if (found.is_valid()) return found;
+  }
+  // Another thread may be about to import it.
+  PyErr_Clear();
+  return steal(PyObject_GetAttr(nb::object(steal(PyImport_Import(module))).ptr(), name));
+}
+
+nb::object to_numpy(nb::handle self, bool force) {
+  static PyObject* const module = PyUnicode_InternFromString("numpy");
+  static PyObject* const name = PyUnicode_InternFromString("asarray");
+  const nb::object asarray = attribute_of_module(module, name);
+  nb::object shown = nb::borrow(self);
+  if (force) {
+    const Tensor on_cpu = [&] {
+      ReleaseGil gil;
+      return unwrap(self.ptr()).detach().cpu();
+    }();
+    shown = steal(wrap(on_cpu));
+  }
+  const Tensor& tensor = unwrap(shown.ptr());
+  TENON_CHECK_AS(Error, !tensor.requires_grad(),
+                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+  TENON_CHECK_TYPE(tensor.is_cpu(), "can't convert ", tensor.device(),
+                   " device type tensor to numpy. Use Tensor.cpu() first.");
+  TENON_CHECK_TYPE(tensor.dtype() != kBFloat16, "Got unsupported ScalarType BFloat16");
+  return asarray(shown);
+}
+
 void init_interop(nb::module_& module) {
-  module.def("_to_dlpack", to_dlpack, nb::arg("tensor"), nb::arg("versioned"), nb::arg("copied"));
-  module.def("_from_dlpack", from_dlpack, nb::arg("capsule"));
+  module.def("from_dlpack", from_dlpack, nb::arg("ext_tensor").none(), nb::kw_only(), nb::arg("device") = nb::none(),
+             nb::arg("copy") = nb::none(),
+             "A tensor that shares the memory of any object with `__dlpack__`, or of a DLPack capsule.");
+  module.def("from_torch", from_torch, nb::arg("tensor").none(),
+             "A tensor that shares the memory of a PyTorch tensor; gradients do not cross.");
 }
 
 }  // namespace tenon::python

@@ -17,8 +17,17 @@ bool dtype_of_numpy(PyObject* object, ScalarType& out);
 
 void add_buffer_slots(std::vector<PyType_Slot>& slots);
 
-// DLPack capsules; see dlpack.cpp.
-nb::object to_dlpack(const Tensor& tensor, bool versioned, bool copied);
-Tensor from_dlpack(nb::handle capsule);
+// An attribute of a module, which is imported if it has not been.
+nb::object attribute_of_module(PyObject* module, PyObject* name);
+
+// Tensor.numpy().
+nb::object to_numpy(nb::handle self, bool force);
+
+// Tensor's methods and the functions of these names; see dlpack.cpp.
+nb::object dlpack(nb::handle self, nb::handle stream, nb::handle max_version, nb::handle dl_device, nb::handle copy);
+nb::tuple dlpack_device(const Tensor& self);
+Tensor from_dlpack(nb::handle ext_tensor, nb::handle device, nb::handle copy);
+Tensor from_torch(nb::handle tensor);
+nb::object to_torch(nb::handle self);
 
 }  // namespace tenon::python

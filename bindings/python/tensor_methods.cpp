@@ -7,6 +7,7 @@
 
 #include "arguments.h"
 #include "creation.h"
+#include "interop.h"
 #include "tenon/autograd/grad_mode.h"
 #include "tenon/ops/ops.h"
 
@@ -218,10 +219,21 @@ void add_queries() {
   method("_storage_id", [](const Tensor& self) { return reinterpret_cast<uintptr_t>(self.storage().get()); });
 }
 
+void add_exchange() {
+  method("numpy", to_numpy, nb::kw_only(), nb::arg("force") = false,
+         "A NumPy array that shares this tensor's memory; `force` detaches and copies to the CPU as needed.");
+  method("__dlpack__", dlpack, nb::kw_only(), nb::arg("stream") = nb::none(), nb::arg("max_version") = nb::none(),
+         nb::arg("dl_device") = nb::none(), nb::arg("copy") = nb::none(),
+         "A DLPack capsule over this tensor's memory.");
+  method("__dlpack_device__", dlpack_device, "The DLPack code of the device type, and the device's index.");
+  method("to_torch", to_torch, "A PyTorch tensor that shares this tensor's memory; gradients do not cross.");
+}
+
 }  // namespace
 
 void init_tensor_methods(nb::module_& module) {
   add_conversions();
+  add_exchange();
   add_queries();
   method("as_subclass", as_subclass, nb::arg("cls"));
   module.def("_storage_bytes", [](const Tensor& tensor) { return whole_storage(tensor, kByte); }, nb::arg("tensor"));

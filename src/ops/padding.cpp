@@ -1,6 +1,7 @@
 // Padding, moving elements between channels and space, and sliding blocks as columns; all made of other ops, which
 // bring the gradients.
 #include <algorithm>
+#include <vector>
 
 #include "autograd/record.h"
 #include "ops/spatial.h"
@@ -12,6 +13,8 @@ namespace {
 
 // Amounts up to this can be negated, and added to the size of any dim.
 constexpr int64_t kMostPadding = int64_t{1} << 62;
+// From this size on a dim is padded by copying it whole and looking up its edges alone.
+constexpr int64_t kLongDim = 32;
 
 // The amounts before and after each padded dim, in the order of dims.
 struct Sides {
@@ -40,17 +43,33 @@ Sides sides_of(const char* op, const Tensor& input, IntArrayRef pad) {
   return sides;
 }
 
-// Where each element of a padded dim comes from, where negative amounts crop; checks what the mode allows.
-Tensor source_indices(const char* op, std::string_view mode, int64_t size, int64_t uncropped, int64_t before,
-                      int64_t after, const TensorOptions& options) {
+// Where the elements from `begin` to before `end` of a padded dim come from; what is padded begins at zero.
+Tensor source_indices(std::string_view mode, int64_t size, int64_t begin, int64_t end, Device device) {
+  const Tensor wanted = arange(Scalar(begin), Scalar(end), Scalar(1), TensorOptions(kLong).device(device));
+  if (mode == "replicate") return wanted.clamp(Scalar(0), Scalar(size - 1));
+  if (mode == "circular") return wanted.remainder(Scalar(size));
+  return rsub(abs(rsub(abs(wanted), Scalar(size - 1))), Scalar(size - 1));
+}
+
+// Pads one dim, or crops it where an amount is negative; checks what the mode allows for the size before all cropping.
+Tensor pad_dim(const char* op, std::string_view mode, const Tensor& input, int64_t dim, int64_t uncropped,
+               int64_t before, int64_t after) {
+  const int64_t size = input.size(dim);
   TENON_CHECK(size > 0 || (before == 0 && after == 0), op, ": mode '", mode, "' cannot pad a dim of size 0");
   const int64_t most = mode == "reflect" ? uncropped - 1 : uncropped;
   TENON_CHECK(mode == "replicate" || (before <= most && after <= most), op, ": mode '", mode, "' pads a dim of size ",
               uncropped, " by at most ", most, ", got ", before, " and ", after);
-  const Tensor wanted = arange(Scalar(-before), Scalar(size + after), Scalar(1), options);
-  if (mode == "replicate") return wanted.clamp(Scalar(0), Scalar(size - 1));
-  if (mode == "circular") return wanted.remainder(Scalar(size));
-  return rsub(abs(rsub(abs(wanted), Scalar(size - 1))), Scalar(size - 1));
+  const auto selected = [&](int64_t begin, int64_t end) {
+    return input.index_select(dim, source_indices(mode, size, begin, end, input.device()));
+  };
+  const int64_t first = std::max<int64_t>(0, -before), last = std::min(size, size + after);
+  // One side may crop more than there is when the other adds it again; short dims do not pay for three parts.
+  if (first > last || size < kLongDim) return selected(-before, size + after);
+  std::vector<Tensor> parts;
+  if (before > 0) parts.push_back(selected(-before, 0));
+  parts.push_back(input.narrow(dim, first, last - first));
+  if (after > 0) parts.push_back(selected(size, size + after));
+  return cat(parts, dim);
 }
 
 // Crops where an amount is negative, and makes those amounts zero.
@@ -106,10 +125,7 @@ Tensor pad(const Tensor& input, IntArrayRef pad, std::string_view mode, optional
   for (size_t d = 0; d < sides.before.size(); ++d) {
     if (sides.before[d] == 0 && sides.after[d] == 0) continue;
     const int64_t dim = lead + static_cast<int64_t>(d);
-    const TensorOptions options = TensorOptions().dtype(kLong).device(input.device());
-    const Tensor sources =
-        source_indices(op, mode, result.size(dim), input.size(dim), sides.before[d], sides.after[d], options);
-    result = result.index_select(dim, sources);
+    result = pad_dim(op, mode, result, dim, input.size(dim), sides.before[d], sides.after[d]);
   }
   if (result.is_same(input)) return result;
   static constexpr const char* kShown[2][3] = {

@@ -350,6 +350,70 @@ def test_dlpack_copies_when_asked_and_says_so():
         x.__dlpack__(dl_device=(2, 0))
 
 
+def test_dlpack_is_asked_as_each_producer_can_answer():
+    class Producer:
+        def __init__(self, array, error=None):
+            self.array, self.error, self.asked = array, error, []
+
+        def __dlpack__(self, **keywords):
+            self.asked.append(keywords)
+            if self.error is not None:
+                raise self.error
+            return self.array.__dlpack__(**keywords)
+
+    class OldProducer(Producer):
+        def __dlpack__(self, *, stream=None):
+            return self.array.__dlpack__()
+
+    array = np.arange(4.0)
+    ways = [(Producer, {}), (Producer, {"copy": False}), (Producer, {"device": "cpu"}), (OldProducer, {})]
+    for maker, keywords in ways:
+        producer = maker(array)
+        assert tenon.from_dlpack(producer, **keywords).data_ptr() == array.ctypes.data
+        assert all(asked.get("max_version") == (1, 0) for asked in producer.asked)
+        assert producer.asked == [] or producer.asked[0].get("copy") is keywords.get("copy")
+    for error in (AttributeError("own"), TypeError("own"), KeyError("own")):
+        with pytest.raises(type(error), match="own"):
+            tenon.from_dlpack(Producer(array, error))
+    for nothing in (3, [1.0], None):
+        with pytest.raises(RuntimeError):
+            tenon.from_dlpack(nothing)
+
+
+def test_tensors_of_pytorch_that_dlpack_refuses_are_refused():
+    class Own(torch.Tensor):
+        def __dlpack__(self, **keywords):
+            return torch.zeros(5).__dlpack__(**keywords)
+
+    assert tenon.from_dlpack(torch.ones(2).as_subclass(Own)).tolist() == [0] * 5
+    leaf = torch.ones(2, requires_grad=True)
+    x = tenon.from_torch(leaf * 2)
+    assert x.tolist() == [2, 2] and not x.requires_grad
+    assert tenon.from_torch(leaf).data_ptr() == leaf.data_ptr()
+    conjugate = torch.ones(2, dtype=torch.complex64).conj()
+    for tensor in (leaf, conjugate, torch.ones(2, 2).to_sparse(), torch.ones(2, device="meta")):
+        with pytest.raises(BufferError):
+            tenon.from_dlpack(tensor)
+    with pytest.raises(RuntimeError):
+        tenon.from_torch(torch.ones(2).to(torch.float8_e5m2))
+
+
+def test_shared_memory_outlives_either_side():
+    theirs = torch.arange(1000.0)
+    x = tenon.from_torch(theirs)
+    shared, back = tenon.from_dlpack(x), x.to_torch()
+    del theirs, x
+    gc.collect()
+    assert shared.sum().item() == back.sum().item() == 499500
+    back.zero_()
+    assert not shared.any()
+    x = tenon.ones(4)
+    shared = tenon.from_dlpack(x)
+    with pytest.raises(RuntimeError):
+        x.resize_(1_000_000)
+    assert shared.tolist() == [1, 1, 1, 1]
+
+
 def test_arrays_of_the_interface_alone_are_taken():
     class Image:
         def __init__(self, array):

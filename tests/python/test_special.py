@@ -173,3 +173,16 @@ def test_the_inverse_of_erf_near_the_ends_of_its_domain():
 def test_the_logarithm_of_gamma_of_large_negative_numbers():
     with comparisons() as check:
         check("poles", lambda m: m.tensor([-1e17, -1e305, -1e306, -1.7e308], dtype=m.float64).lgamma())
+
+
+def test_the_upper_incomplete_gamma_function_keeps_its_digits_for_small_shapes():
+    # By mpmath, with 60 digits; 1 - P would leave half of them.
+    cases = [
+        (0.00118, 0.9935, 0.00026202751311286135),
+        (0.001217, 0.9753, 0.0002786676996736029),
+        (0.001051, 0.9563, 0.0002484931473664178),
+        (0.001184, 0.7547, 0.00039986353298738066),
+    ]
+    shapes, x, expected = (tenon.tensor(column, dtype=tenon.float64) for column in zip(*cases))
+    found = tenon.special.gammaincc(shapes, x)
+    assert ((found - expected).abs() / expected).max().item() < 2e-15

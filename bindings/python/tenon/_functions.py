@@ -138,29 +138,6 @@ def result_type(tensor1: Tensor | complex, tensor2: Tensor | complex) -> _C.dtyp
     return found
 
 
-def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
-    """A tensor that shares the memory of any object with `__dlpack__`, or of a DLPack capsule."""
-    if not hasattr(ext_tensor, "__dlpack__"):
-        return _C._from_dlpack(ext_tensor)
-    arguments: dict[str, Any] = {}
-    if copy is not None:
-        arguments["copy"] = copy
-    if device is not None:
-        where = _C.device(device)
-        arguments["dl_device"] = (1, 0) if where.type == "cpu" else (2, where.index or 0)
-    try:
-        capsule = ext_tensor.__dlpack__(max_version=(1, 0), **arguments)
-    except TypeError:
-        # Producers older than DLPack 1.0 take no max_version.
-        capsule = ext_tensor.__dlpack__(**arguments)
-    return _C._from_dlpack(capsule)
-
-
-def from_torch(tensor: Any) -> Tensor:
-    """A tensor that shares the memory of a PyTorch tensor; gradients do not cross."""
-    return from_dlpack(tensor.detach())
-
-
 def _over_memory(obj: Any, dtype: Any) -> Tensor | None:
     # A tensor over the memory of `obj`; None where it has none that could be shared.
     numpy = sys.modules.get("numpy")
@@ -171,7 +148,7 @@ def _over_memory(obj: Any, dtype: Any) -> Tensor | None:
     if numpy is not None and isinstance(obj, numpy.generic):
         return None
     if hasattr(obj, "__dlpack__"):
-        return from_dlpack(obj)
+        return _C.from_dlpack(obj)
     try:
         memoryview(obj)
     except TypeError:

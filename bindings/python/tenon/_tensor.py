@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ from tenon.utils.hooks import LibraryHandle, RemovableHandle
 
 if TYPE_CHECKING:
     import numpy
-    import torch
 
 
 # --- autograd
@@ -53,21 +53,6 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], No
 # --- NumPy, DLPack and PyTorch
 
 
-def numpy_(self: Tensor, *, force: bool = False) -> numpy.ndarray:
-    """A NumPy array that shares this tensor's memory; `force` detaches and copies to the CPU as needed."""
-    import numpy
-
-    if force:
-        self = self.detach().cpu()
-    if self.requires_grad:
-        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-    if not self.is_cpu:
-        raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() first.")
-    if self.dtype is _C.bfloat16:
-        raise TypeError("Got unsupported ScalarType BFloat16")
-    return numpy.asarray(memoryview(self))
-
-
 def array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray:
     """What numpy.asarray() calls where the buffer protocol does not serve."""
     result = self.numpy()
@@ -82,28 +67,6 @@ def array_wrap(self: Tensor, array: numpy.ndarray, context: Any = None, return_s
     import numpy
 
     return _C.from_numpy(numpy.asarray(array))
-
-
-def dlpack(
-    self: Tensor,
-    *,
-    stream: Any = None,
-    max_version: tuple[int, int] | None = None,
-    dl_device: tuple[int, int] | None = None,
-    copy: bool | None = None,
-) -> Any:
-    """A DLPack capsule over this tensor's memory."""
-    if self.requires_grad:
-        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
-        raise BufferError(f"cannot export a tensor on {self.device} to DLPack device {dl_device} without a copy")
-    versioned = max_version is not None and max_version[0] >= 1
-    return _C._to_dlpack(self.clone() if copy else self, versioned, bool(copy))
-
-
-def dlpack_device(self: Tensor) -> tuple[int, int]:
-    """The DLPack code of the device type, and the device's index."""
-    return (1, 0) if self.is_cpu else (2, max(self.get_device(), 0))
 
 
 # The versions of the array API that say nothing which a later one takes back.
@@ -126,17 +89,10 @@ def to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
     return self.to(device)
 
 
-def to_torch(self: Tensor) -> torch.Tensor:
-    """A PyTorch tensor that shares this tensor's memory; gradients do not cross."""
-    import torch
-
-    if self._is_read_only():
-        # PyTorch would write through it.
-        raise BufferError("to_torch: the memory of this tensor is read-only, which PyTorch cannot be told; clone() it")
-    return torch.from_dlpack(self.detach())
-
-
 # --- copying and pickling
+
+# Functions of the extension go by their names in it.
+copyreg.pickle(type(_C.from_dlpack), lambda function: function.__name__)
 
 
 def reduce_ex(self: Tensor, protocol: int) -> tuple:
@@ -349,14 +305,10 @@ def _attach() -> None:
         "register_hook": register_hook,
         "register_post_accumulate_grad_hook": register_post_accumulate_grad_hook,
         "nonzero": nonzero,
-        "numpy": numpy_,
         "__array__": array,
         "__array_wrap__": array_wrap,
-        "__dlpack__": dlpack,
-        "__dlpack_device__": dlpack_device,
         "__array_namespace__": array_namespace,
         "to_device": to_device,
-        "to_torch": to_torch,
         "__reduce_ex__": reduce_ex,
         "__deepcopy__": deepcopy,
         "__format__": format_,

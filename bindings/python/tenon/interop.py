@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tenon
-from tenon._functions import from_dlpack, from_torch
+from tenon._C import from_dlpack, from_torch
 
 __all__ = ["from_dlpack", "from_torch", "tenon_function", "torch_function"]
 

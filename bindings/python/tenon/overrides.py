@@ -198,7 +198,7 @@ def _make_overridable() -> None:
     """Lets the Python functions of the namespaces that are always loaded, and Tensor's methods, be overridden."""
     import tenon
 
-    ignored = {"from_dlpack", "from_torch", "get_cpu_isa", "is_tensor", "typename"}
+    ignored = {"get_cpu_isa", "is_tensor", "typename"}
     ignored |= {"set_default_device", "set_default_tensor_type"}
     made: dict[Callable, Any] = {}
     for space in (tenon, tenon.nn.functional, tenon.nn.init):

@@ -21,9 +21,26 @@ TENON_HOST_DEVICE inline double log1p_minus(double m) {
   return sum - r * m;
 }
 
+// 1 / gamma(1 + a) - 1 for 0 <= a <= 1, to the last digits near zero and one: a (1 - a) and a series around one half.
+TENON_HOST_DEVICE inline double reciprocal_gamma_less_one(double a) {
+  constexpr double kSeries[] = {
+    0.5135166683820503, -0.1646981057811324, -0.05255106857397921, 0.04161568105120781, -0.006336833304923945,
+    -0.002157953269256042, 0.0011042580831490264, -0.00014888730818281266, -2.5888626720981146e-05,
+    1.3881269488711045e-05, -2.1341211386039314e-06, -6.228457951427085e-08, 9.012773307290788e-08,
+    -1.679592941401053e-08};
+  return a * (1 - a) * series::power_series(kSeries, a - 0.5);
+}
+
+// 1 / gamma(1 + a) for 0 <= a < 10.
+TENON_HOST_DEVICE inline double reciprocal_gamma_of_one_plus(double a) {
+  double product = 1;
+  for (; a > 1; a -= 1) product *= a;
+  return (1 + reciprocal_gamma_less_one(a)) / product;
+}
+
 // x^a e^-x / gamma(a + 1).
 TENON_HOST_DEVICE inline double gamma_density(double a, double x) {
-  if (a < 10) return std::pow(x, a) * std::exp(-x) / std::tgamma(a + 1);
+  if (a < 10) return std::pow(x, a) * std::exp(-x) * reciprocal_gamma_of_one_plus(a);
   // By Stirling's series.
   const double z = 1 / (a * a);
   const double series = (1.0 / 12 - z * (1.0 / 360 - z * (1.0 / 1260 - z * (1.0 / 1680 - z / 1188)))) / a;
@@ -33,7 +50,7 @@ TENON_HOST_DEVICE inline double gamma_density(double a, double x) {
 // More terms than any series or fraction below needs.
 inline constexpr int kMostTerms = 2000;
 
-// The lower function P(a, x) by its power series, for x up to about a.
+// The lower function P(a, x) by its power series, for x up to about a, or small.
 TENON_HOST_DEVICE inline double gamma_series(double a, double x) {
   double sum = 1, term = 1;
   for (int n = 1; n < kMostTerms && term > 1e-17 * sum; ++n) {
@@ -43,31 +60,35 @@ TENON_HOST_DEVICE inline double gamma_series(double a, double x) {
   return gamma_density(a, x) * sum;
 }
 
-// The upper function Q(a, x) by its continued fraction, for x > a and x > 1, evaluated by Lentz's method.
+// The upper function Q(a, x) by its continued fraction, for x > a and x > 1. Its numerators and denominators follow one
+// recurrence, which needs no division.
 TENON_HOST_DEVICE inline double gamma_fraction(double a, double x) {
-  double b = x + 1 - a, c = 1e300, d = 1 / b, value = d;
+  constexpr double kLarge = 0x1p400, kSmall = 0x1p-400;
+  const double density = gamma_density(a, x);
+  // Here x may be too large for the recurrence.
+  if (density == 0) return 0;
+  double b = x + 1 - a, above = 1, below = b, above_before = 0, below_before = 1;
   for (int n = 1; n < kMostTerms; ++n) {
     const double numerator = n * (a - n);
     b += 2;
-    d = 1 / (numerator * d + b);
-    c = b + numerator / c;
-    value *= c * d;
-    if (std::fabs(c * d - 1) < 1e-16) break;
+    const double next_above = b * above + numerator * above_before;
+    const double next_below = b * below + numerator * below_before;
+    above_before = above;
+    below_before = below;
+    above = next_above;
+    below = next_below;
+    if (std::fabs(above * below_before - above_before * below) <= 1e-16 * std::fabs(above * below_before)) break;
+    if (below > kLarge) {
+      above *= kSmall;
+      below *= kSmall;
+      above_before *= kSmall;
+      below_before *= kSmall;
+    }
   }
-  return a * gamma_density(a, x) * value;
+  return a * density * (above / below);
 }
 
-// log(gamma(1 + a)) for 0 < a < 1, accurate near zero.
-TENON_HOST_DEVICE inline double log_gamma_of_one_plus(double a) {
-  if (a > 1e-3) return std::log(std::tgamma(1 + a));
-  // zeta(k) / k
-  return a * (-0.57721566490153286 +
-              a * (0.82246703342411322 -
-                   a * (0.40068563438653143 -
-                        a * (0.27058080842778454 - a * (0.20738555102867399 - a * 0.16955717699740818)))));
-}
-
-// Q(a, x) for 0 < a < 1 and x up to 1, where 1 - P would cancel.
+// Q(a, x) for 0 < a < 1 and small x, where 1 - P would cancel.
 TENON_HOST_DEVICE inline double upper_gamma_series(double a, double x) {
   double sum = 0, term = 1;
   for (int n = 1; n < kMostTerms; ++n) {
@@ -75,8 +96,8 @@ TENON_HOST_DEVICE inline double upper_gamma_series(double a, double x) {
     sum += term / (a + n);
     if (std::fabs(term) <= 1e-17 * std::fabs(sum)) break;
   }
-  const double log_x = std::log(x);
-  return -std::expm1(a * log_x - log_gamma_of_one_plus(a)) - std::pow(x, a) / std::tgamma(a) * sum;
+  const double less_one = reciprocal_gamma_less_one(a);
+  return -std::expm1(a * std::log(x) + std::log1p(less_one)) - std::pow(x, a) * (a * (1 + less_one)) * sum;
 }
 
 // P or Q for large a and x near it, by Temme's uniform expansion: half an error function and a correction in powers of
@@ -137,8 +158,10 @@ TENON_HOST_DEVICE inline double incomplete_gamma(double a, double x, bool upper)
   if (std::isinf(a)) return std::isinf(x) ? kNan : upper ? 1 : 0;
   if (std::isinf(x)) return upper ? 0 : 1;
   if (a > 200 && std::fabs(x - a) < 0.4 * a) return gamma_uniform(a, x, upper);
-  if (upper && x <= 1 && a < 1) return upper_gamma_series(a, x);
-  if (x <= a || x <= 1) return upper ? 1 - gamma_series(a, x) : gamma_series(a, x);
+  if (upper && x <= 1.5 && a < 1) return upper_gamma_series(a, x);
+  // For small x the fraction takes many terms, each with its rounding, unless a is whole; 1 - P is better if not small.
+  const bool fraction_is_best = x > a && (x > 3 || (upper && (2 * a <= x || a == std::floor(a))));
+  if (!fraction_is_best) return upper ? 1 - gamma_series(a, x) : gamma_series(a, x);
   return upper ? gamma_fraction(a, x) : 1 - gamma_fraction(a, x);
 }
 

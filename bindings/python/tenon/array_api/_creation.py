@@ -23,7 +23,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """An array over the memory of any object with `__dlpack__`."""
-    return _functions.from_dlpack(x, device=device, copy=copy)
+    return _C.from_dlpack(x, device=device, copy=copy)
 
 
 def arange(

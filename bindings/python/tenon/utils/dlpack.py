@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenon._C import Tensor
-from tenon._functions import from_dlpack
+from tenon._C import Tensor, from_dlpack
 
 __all__ = ["from_dlpack", "to_dlpack"]
 
