@@ -73,6 +73,29 @@ TEST(Function, TakesListsAndGivesSeveralOutputs) {
   EXPECT_FALSE(Several::all_defined);
 }
 
+struct Product : Function<Product> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& y) {
+    needed.clear();
+    ctx->save_for_backward({x, y});
+    return x * y;
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const variable_list saved = ctx->get_saved_variables();
+    needed.push_back({ctx->needs_input_grad(0), ctx->needs_input_grad(1)});
+    return {grads[0] * saved[1], grads[0] * saved[0]};
+  }
+  static inline std::vector<std::pair<bool, bool>> needed;
+};
+
+TEST(Function, APassTellsWhichGradientsItIsFor) {
+  Tensor x = leaf({2}), y = leaf({3});
+  Tensor product = Product::apply(x * 1, y);
+  EXPECT_EQ(list(autograd::grad({product}, {x}, {}, true)[0]), (List{3}));
+  EXPECT_EQ(list(autograd::grad({product}, {y}, {}, true)[0]), (List{2}));
+  product.backward();
+  EXPECT_EQ(Product::needed, (std::vector<std::pair<bool, bool>>{{true, false}, {false, true}, {true, true}}));
+}
+
 struct Identity : Function<Identity> {
   static Tensor forward(AutogradContext*, const Tensor& x) { return x; }
   static variable_list backward(AutogradContext*, variable_list grads) { return {grads[0] * 10}; }
