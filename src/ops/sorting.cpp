@@ -54,8 +54,8 @@ Tensor make_in_order(const Tensor& self, ScalarType dtype, const char* op) {
   return make_tensor_strided(self.sizes(), strides, dtype, self.device(), op);
 }
 
-// What a selection of `count` elements from each row gives, `dim` in its place; not recorded. `in_order`: with the
-// order of self's dims in memory.
+// What a selection of `count` elements from each row gives, `dim` in its place; not recorded. If `in_order`, the dims
+// lie in memory as self's do.
 struct Selected {
   template <class Run>
   Selected(const char* op, const Tensor& self, int64_t dim, int64_t count, bool in_order, const Run& run) {
