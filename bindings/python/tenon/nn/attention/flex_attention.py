@@ -134,7 +134,8 @@ def create_mask(
 def _ordered(blocks: Tensor) -> tuple[Tensor, Tensor]:
     # How many blocks of each row there are, and all columns, those first.
     blocks = blocks.to(tenon.int32)
-    return blocks.sum(-1, dtype=tenon.int32), blocks.argsort(dim=-1, descending=True, stable=True).to(tenon.int32)
+    columns = blocks.argsort(dim=-1, descending=True, stable=True).to(tenon.int32).contiguous()
+    return blocks.sum(-1, dtype=tenon.int32), columns
 
 
 def _dense(counts: Tensor, indices: Tensor) -> Tensor:
