@@ -64,6 +64,7 @@ def scored(m, change):
         "slopes": lambda s, b, h, q, kv: s + slopes[h] * (kv - q),
         "table": lambda s, b, h, q, kv: s * 2 + table[q, kv],
         "hidden": lambda s, b, h, q, kv: m.where(q >= kv, s, -float("inf")),
+        "some rows": lambda s, b, h, q, kv: m.where(q != 1, s, -s),
         "bounded": lambda s, b, h, q, kv: (s / 3).tanh() * 3 + b,
     }[change]
     return part(m, "flex_attention").flex_attention(*inputs(m), score_mod=score_mod)
@@ -71,7 +72,7 @@ def scored(m, change):
 
 def test_scores_are_changed_as_pytorch_changes_them():
     with comparisons() as check:
-        for change in ("none", "slopes", "table", "hidden", "bounded"):
+        for change in ("none", "slopes", "table", "hidden", "some rows", "bounded"):
             check(change, lambda m, change=change: scored(m, change), ulps=32, scale=1.0)
 
 

@@ -151,6 +151,19 @@ def agree(rows, others):
     )
 
 
+def test_a_truth_of_each_example_is_a_condition_for_tensors_with_dims():
+    truths, rows = tenon.tensor([True, False]), tenon.arange(6.0).reshape(2, 3)
+    calls = [
+        lambda truth, row: tenon.where(truth, row, -1.0),
+        lambda truth, row: tenon.where(truth, -1.0, row),
+        lambda truth, row: row.masked_fill(truth, -1.0),
+        lambda truth, row: truth * row,
+    ]
+    for call in calls:
+        expected = [call(truth, row).tolist() for truth, row in zip(truths, rows)]
+        assert vmap(call)(truths, rows).tolist() == expected
+
+
 def test_no_call_mixes_examples_or_takes_the_batch_for_a_dim_of_theirs():
     wrong, count = [], 0
     with warnings.catch_warnings():

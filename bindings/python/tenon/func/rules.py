@@ -150,7 +150,8 @@ def pointwise(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
     rank = max(ranks)
     wanted = None
     if rank > 0 and 0 in ranks:
-        # A number of each example gives way to tensors with dims, as it does outside vmap.
+        # A number of each example gives way to tensors with dims, as it does outside vmap; truths always do, and some
+        # of them are conditions.
         for tensor, own in zip(tensors, ranks):
             if own > 0:
                 wanted = tensor.dtype if wanted is None else _C.promote_types(wanted, tensor.dtype)
@@ -160,7 +161,8 @@ def pointwise(level: Level, func: Callable, args: tuple, kwargs: dict) -> Any:
             return value
         inner = value.value
         missing = rank + 1 - inner.dim()
-        if wanted is not None and inner.dim() == 1 and _category(inner.dtype) <= _category(wanted):
+        is_number = inner.dim() == 1 and inner.dtype is not _C.bool
+        if wanted is not None and is_number and _category(inner.dtype) <= _category(wanted):
             inner = inner.to(wanted)
         for _ in range(missing):
             inner = inner.unsqueeze(1)
