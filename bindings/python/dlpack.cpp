@@ -203,6 +203,7 @@ Tensor take(Managed* managed) {
   for (int64_t stride : strides)
     TENON_CHECK_AS(Error, stride >= 0 || numel < 2, "from_dlpack: negative strides are not supported");
   char* data = static_cast<char*>(source.data) + source.byte_offset;
+  TENON_CHECK_VALUE(numel == 0 || is_aligned(data, dtype), "from_dlpack: the memory is not aligned for ", dtype);
   const bool read_only = T::flags(*managed) & kReadOnlyFlag;
   auto give_back = [managed](void*) {
     // A producer's deleter may drop Python objects.
@@ -255,6 +256,11 @@ nb::object exported_by(nb::handle object, nb::handle device, nb::handle copy) {
   if (!function.is_valid()) {
     if (!PyErr_ExceptionMatches(PyExc_AttributeError)) throw_python_error();
     PyErr_Clear();
+    if (!device.is_none() || !copy.is_none()) {
+      PyErr_SetString(PyExc_AssertionError,
+                      "device and copy kwargs not supported when ext_tensor is already a DLPack capsule.");
+      throw_python_error();
+    }
     return nb::borrow(object);
   }
   nb::dict keywords;
@@ -310,11 +316,21 @@ bool requires_grad(nb::handle tensor) {
   return steal(PyObject_GetAttr(tensor.ptr(), name)).ptr() != Py_False;
 }
 
+// PyTorch exports numbers that are yet to be negated as if they were not.
+void refuse_negated(nb::handle tensor) {
+  static PyObject* const method = PyUnicode_InternFromString("is_neg");
+  PyObject* const arguments[] = {tensor.ptr()};
+  if (steal(PyObject_VectorcallMethod(method, arguments, 1, nullptr)).ptr() != Py_False) {
+    fail_export("Can't export tensors with the negative bit set, use tensor.resolve_neg()");
+  }
+}
+
 // What PyTorch's tensor.__dlpack__ would give; null where that has more to say, be it an error.
 Owned<DLManagedTensorVersioned> exported_by_pytorch(nb::handle tensor) {
   Owned<DLManagedTensorVersioned> exported(nullptr, release<DLManagedTensorVersioned>);
   const ExchangeApi* api = pytorch_api(Py_TYPE(tensor.ptr()));
   if (!api || requires_grad(tensor)) return exported;
+  refuse_negated(tensor);
   DLManagedTensorVersioned* managed = nullptr;
   if (api->export_object(tensor.ptr(), &managed) < 0) {
     PyErr_Clear();
@@ -357,6 +373,8 @@ Tensor from_dlpack(nb::handle ext_tensor, nb::handle device, nb::handle copy) {
     if (Py_TYPE(ext_tensor.ptr()) == tensor_type && !any_mode()) return shared(unwrap(ext_tensor.ptr()));
     if (auto exported = exported_by_pytorch(ext_tensor)) return take_owned(std::move(exported));
     if (const nb::object capsule = exported_by(ext_tensor); capsule.is_valid()) return take_capsule(capsule.ptr());
+  } else if (pytorch_api(Py_TYPE(ext_tensor.ptr()))) {
+    refuse_negated(ext_tensor);
   }
   return take_capsule(exported_by(ext_tensor, device, copy).ptr());
 }

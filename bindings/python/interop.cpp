@@ -160,6 +160,11 @@ void release_buffer(PyObject*, Py_buffer* view) { delete static_cast<Export*>(vi
 
 }  // namespace
 
+bool is_aligned(const void* data, ScalarType dtype) {
+  const size_t alignment = element_size(dtype) / (is_complex(dtype) ? 2 : 1);
+  return reinterpret_cast<uintptr_t>(data) % alignment == 0;
+}
+
 Tensor tensor_over_buffer(PyObject* object, const char* op) {
   const Buffer buffer = export_buffer(object, PyBUF_STRIDED | PyBUF_FORMAT | PyBUF_WRITABLE);
   const optional<ScalarType> dtype = dtype_of_format(buffer->format, buffer->itemsize);
@@ -180,8 +185,7 @@ Tensor tensor_over_buffer(PyObject* object, const char* op) {
     strides.push_back(size < 2 ? 1 : stride / item);
   }
   const int64_t numel = checked_numel(sizes, op);
-  const auto alignment = is_complex(*dtype) ? item / 2 : item;
-  TENON_CHECK_VALUE(numel == 0 || reinterpret_cast<uintptr_t>(buffer->buf) % static_cast<uintptr_t>(alignment) == 0, op,
+  TENON_CHECK_VALUE(numel == 0 || is_aligned(buffer->buf, *dtype), op,
                     ": the memory of the array is not aligned for its type. Copy the array to reallocate the memory.");
   return tensor_over(buffer->buf, sizes, strides, *dtype, buffer);
 }
@@ -201,9 +205,7 @@ Tensor tensor_from_bytes(PyObject* object, ScalarType dtype, int64_t count, int6
                     " bytes) after offset (", offset, " bytes) must not be greater than actual buffer length (", length,
                     " bytes)");
   char* data = static_cast<char*>(buffer->buf) + offset;
-  TENON_CHECK_VALUE(
-      reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(is_complex(dtype) ? item / 2 : item) == 0,
-      "frombuffer: the memory is not aligned for ", dtype);
+  TENON_CHECK_VALUE(is_aligned(data, dtype), "frombuffer: the memory is not aligned for ", dtype);
   return tensor_over(data, count, 1, dtype, buffer);
 }
 
@@ -226,8 +228,8 @@ void add_buffer_slots(std::vector<PyType_Slot>& slots) {
 }
 
 nb::object attribute_of_module(PyObject* module, PyObject* name) {
-  if (PyObject* loaded = PyDict_GetItemWithError(PyImport_GetModuleDict(), module)) {
-    nb::object found = nb::steal(PyObject_GetAttr(loaded, name));
+  if (const nb::object loaded = nb::steal(PyImport_GetModule(module)); loaded.is_valid()) {
+    nb::object found = nb::steal(PyObject_GetAttr(loaded.ptr(), name));
     if (found.is_valid()) return found;
   }
   // Another thread may be about to import it.

@@ -15,6 +15,9 @@ Tensor tensor_from_bytes(PyObject* object, ScalarType dtype, int64_t count, int6
 // The dtype of a NumPy scalar or array; false when Tenon has none like it.
 bool dtype_of_numpy(PyObject* object, ScalarType& out);
 
+// Whether numbers of this dtype may be there.
+bool is_aligned(const void* data, ScalarType dtype);
+
 void add_buffer_slots(std::vector<PyType_Slot>& slots);
 
 // An attribute of a module, which is imported if it has not been.

@@ -157,6 +157,32 @@ def test_dlpack_capsules_are_used_once_and_freed_unused():
     assert tenon.from_dlpack(x, copy=True).data_ptr() != x.data_ptr()
 
 
+def test_a_capsule_is_neither_copied_nor_moved():
+    for arguments in [{"copy": True}, {"copy": False}, {"device": "cpu"}]:
+        for library in (tenon, torch):
+            with pytest.raises(AssertionError, match="already a DLPack capsule"):
+                library.from_dlpack(library.ones(2).__dlpack__(), **arguments)
+
+
+def test_memory_that_is_not_aligned_is_refused():
+    array = np.zeros(17, np.uint8)[1:]
+    for dtype in (np.float32, np.complex64):
+        for make in (tenon.from_numpy, tenon.from_dlpack):
+            with pytest.raises(ValueError, match="aligned"):
+                make(array.view(dtype))
+    assert tenon.from_dlpack(array).numel() == 16 and tenon.from_dlpack(array[:0].view(np.float32)).numel() == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"copy": True}, {"device": "cpu"}])
+def test_numbers_that_pytorch_has_yet_to_negate_are_refused(options):
+    negated = torch.tensor([1 + 2j, 3 - 4j]).conj().imag
+    assert negated.is_neg()
+    for function in (tenon.from_dlpack, tenon.from_torch) if not options else (tenon.from_dlpack,):
+        with pytest.raises(BufferError, match="resolve_neg"):
+            function(negated, **options)
+    assert tenon.from_dlpack(negated.resolve_neg(), **options).tolist() == [-2, 4]
+
+
 @pytest.mark.parametrize("dtype", [*DTYPES, "bfloat16"])
 def test_pytorch_tensors_share_memory_both_ways(dtype):
     theirs = torch.ones(2, 3, dtype=getattr(torch, dtype)).t()
