@@ -88,7 +88,7 @@ ConvGeometry with_outer_dims(ConvGeometry g) {
 }
 
 bool is_plain(const ConvGeometry& g) {
-  return g.kernel_size() == 1 && g.in == g.out && ConvGeometry::product(g.stride) == 1;
+  return g.kernel_size() == 1 && g.in == g.out && g.stride == std::array<int64_t, 3>{1, 1, 1};
 }
 
 bool is_better_by_sample(const ConvGeometry& g, int64_t plane) {
