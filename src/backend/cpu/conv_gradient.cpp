@@ -152,7 +152,7 @@ class GradientProduct {
 
 template <class T>
 bool conv_weight_gradient(T* gw, const T* gy, const T* x, const ConvGeometry& geometry) {
-  const ConvGeometry g = with_leading_dim(geometry);
+  const ConvGeometry g = with_outer_dims(geometry);
   const Taps taps = forward_taps(g);
   if (!taps.fits() || is_better_by_sample(g, g.out_plane())) return false;
   if (taps.count() < g.kernel_size()) {
