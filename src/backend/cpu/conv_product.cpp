@@ -31,9 +31,6 @@ constexpr double kScatterTime = 12;
 constexpr int64_t kStridedPlane = 64;
 constexpr int64_t kMostPhases = 8;
 
-void sum(const ConvSums<float>& sums) { conv_sums().of_float(sums); }
-void sum(const ConvSums<double>& sums) { conv_sums().of_double(sums); }
-
 // Where the result of a product over positions goes.
 template <class T>
 struct Places {
@@ -77,12 +74,13 @@ class ForwardProduct {
   }
 
  private:
-  bool sums_directly() const { return rows_ <= kFewRows && dims_[2].out * kShortLine >= kernel_.lanes; }
+  bool sums_directly() const { return rows_ <= kMostSumRows && dims_[2].out * kShortLine >= kernel_.lanes; }
   int64_t packed_at(int64_t group, int64_t chunk, int64_t row) const {
     return (group * rows_ * channels_ + rows_ * chunks_.begin(chunk) + row * chunks_.size(chunk)) * taps_;
   }
 
-  // The time of the panels of so many columns for one term, in units of a full vector's.
+  // The time of the panels of so many columns for one term, in units of a vector's in the widest panel: narrower ones
+  // load more for each product.
   double cost(int64_t columns) const {
     constexpr std::array<double, 4> kOfWidth = {0, 1.6, 2.2, 3};
     const Panels panels((columns + kernel_.lanes - 1) / kernel_.lanes, kernel_.max_cols / kernel_.lanes);
@@ -176,8 +174,8 @@ class ForwardProduct {
   void unfold(T* columns, const T* values, const Panel& panel, const std::vector<int64_t>& tap_places,
               int64_t chunk) const {
     const Span span = terms(panel, chunk);
-    copies(T{}).rows(columns, panel.width, values, tap_places.data() + span.begin, span.size(), panel.pieces.data(),
-                     static_cast<int64_t>(panel.pieces.size()));
+    conv_copies(T{}).rows(columns, panel.width, values, tap_places.data() + span.begin, span.size(),
+                          panel.pieces.data(), static_cast<int64_t>(panel.pieces.size()));
   }
   // Adds a chunk's products to the results of a panel, which the first chunk sets.
   void multiply(T* out, int64_t out_stride, const T* packed, const T* columns, const Panel& panel, int64_t group,
@@ -342,7 +340,7 @@ class ForwardProduct {
     });
   }
 
-  const GemmKernels<T>& kernel_ = conv_gemm(T{});
+  const GemmKernels<T>& kernel_ = gemm_kernels(T{});
   const int64_t batch_, groups_, channels_, rows_, taps_, plane_;
   const ConvDims dims_;
   const Cuts chunks_;

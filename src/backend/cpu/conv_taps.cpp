@@ -13,6 +13,7 @@ namespace {
 constexpr double kMostPadding = 4;
 constexpr double kSmallWindow = 256;
 constexpr int64_t kMostTaps = 4096;
+// A sample of so large a plane makes a good product by itself; one of so few positions repays no packing.
 constexpr int64_t kLargePlane = 100;
 constexpr int64_t kFewPositions = 128;
 

@@ -75,8 +75,10 @@ class TapWeights {
           to += rows_of_panel;
         });
       };
-      if (count == 8) {
-        pack_rows(std::integral_constant<int64_t, 8>());
+      if (count == tile_rows(true)) {  // known sizes are unrolled
+        pack_rows(std::integral_constant<int64_t, tile_rows(true)>());
+      } else if (count == tile_rows(false)) {
+        pack_rows(std::integral_constant<int64_t, tile_rows(false)>());
       } else {
         pack_rows(count);
       }
