@@ -92,7 +92,7 @@ class GradientProduct {
       }
       window.fill(values.as<T>(), first, g_.in_channels * g_.in_plane(), channels);
       conv_copies(T{}).rows(unfolded.as<T>(), row_size, values.as<T>(), tap_places.data(), rows, pieces.data(),
-                       static_cast<int64_t>(pieces.size()));
+                            static_cast<int64_t>(pieces.size()));
       const int64_t sample = block.begin / plane, samples = (block.end - 1) / plane - sample + 1;
       const T* gradient = gy + (sample * g_.out_channels + group * outputs_) * plane + block.begin % plane;
       if (samples > 1) gradient = gather(gathered.as<T>(), gradient, samples);
