@@ -19,11 +19,6 @@ constexpr int64_t kGradientTaps = 288;
 // Up to so many output channels of a group, it is a table of dot products.
 constexpr int64_t kDotOutputs = 8;
 
-const PackKernels<float>& packer(float) { return gemm_pack().from_float; }
-const PackKernels<double>& packer(double) { return gemm_pack().from_double; }
-void dot(const DotBlock<float>& block) { gemm_dot().dot_float(block); }
-void dot(const DotBlock<double>& block) { gemm_dot().dot_double(block); }
-
 // The sums over positions of the products of an output's gradient with what the taps meet.
 template <class T>
 class GradientProduct {
@@ -96,8 +91,8 @@ class GradientProduct {
         tap_places = window.tap_places(channels);
       }
       window.fill(values.as<T>(), first, g_.in_channels * g_.in_plane(), channels);
-      copies(T{}).rows(unfolded.as<T>(), row_size, values.as<T>(), tap_places.data(), rows, pieces.data(),
-                       static_cast<int64_t>(pieces.size()));
+      conv_copies(T{}).rows(unfolded.as<T>(), row_size, values.as<T>(), tap_places.data(), rows, pieces.data(),
+                            static_cast<int64_t>(pieces.size()));
       const int64_t sample = block.begin / plane, samples = (block.end - 1) / plane - sample + 1;
       const T* gradient = gy + (sample * g_.out_channels + group * outputs_) * plane + block.begin % plane;
       if (samples > 1) gradient = gather(gathered.as<T>(), gradient, samples);
@@ -108,7 +103,7 @@ class GradientProduct {
              beta, nullptr, 0, 0});
         continue;
       }
-      packer(T{}).rhs(packed.as<T>(), gradient, outputs_, block.size(), stride, 1);
+      gemm_packers(T{}).rhs(packed.as<T>(), gradient, outputs_, block.size(), stride, 1);
       kernel_.multiply({rows, outputs_, block.size(), {unfolded.as<T>(), row_size, 1}, {packed.as<T>(), 0, 0}, false,
                         true, out, outputs_, T{1}, beta, nullptr});
     }
@@ -140,7 +135,7 @@ class GradientProduct {
     }
   }
 
-  const GemmKernels<T>& kernel_ = conv_gemm(T{});
+  const GemmKernels<T>& kernel_ = gemm_kernels(T{});
   const ConvGeometry& g_;
   const int64_t inputs_, outputs_;
   const Taps& taps_;
@@ -152,7 +147,7 @@ class GradientProduct {
 
 template <class T>
 bool conv_weight_gradient(T* gw, const T* gy, const T* x, const ConvGeometry& geometry) {
-  const ConvGeometry g = with_leading_dim(geometry);
+  const ConvGeometry g = with_outer_dims(geometry);
   const Taps taps = forward_taps(g);
   if (!taps.fits() || is_better_by_sample(g, g.out_plane())) return false;
   if (taps.count() < g.kernel_size()) {

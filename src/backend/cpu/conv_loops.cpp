@@ -133,7 +133,7 @@ void sum_rows(const ConvSums<T>& sums) {
 
 template <class T>
 void sum(const ConvSums<T>& sums) {
-  static_assert(kFewRows == 4);
+  static_assert(kMostSumRows == 4);
   switch (sums.rows) {
     case 1:
       return sum_rows<T, 1>(sums);

@@ -1,4 +1,4 @@
-// What the products of convolutions are made of: the kernels by type, the blocks of positions, the tasks.
+// How the products of convolutions are cut: the blocks of positions, the tasks.
 #pragma once
 
 #include <algorithm>
@@ -9,11 +9,6 @@
 #include "tenon/base/parallel.h"
 
 namespace tenon::cpu {
-
-inline const GemmKernels<float>& conv_gemm(float) { return gemm_float(); }
-inline const GemmKernels<double>& conv_gemm(double) { return gemm_double(); }
-inline const ConvCopies<float>& copies(float) { return conv_copies().of_float; }
-inline const ConvCopies<double>& copies(double) { return conv_copies().of_double; }
 
 // Tasks that a product should be cut into at least.
 inline constexpr int64_t kTasks = 8;

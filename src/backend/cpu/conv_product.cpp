@@ -16,20 +16,20 @@ namespace {
 constexpr int64_t kDepthBytes = 1536;
 // Positions of a block at most.
 constexpr int64_t kMostPositions = 1024;
-// How many rows of weights make a task at least, and what threads unfold at a time.
+// How many rows of weights make a task at least, and what threads unfold at a time, and at most.
 constexpr int64_t kTaskRows = 48;
 constexpr int64_t kSharedBytes = int64_t{16} << 20;
+constexpr int64_t kMostShared = 2 * kSharedBytes;
 // Lines shorter than a vector's share of this waste too much of it where sums go straight from the window.
 constexpr int64_t kShortLine = 3;
 // Multiplications that are worth a task.
 constexpr int64_t kSmallTask = 1 << 16;
 // What it takes to copy a vector of the result, in terms of its sum.
 constexpr double kScatterTime = 12;
-// From so many positions of a plane on, unfolding sample by sample serves strided gradients better.
+// From so many positions of a plane on, or for more remainders of the stride, unfolding sample by sample serves strided
+// gradients better.
 constexpr int64_t kStridedPlane = 64;
-
-void sum(const ConvSums<float>& sums) { conv_sums().of_float(sums); }
-void sum(const ConvSums<double>& sums) { conv_sums().of_double(sums); }
+constexpr int64_t kMostPhases = 8;
 
 // Where the result of a product over positions goes.
 template <class T>
@@ -74,12 +74,13 @@ class ForwardProduct {
   }
 
  private:
-  bool sums_directly() const { return rows_ <= kFewRows && dims_[2].out * kShortLine >= kernel_.lanes; }
+  bool sums_directly() const { return rows_ <= kMostSumRows && dims_[2].out * kShortLine >= kernel_.lanes; }
   int64_t packed_at(int64_t group, int64_t chunk, int64_t row) const {
     return (group * rows_ * channels_ + rows_ * chunks_.begin(chunk) + row * chunks_.size(chunk)) * taps_;
   }
 
-  // The time of the panels of so many columns for one term, in units of a full vector's.
+  // The time of the panels of so many columns for one term, in units of a vector's in the widest panel: narrower ones
+  // load more for each product.
   double cost(int64_t columns) const {
     constexpr std::array<double, 4> kOfWidth = {0, 1.6, 2.2, 3};
     const Panels panels((columns + kernel_.lanes - 1) / kernel_.lanes, kernel_.max_cols / kernel_.lanes);
@@ -120,8 +121,11 @@ class ForwardProduct {
     }
     return best;
   }
-  // Of a task, where there are so many blocks.
-  int64_t part_rows(int64_t blocks) const { return std::max(kTaskRows, (rows_ * blocks + kTasks - 1) / kTasks); }
+  // Of a task, where there are so many blocks: all, if the blocks' panels are too large to share.
+  int64_t part_rows(int64_t blocks) const {
+    const bool can_share = blocks * blocks_.largest() * most_depth() * static_cast<int64_t>(sizeof(T)) <= kMostShared;
+    return can_share ? std::max(kTaskRows, (rows_ * blocks + kTasks - 1) / kTasks) : rows_;
+  }
 
   // The columns that make a panel, the taps of the first dim that they need, and the width of the panels before it.
   struct Panel {
@@ -170,8 +174,8 @@ class ForwardProduct {
   void unfold(T* columns, const T* values, const Panel& panel, const std::vector<int64_t>& tap_places,
               int64_t chunk) const {
     const Span span = terms(panel, chunk);
-    copies(T{}).rows(columns, panel.width, values, tap_places.data() + span.begin, span.size(), panel.pieces.data(),
-                     static_cast<int64_t>(panel.pieces.size()));
+    conv_copies(T{}).rows(columns, panel.width, values, tap_places.data() + span.begin, span.size(),
+                          panel.pieces.data(), static_cast<int64_t>(panel.pieces.size()));
   }
   // Adds a chunk's products to the results of a panel, which the first chunk sets.
   void multiply(T* out, int64_t out_stride, const T* packed, const T* columns, const Panel& panel, int64_t group,
@@ -336,7 +340,7 @@ class ForwardProduct {
     });
   }
 
-  const GemmKernels<T>& kernel_ = conv_gemm(T{});
+  const GemmKernels<T>& kernel_ = gemm_kernels(T{});
   const int64_t batch_, groups_, channels_, rows_, taps_, plane_;
   const ConvDims dims_;
   const Cuts chunks_;
@@ -349,7 +353,7 @@ class ForwardProduct {
 
 template <class T>
 bool conv_forward(T* y, const T* x, const T* w, const ConvGeometry& geometry) {
-  const ConvGeometry g = with_leading_dim(geometry);
+  const ConvGeometry g = with_outer_dims(geometry);
   const Taps taps = forward_taps(g);
   if (!taps.fits() || is_better_by_sample(g, g.out_plane())) return false;
   if (taps.count() == 0) return std::fill_n(y, g.batch * g.out_channels * g.out_plane(), T()), true;
@@ -361,10 +365,12 @@ bool conv_forward(T* y, const T* x, const T* w, const ConvGeometry& geometry) {
 
 template <class T>
 bool conv_input_gradient(T* gx, const T* gy, const T* w, const ConvGeometry& geometry) {
-  const ConvGeometry g = with_leading_dim(geometry);
+  const ConvGeometry g = with_outer_dims(geometry);
   const int64_t inputs = g.in_channels / g.groups, outputs = g.out_channels / g.groups;
-  const bool is_strided = ConvGeometry::product(g.stride) > 1 && g.out_plane() >= kStridedPlane;
-  if (is_strided || is_better_by_sample(g, g.in_plane())) return false;
+  int64_t phases = 1;
+  for (size_t d = 0; d < 3; ++d) phases *= std::min(g.stride[d], g.in[d]);
+  const bool is_strided = phases > 1 && g.out_plane() >= kStridedPlane;
+  if (is_strided || phases > kMostPhases || is_better_by_sample(g, g.in_plane())) return false;
   const auto for_each_phase = [&g](const auto& visit) {
     std::array<int64_t, 3> phase;
     for (phase[0] = 0; phase[0] < std::min(g.stride[0], g.in[0]); ++phase[0]) {

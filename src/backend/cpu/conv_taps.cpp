@@ -8,9 +8,12 @@
 namespace tenon::cpu {
 namespace {
 
-// A window of more than so many times the input and the output is not worth its room, unless it is small.
+// A window of more than so many times the input and the output, or what the taps meet, is not worth its room, unless it
+// is small. Nor are panels of more than so many taps of a channel.
 constexpr double kMostPadding = 4;
-constexpr double kSmallWindow = 4096;
+constexpr double kSmallWindow = 256;
+constexpr int64_t kMostTaps = 4096;
+// A sample of so large a plane makes a good product by itself; one of so few positions repays no packing.
 constexpr int64_t kLargePlane = 100;
 constexpr int64_t kFewPositions = 128;
 
@@ -41,7 +44,8 @@ bool Taps::fits() const {
     window *= static_cast<double>(dim.extent());
     input *= static_cast<double>(dim.in);
   }
-  return window <= kMostPadding * (input + static_cast<double>(plane())) + kSmallWindow;
+  const double output = static_cast<double>(plane()), columns = output * static_cast<double>(count());
+  return count() <= kMostTaps && window <= kMostPadding * std::min(input + output, columns) + kSmallWindow;
 }
 
 Taps forward_taps(const ConvGeometry& g) {
@@ -63,7 +67,7 @@ Taps backward_taps(const ConvGeometry& g, const std::array<int64_t, 3>& phase) {
     int64_t first = 0;
     while (first < std::min(period, g.kernel[d]) && !serves(first)) ++first;
     const int64_t count = first < std::min(period, g.kernel[d]) ? (g.kernel[d] - 1 - first) / period + 1 : 0;
-    const int64_t last = first + (count - 1) * period;
+    const int64_t last = first + std::max<int64_t>(count - 1, 0) * period;
     const int64_t positions = (g.in[d] - 1 - phase[d]) / stride + 1;
     taps.dims[d] = {g.out[d], positions, 1, (at - last * g.dilation[d]) / stride, count, g.dilation[d] / common};
     taps.elements[d] = {last, -period};
@@ -72,17 +76,20 @@ Taps backward_taps(const ConvGeometry& g, const std::array<int64_t, 3>& phase) {
   return taps;
 }
 
-ConvGeometry with_leading_dim(ConvGeometry g) {
-  if (g.in[0] == 1 && g.kernel[0] == 1 && g.padding[0] == 0) {
+ConvGeometry with_outer_dims(ConvGeometry g) {
+  const auto is_point = [&g](size_t d) { return g.in[d] == 1 && g.kernel[d] == 1 && g.padding[d] == 0; };
+  const auto swap_dims = [&g](size_t a, size_t b) {
     for (auto* of_dims : {&g.in, &g.out, &g.kernel, &g.stride, &g.padding, &g.dilation}) {
-      std::swap((*of_dims)[0], (*of_dims)[1]);
+      std::swap((*of_dims)[a], (*of_dims)[b]);
     }
-  }
+  };
+  if (is_point(2)) swap_dims(2, is_point(1) ? 0 : 1);
+  if (is_point(0)) swap_dims(0, 1);
   return g;
 }
 
 bool is_plain(const ConvGeometry& g) {
-  return g.kernel_size() == 1 && g.in == g.out && ConvGeometry::product(g.stride) == 1;
+  return g.kernel_size() == 1 && g.in == g.out && g.stride == std::array<int64_t, 3>{1, 1, 1};
 }
 
 bool is_better_by_sample(const ConvGeometry& g, int64_t plane) {

@@ -26,7 +26,7 @@ struct Taps {
   int64_t plane() const { return dims[0].out * dims[1].out * dims[2].out; }
   // Leaves out the first and last taps that meet nothing but padding.
   void trim();
-  // Whether a window of them is worth its room.
+  // Whether a window of them and its panels are worth their room.
   bool fits() const;
 };
 
@@ -34,8 +34,9 @@ struct Taps {
 Taps forward_taps(const ConvGeometry& geometry);
 Taps backward_taps(const ConvGeometry& geometry, const std::array<int64_t, 3>& phase);
 
-// The geometry with its first dim that is no single point in front, which moves no element.
-ConvGeometry with_leading_dim(ConvGeometry geometry);
+// The geometry with the first of its dims that are no single points in front and the last at the end, which moves no
+// element.
+ConvGeometry with_outer_dims(ConvGeometry geometry);
 // Whether the kernel has one element, which meets each input once.
 bool is_plain(const ConvGeometry& geometry);
 // Whether samples are better multiplied one by one: where that needs no unfolding, or there is but a small one.
@@ -74,8 +75,10 @@ class TapWeights {
           to += rows_of_panel;
         });
       };
-      if (count == 8) {
-        pack_rows(std::integral_constant<int64_t, 8>());
+      if (count == tile_rows(true)) {  // known sizes are unrolled
+        pack_rows(std::integral_constant<int64_t, tile_rows(true)>());
+      } else if (count == tile_rows(false)) {
+        pack_rows(std::integral_constant<int64_t, tile_rows(false)>());
       } else {
         pack_rows(count);
       }

@@ -6,9 +6,6 @@
 namespace tenon::cpu {
 namespace {
 
-const ConvCopies<float>& copies(float) { return conv_copies().of_float; }
-const ConvCopies<double>& copies(double) { return conv_copies().of_double; }
-
 // Whether any tap of any position meets element i of the dim's extent.
 bool is_met(const ConvDim& dim, int64_t i) {
   if (dim.taps * dim.step >= dim.stride && dim.step == 1) return true;
@@ -107,7 +104,7 @@ Span ConvWindow::outer_taps(Span places) const {
 template <class T>
 void ConvWindow::fill(T* to, const T* x, int64_t sample_size, int64_t channels) const {
   const auto& [outer, middle, inner] = dims_;
-  const auto [copy_rows, copy_padded, copy_strided] = copies(T{});
+  const auto [copy_rows, copy_padded, copy_strided] = conv_copies(T{});
   const Span along_row = positions_inside(inner.first, 1, inner.in, row_size_);
   const Span rows = positions_inside(middle.first, 1, middle.in, middle.extent());
   const bool in_order = inner.stride == 1;

@@ -105,11 +105,13 @@ struct ConvCopyTable {
   ConvCopies<double> of_double;
 };
 const ConvCopyTable& conv_copies();
+inline const ConvCopies<float>& conv_copies(float) { return conv_copies().of_float; }
+inline const ConvCopies<double>& conv_copies(double) { return conv_copies().of_double; }
 
-// For at most kFewRows rows of weights: sums straight from a window. Row r of `out`, which begins at r * out_stride,
-// gets at each piece's places the sum over k of weights[k * rows + r] * window[tap_places[k] + ...], added to what is
-// there if `accumulate`.
-inline constexpr int64_t kFewRows = 4;
+// For at most kMostSumRows rows of weights: sums straight from a window. Row r of `out`, which begins at
+// r * out_stride, gets at each piece's places the sum over k of weights[k * rows + r] * window[tap_places[k] + ...],
+// added to what is there if `accumulate`.
+inline constexpr int64_t kMostSumRows = 4;
 template <class T>
 struct ConvSums {
   T* out;
@@ -127,5 +129,7 @@ struct ConvSumTable {
   void (*of_double)(const ConvSums<double>& sums);
 };
 const ConvSumTable& conv_sums();
+inline void sum(const ConvSums<float>& sums) { conv_sums().of_float(sums); }
+inline void sum(const ConvSums<double>& sums) { conv_sums().of_double(sums); }
 
 }  // namespace tenon::cpu

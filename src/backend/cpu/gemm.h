@@ -128,4 +128,12 @@ const GemmKernels<double>& gemm_double();
 const DotTable& gemm_dot();
 const PackTable& gemm_pack();
 
+// The same by type.
+inline const GemmKernels<float>& gemm_kernels(float) { return gemm_float(); }
+inline const GemmKernels<double>& gemm_kernels(double) { return gemm_double(); }
+inline const PackKernels<float>& gemm_packers(float) { return gemm_pack().from_float; }
+inline const PackKernels<double>& gemm_packers(double) { return gemm_pack().from_double; }
+inline void dot(const DotBlock<float>& block) { gemm_dot().dot_float(block); }
+inline void dot(const DotBlock<double>& block) { gemm_dot().dot_double(block); }
+
 }  // namespace tenon::cpu

@@ -34,15 +34,11 @@ constexpr int64_t kDirectCols = 64;
 constexpr int64_t kTileRows = 96;
 constexpr int64_t kTileBytes = 768;
 
-const GemmKernels<float>& kernels(float) { return gemm_float(); }
-const GemmKernels<double>& kernels(double) { return gemm_double(); }
-void dot(const DotBlock<float>& block) { gemm_dot().dot_float(block); }
-void dot(const DotBlock<double>& block) { gemm_dot().dot_double(block); }
 const PackKernels<float>& packer(float, ScalarType source) {
   const PackTable& table = gemm_pack();
   return source == kHalf ? table.from_half : source == kBFloat16 ? table.from_bfloat16 : table.from_float;
 }
-const PackKernels<double>& packer(double, ScalarType) { return gemm_pack().from_double; }
+const PackKernels<double>& packer(double type, ScalarType) { return gemm_packers(type); }
 
 // Calls body(i) for each i in [0, count), in parallel if there is work for it.
 template <class Body>
@@ -98,7 +94,7 @@ void multiply_dot(const Product<T>& p) {
 // Operands in place: columns of b and c have unit stride.
 template <class T>
 void multiply_direct(const Product<T>& p) {
-  const GemmKernels<T>& kernel = kernels(T{});
+  const GemmKernels<T>& kernel = gemm_kernels(T{});
   const auto run = [&](int64_t row, int64_t rows, int64_t col, int64_t cols) {
     kernel.multiply({rows, cols, p.k,
                      {offset<T>(p.a, row * p.a_row_stride), p.a_row_stride, p.a_k_stride},
@@ -120,7 +116,7 @@ void multiply_direct(const Product<T>& p) {
 // Operands of any strides, packed a chunk at a time; columns of c have unit stride.
 template <class T>
 void multiply_packed(const Product<T>& p) {
-  const GemmKernels<T>& kernel = kernels(T{});
+  const GemmKernels<T>& kernel = gemm_kernels(T{});
   const PackKernels<T>& pack = packer(T{}, p.source);
   const int64_t source_size = static_cast<int64_t>(element_size(p.source));
   const auto at = [source_size](const void* data, int64_t elements) {
