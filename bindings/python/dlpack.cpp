@@ -1,6 +1,7 @@
 // DLPack to and from tensors: Python's capsules, versioned and not, and the functions of C that PyTorch has for its own
 // tensors. The structures are those of the DLPack 1.x specification.
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -295,8 +296,8 @@ nb::object exported_by(nb::handle object) {
 
 // --- PyTorch's own functions
 
-// Those for tensors of exactly PyTorch's type, because a subclass may see to __dlpack__ itself; null for other types.
-const ExchangeApi* pytorch_api(PyTypeObject* type) {
+// Those of a type that is PyTorch's; null for other types.
+const ExchangeApi* find_pytorch_api(PyTypeObject* type) {
   static PyObject* const api_name = PyUnicode_InternFromString("__dlpack_c_exchange_api__");
   static PyObject* const module_name = PyUnicode_InternFromString("__module__");
   const nb::object capsule = find_attribute(type, api_name);
@@ -309,6 +310,28 @@ const ExchangeApi* pytorch_api(PyTypeObject* type) {
   const auto* api = static_cast<const ExchangeApi*>(PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
   if (!api) PyErr_Clear();
   return api && api->major == kMajorVersion ? api : nullptr;
+}
+
+// The same, remembered: only tensors of exactly PyTorch's type, because a subclass may see to __dlpack__ itself.
+const ExchangeApi* pytorch_api(PyTypeObject* type) {
+  struct Known {
+    PyTypeObject* type;
+    const ExchangeApi* api;
+  };
+  static std::atomic<const Known*> known = nullptr;
+  const Known* first = known.load(std::memory_order_acquire);
+  if (first && first->type == type) return first->api;
+  const ExchangeApi* api = find_pytorch_api(type);
+  if (api && !first) {
+    Py_INCREF(type);
+    auto fresh = std::make_unique<const Known>(Known{type, api});
+    if (known.compare_exchange_strong(first, fresh.get(), std::memory_order_acq_rel)) {
+      static_cast<void>(fresh.release());
+    } else {
+      Py_DECREF(type);
+    }
+  }
+  return api;
 }
 
 bool requires_grad(nb::handle tensor) {
