@@ -99,9 +99,10 @@ def test_other_threads_run_while_an_op_computes(big, name):
 
 
 def test_ops_of_two_threads_run_at_the_same_time(big):
-    spans = {}
+    spans, both = {}, threading.Barrier(2)
 
     def work(name, x):
+        both.wait()
         start = time.perf_counter()
         x.sin()
         spans[name] = start, time.perf_counter()
