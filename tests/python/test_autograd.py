@@ -52,7 +52,7 @@ def test_grad_returns_gradients_and_leaves_grad_alone():
 
 
 def test_only_gradients_that_are_asked_for_are_computed():
-    # Those of the first input of these ops are not implemented.
+    # These ops have no gradient for their first input, in either library.
     def run(m, name, way):
         w = m.tensor([0.5, 3.0], dtype=m.float64, requires_grad=True)
         x = m.tensor([1.5, 2.0], dtype=m.float64, requires_grad=True)

@@ -12,8 +12,6 @@
 namespace tenon::cpu {
 namespace {
 
-// A stretch of the sums whose panels stay in the nearer caches.
-constexpr int64_t kDepthBytes = 1536;
 // Positions of a block at most.
 constexpr int64_t kMostPositions = 1024;
 // How many rows of weights make a task at least, and what threads unfold at a time, and at most.
@@ -139,8 +137,9 @@ class ForwardProduct {
     std::vector<Panel> panels;
     int64_t width;
   };
+  Plan without_panels(Span block) const { return {block, ConvWindow(dims_, block, grouping_.by_plane), {}, 0}; }
   Plan plan_of(Span block) const {
-    Plan plan{block, ConvWindow(dims_, block, grouping_.by_plane), {}, 0};
+    Plan plan = without_panels(block);
     const int64_t planes = grouping_.by_plane ? dims_[0].out : 1, columns = block.size() / planes;
     const Panels cuts((columns + kernel_.lanes - 1) / kernel_.lanes, kernel_.max_cols / kernel_.lanes);
     for (int64_t plane = 0; plane < planes; ++plane) {
@@ -203,7 +202,8 @@ class ForwardProduct {
     const Result result = in_place ? place_of(to, group, block) : Result{columns + panel_room, block.size()};
     std::vector<int64_t> tap_places;
     for (int64_t chunk = 0; chunk < chunks_.count(); ++chunk) {
-      tap_places = plan.window.tap_places(chunks_.size(chunk));
+      const int64_t channels = chunks_.size(chunk);
+      if (static_cast<int64_t>(tap_places.size()) != channels * taps_) tap_places = plan.window.tap_places(channels);
       fill(values, x, plan, group, chunk);
       for (const Panel& panel : plan.panels) {
         unfold(columns, values, panel, tap_places, chunk);
@@ -217,7 +217,7 @@ class ForwardProduct {
   void run_few_rows(const Places<T>& to, const T* x, const T* packed) const {
     const Cuts ranges(groups_, std::max<int64_t>(kSmallTask / (rows_ * channels_ * taps_ * blocks_.largest()), 1), 1);
     for_each_task(blocks_.count() * ranges.count(), [&](int64_t task) {
-      const Plan plan = plan_of(blocks_[task / ranges.count()]);
+      const Plan plan = without_panels(blocks_[task / ranges.count()]);
       std::vector<ConvPiece> pieces;
       plan.window.add_pieces({0, plan.block.size()}, pieces);
       const bool in_place = lies_in_place(to, plan.block);

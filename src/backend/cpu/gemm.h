@@ -49,6 +49,9 @@ constexpr int tile_vectors(bool has_32_registers) { return has_32_registers ? 3 
 inline constexpr int kWideRows = 4;
 inline constexpr int kWideVectors = 24;
 
+// A stretch of k whose panels stay in the nearer caches.
+inline constexpr int64_t kDepthBytes = 1536;
+
 // One operand seen along its outer dimension (rows of lhs, columns of rhs) and along k.
 template <class T>
 struct GemmOperand {

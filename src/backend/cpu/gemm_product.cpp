@@ -25,8 +25,7 @@ constexpr int64_t kShortBytes = int64_t{2} << 20;
 constexpr int64_t kShortDepth = 1024;
 constexpr int64_t kDirectBytes = int64_t{1} << 20;
 constexpr int64_t kDirectDepth = 512;
-// A stretch of k whose panels stay in the nearer caches, and a part of the operands that stays in the farther ones.
-constexpr int64_t kDepthBytes = 1536;
+// A part of the operands that stays in the farther caches.
 constexpr int64_t kChunk = 4096;
 // Sides of the tiles that threads take: of operands in place, and of packed ones.
 constexpr int64_t kDirectRows = 32;
